@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# From a bare machine to a restyled photograph: installs what is missing, builds, fetches the VGG-19 weights and a
+# photograph, and paints it in the style of the project's own lily pond. A second run does only what is left to do.
+#   bash tools/demo.sh                                   the demo
+#   bash tools/demo.sh --content me.jpg --iterations 500  the same with other options of style_transfer
+#   bash tools/demo.sh --force                           paint again although nothing has changed
+set -euo pipefail
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+force=false
+options=()
+for option in "$@"; do
+    if [[ $option == --force ]]; then force=true; else options+=("$option"); fi
+done
+
+# given <--option>: whether the caller passed it; value <--option>: with what.
+given() { printf '%s\n' "${options[@]}" | grep -qE -- "^$1(=|\$)"; }
+value() {
+    local i
+    for i in "${!options[@]}"; do
+        case ${options[i]} in
+            "$1") echo "${options[i + 1]:-}" ;;
+            "$1="*) echo "${options[i]#*=}" ;;
+        esac
+    done
+}
+
+step() { echo "== $*"; }
+quietly() {  # quietly <log> <command...>: the log's end only when the command fails
+    local log=$1
+    shift
+    if ! "$@" >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        echo "demo: '$*' failed; all of its output is in $log" >&2
+        exit 1
+    fi
+}
+
+step "Set-up: what this machine lacks (tools/setup.sh)"
+bash "$repo/tools/setup.sh"
+python=$repo/build/venv/bin/python
+
+step "Build: build/release/bin/style_transfer"
+cd_quietly() { (cd "$repo" && quietly "$@"); }
+if [[ ! -e $repo/build/release/build.ninja ]]; then cd_quietly build/logs/demo_configure.log cmake --preset release; fi
+cd_quietly build/logs/demo_build.log cmake --build build/release --target style_transfer
+
+step "Weights: weights/vgg19.safetensors"
+weights=$repo/weights/vgg19.safetensors
+if given --weights; then
+    echo "as given: $(value --weights)"
+elif [[ -e $weights ]]; then
+    echo "there already"
+else
+    "$python" "$repo/tools/convert_vgg19.py"
+fi
+
+step "Pictures"
+content=$repo/build/data/pictures/chelsea.png
+if given --content; then
+    echo "as given: $(value --content)"
+elif [[ -e $content ]]; then
+    echo "there already: build/data/pictures"
+else
+    "$python" "$repo/tools/fetch_data.py" pictures --out "$repo/build/data/pictures"
+fi
+
+# What the caller does not say. 384 pixels and 300 iterations are two minutes' work for two cores.
+default() { given "$1" || options+=("$1" "$2"); }
+out=$repo/out
+mkdir -p "$out"
+default --content "$content"
+default --style "$repo/docs/images/lily_pond.jpg"
+default --output "$out/demo.png"
+default --sheet "$out/demo_sheet.png"
+default --plot "$out/demo_loss.svg"
+default --log "$out/demo_loss.csv"
+default --weights "$weights"
+default --size 384
+default --iterations 300
+
+step "Paint"
+program=$repo/build/release/bin/style_transfer
+made_from=$(printf '%s\n' "${options[@]}"; stat -c '%n %s %Y' "$program" "$(value --weights)" "$(value --content)" \
+    "$(value --style)" 2>&1)
+stamp=$(value --output).stamp
+if [[ $force == false && -e $(value --output) && $(cat "$stamp" 2>/dev/null) == "$made_from" ]]; then
+    echo "nothing has changed since $(value --output) was painted; --force paints it again"
+else
+    rm -f "$stamp"
+    "$program" "${options[@]}"
+    echo "$made_from" >"$stamp"
+fi
+
+step "Look at"
+printf '%-11s%s\n' picture "$(value --output)" sheet "$(value --sheet)" "loss plot" "$(value --plot)" log "$(value --log)"

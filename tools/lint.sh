@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The formatting, clang-tidy, and the rules of the house. One line per check: "ok ..." or "FAIL ...".
+#   bash tools/lint.sh          check everything
+#   bash tools/lint.sh --fix    reformat the sources first
+#   bash tools/lint.sh --quick  all but clang-tidy
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+failed=0
+# check <what> <complaints>: no complaint is a pass.
+check() {
+    if [[ -z $2 ]]; then
+        echo "ok   $1"
+    else
+        echo "FAIL $1"
+        sed 's/^/     /' <<<"$2"
+        failed=1
+    fi
+}
+
+# Files of this tree, new ones included: sources <pattern...>
+sources() { git ls-files --cached --others --exclude-standard -- "$@" | while read -r f; do [[ ! -e $f ]] || echo "$f"; done; }
+# Lines of <files...> that match <expression>, or nothing.
+search() { local expression=$1; shift; if (($#)); then grep -nHE -- "$expression" "$@" || true; fi; }
+
+mapfile -t cxx < <(sources '*.h' '*.cpp' '*.cu')
+mapfile -t all < <(sources '*.h' '*.cpp' '*.cu' '*.py' '*.sh' '*.cmake' '*CMakeLists.txt' '.ci/run')
+mapfile -t kernels < <(sources 'kernels/*.h' 'kernels/*.cpp' 'kernels/*.cu')
+mapfile -t framework < <(sources 'framework/*.h' 'framework/*.cpp')
+mapfile -t models < <(sources 'models/*.h' 'models/*.cpp')
+mapfile -t framework_headers < <(sources 'framework/*.h')
+mapfile -t text < <(sources '*.md' "${all[@]}" '*.json' '*.txt' '*.in')
+
+format=$(command -v clang-format-14 || echo clang-format)
+if [[ ${1:-} == --fix ]]; then "$format" -i "${cxx[@]}"; fi
+check "formatting (${#cxx[@]} files; tools/lint.sh --fix repairs it)" \
+    "$("$format" --dry-run "${cxx[@]}" 2>&1 | grep -oE '^[^: ]+:[0-9]+:[0-9]+: warning' | cut -d: -f1 | uniq -c |
+        awk '{print $2 ": " $1 " places"}' || true)"
+
+check "files of at most 500 lines" "$(wc -l "${all[@]}" | awk '$2 != "total" && $1 > 500 {print $2 ": " $1 " lines"}')"
+check "a licence line on top" "$(for f in "${all[@]}"; do
+    head -n 2 "$f" | awk '/^(\/\/|#) SPDX-License-Identifier: MIT$/ && (NR == 1 || first ~ /^#!/) {found = 1}
+        {first = $0} END {exit !found}' || echo "$f: the first line is not '// SPDX-License-Identifier: MIT'"
+done)"
+check "no kernel includes the framework" "$(search '#include "(framework|models|examples|tests)/' "${kernels[@]}")"
+check "no framework file includes a model" "$(search '#include "(models|examples|tests)/' "${framework[@]}")"
+check "no model includes a program" "$(search '#include "(examples|tests)/' "${models[@]}")"
+check "no framework header includes oneDNN or stb" \
+    "$(search '#include [<"]([^>"]*/)?(dnnl|oneapi|stb|kernels/common/onednn)' "${framework_headers[@]}")"
+check "no launch in triple brackets (kernels go through the launch helper)" "$(search '<<<' "${cxx[@]}")"
+check "no package-registry host by name" \
+    "$(search '(pypi|pythonhosted|anaconda|crates|npmjs|debian|ubuntu)[.](org|io|com)' "${text[@]}")"
+check "shell scripts parse" "$(for f in $(sources '*.sh' '.ci/run'); do bash -n "$f" 2>&1 || true; done)"
+
+if [[ ${1:-} != --quick ]]; then
+    tidy=$(python3 tools/tidy.py 2>&1) && summary=$(tail -n 1 <<<"$tidy") tidy="" || summary="see below"
+    check "clang-tidy ($summary)" "$tidy"
+fi
+exit $failed

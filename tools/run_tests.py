@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+"""Builds, lints and runs every suite; one line per suite, and a closing line with the sum (see tools/test.sh).
+
+The suites are ctest's own list, so `ctest --preset release` runs the same; what this adds are the counts of the test
+cases inside each suite, a log per suite in build/logs, and its tail where something failed."""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parent.parent
+LOGS = REPO / "build" / "logs"
+FUZZ_SECONDS = 10
+
+
+class Counts:
+    def __init__(self, passed=0, failed=0, skipped=0):
+        self.passed, self.failed, self.skipped = passed, failed, skipped
+
+    def __iadd__(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        return self
+
+    def __str__(self):
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.passed} passed, {self.failed} failed{skipped}"
+
+
+def count_catch(output):
+    """Catch2's summary, of version 2 or 3; version 2 knows no skipped cases, so tests/catch.h prints a line for each."""
+    skipped = len(re.findall(r"^\[skipped\]", output, re.M))
+    if everything := re.findall(r"^All tests passed \(.* in (\d+) test cases?\)", output, re.M):
+        return Counts(int(everything[-1]) - skipped, 0, skipped)
+    counts = Counts(skipped=skipped)
+    if summary := re.findall(r"^test cases: *(\d+)(.*)$", output, re.M):
+        parts = {word: int(number) for number, word in re.findall(r"\| *(\d+) (passed|failed|skipped)", summary[-1][1])}
+        counts.skipped += parts.get("skipped", 0)
+        counts.failed = parts.get("failed", 0)
+        counts.passed = parts.get("passed", 0) - skipped
+    return counts
+
+
+def count_unittest(output):
+    if not (ran := re.findall(r"^Ran (\d+) tests? in", output, re.M)):
+        return Counts()
+    verdict = re.findall(r"^(?:OK|FAILED)(?: \((.*)\))?$", output, re.M)
+    parts = dict(re.findall(r"(failures|errors|skipped|unexpected successes)=(\d+)", verdict[-1] if verdict else ""))
+    failed = sum(int(parts.get(key, 0)) for key in ("failures", "errors", "unexpected successes"))
+    skipped = int(parts.get("skipped", 0))
+    return Counts(max(0, int(ran[-1]) - failed - skipped), failed, skipped)
+
+
+def count_lint(output):
+    return Counts(len(re.findall(r"^ok ", output, re.M)), len(re.findall(r"^FAIL ", output, re.M)))
+
+
+def count_one(_output):
+    return Counts(1)
+
+
+COUNT = {"catch": count_catch, "unittest": count_unittest, "lint": count_lint}
+
+
+class Run:
+    """What has been run so far, and how it is shown."""
+
+    def __init__(self, pattern):
+        self.pattern = pattern
+        self.total = Counts()
+
+    def suite(self, name, command, count=count_one, env=None, timeout=1800, silent=False):
+        """Runs one command as a suite; `silent` counts nothing unless it fails (a build)."""
+        print(f"{name:<26}", end="", flush=True)
+        log = LOGS / (name.replace("/", ".").replace(" ", "_") + ".log")
+        start = time.monotonic()
+        with open(log, "w") as file:
+            try:
+                code = subprocess.run(command, cwd=REPO, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                      env={**os.environ, **(env or {})}, timeout=timeout).returncode
+            except subprocess.TimeoutExpired:
+                file.write(f"\nstopped after {timeout:.0f} s\n")
+                code = 124
+        output = log.read_text(errors="replace")
+        counts = count(output)
+        if code == 0 and not (counts.passed or counts.failed or counts.skipped) and not self.pattern:
+            code = 1  # a suite without a case is a mistake in the suite
+        if code != 0:  # a crash leaves no summary: at least one case has failed
+            counts.failed = max(1, counts.failed)
+            if count is count_one:
+                counts.passed = 0
+        if silent and not counts.failed:
+            counts = Counts()
+        text = "done" if silent and not counts.failed else str(counts)
+        print(f"{text:<40}{time.monotonic() - start:7.1f} s", flush=True)
+        if counts.failed:
+            print(f"---- the end of {log.relative_to(REPO)}", *output.splitlines()[-40:], "----", sep="\n", flush=True)
+        self.total += counts
+        return counts.failed == 0
+
+    def build(self, preset, *targets):
+        configure = ["cmake", "--preset", preset, "-D", "LILY_WERROR=ON", "-D", "LILY_TESTS=ON"]
+        build = ["cmake", "--build", f"build/{preset}"] + (["--target", *targets] if targets else [])
+        return self.suite(f"configure {preset}", configure, silent=True) and self.suite(f"build {preset}", build, silent=True)
+
+    def ctest(self, preset):
+        """Every suite that ctest knows in build/<preset>."""
+        listing = subprocess.run(["ctest", "--test-dir", f"build/{preset}", "--show-only=json-v1"], cwd=REPO, check=True,
+                                 capture_output=True, text=True).stdout
+        for test in json.loads(listing)["tests"]:
+            properties = {entry["name"]: entry["value"] for entry in test.get("properties", [])}
+            label = properties.get("LABELS", ["command"])[0]
+            command = list(test["command"])
+            if self.pattern:
+                if label == "catch":
+                    command += [f"*{self.pattern}*"]
+                elif label == "unittest":
+                    command += ["-k", self.pattern]
+                elif self.pattern not in test["name"]:
+                    continue
+            env = dict(entry.split("=", 1) for entry in properties.get("ENVIRONMENT", []))
+            self.suite(f"{preset}/{test['name']}", command, COUNT.get(label, count_one), env, properties.get("TIMEOUT", 1800))
+
+    def fuzz(self):
+        """Some seconds of real fuzzing per parser; what it finds goes to build/fuzz, the corpus is only read."""
+        parsers = sorted(path.stem for path in (REPO / "tests" / "fuzz").glob("fuzz_*.cpp"))
+        parsers = [parser for parser in parsers if self.pattern in parser]
+        if not parsers or not self.build("fuzz", *parsers):
+            return
+        for parser in parsers:
+            found = REPO / "build" / "fuzz" / "found" / parser
+            found.mkdir(parents=True, exist_ok=True)
+            self.suite(f"fuzz/{parser}", [f"build/fuzz/tests/{parser}", f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=4096",
+                                          "-timeout=20", "-print_final_stats=1", f"-artifact_prefix={found}/", str(found),
+                                          f"tests/fuzz/corpus/{parser.removeprefix('fuzz_')}"])
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/test.sh", description="Builds lily and runs all of its tests.")
+    parser.add_argument("--quick", action="store_true", help="the release build only: no sanitizers, no fuzzing")
+    parser.add_argument("--filter", default="", metavar="WORD", help="only the test cases with WORD in their name")
+    parser.add_argument("--only", default="", metavar="PRESET", help="only the suites of build/PRESET, as they are built")
+    options = parser.parse_args()
+    LOGS.mkdir(parents=True, exist_ok=True)
+
+    run = Run(options.filter)
+    if options.only:
+        run.ctest(options.only)
+    else:
+        built = run.build("release")
+        if not options.filter:
+            run.suite("lint", ["bash", "tools/lint.sh"], count_lint)
+        if built:
+            run.ctest("release")
+        if not options.quick:
+            if run.build("asan"):
+                run.ctest("asan")
+            run.fuzz()
+    print(run.total)
+    return 1 if run.total.failed or not run.total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
