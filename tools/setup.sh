@@ -94,6 +94,9 @@ elif [[ ! -e build/.setup-by-hand ]]; then
     die "$id is neither Debian nor Ubuntu: install their" $(awk 'NF {print $1}' <<<"$packages") "by hand, then run this again"
 fi
 
+for command in "${CXX:-g++}" cmake ninja python3; do
+    command -v "$command" >/dev/null || die "$command is not on the PATH; install it first"
+done
 at_least "$("${CXX:-g++}" -dumpfullversion -dumpversion)" 12 "the compiler ${CXX:-g++}"
 at_least "$(cmake --version | awk 'NR == 1 {print $3}')" 3.25 cmake
 
