@@ -32,6 +32,7 @@ for option in "$@"; do
     case $option in
         --test) packages+="
 clang-14             clang++-14      a second compiler, and libFuzzer
+libclang-rt-14-dev   -               libFuzzer and the sanitizers for clang
 libomp-14-dev        -               OpenMP for clang
 clang-format-14      clang-format-14 the formatting check
 clang-tidy-14        clang-tidy-14   the lint" ;;
