@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+#include "framework/io/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "framework/error.h"
+
+namespace lily::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail_to_read(const std::string& path, int error) {
+    fail("cannot read {}: {}", in_quotes(path), std::strerror(error));
+}
+
+class ReadDescriptor {
+  public:
+    explicit ReadDescriptor(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+        if (fd_ < 0) fail_to_read(path, errno);
+    }
+    ~ReadDescriptor() { ::close(fd_); }
+    ReadDescriptor(const ReadDescriptor&) = delete;
+    ReadDescriptor& operator=(const ReadDescriptor&) = delete;
+    int get() const { return fd_; }
+
+  private:
+    int fd_;
+};
+
+// A rename is on disk only when its folder is. Some file systems cannot fsync a folder: not an error.
+void sync_folder(const fs::path& file) {
+    const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+    const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    ::fsync(fd);
+    ::close(fd);
+}
+
+}  // namespace
+
+std::string in_quotes(std::string_view text) {
+    constexpr size_t kLongest = 200;
+    std::string out = "'";
+    const bool cut = text.size() > kLongest;
+    for (const char c : cut ? text.substr(0, kLongest) : text) {
+        const auto u = static_cast<unsigned char>(c);
+        if (u < 0x20 || u == 0x7f)
+            out += fmt::format("\\x{:02x}", u);
+        else
+            out += c;
+    }
+    return out + (cut ? "...'" : "'");
+}
+
+std::string extension_of(const std::string& path) {
+    std::string extension = fs::path(path).extension().string();
+    for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return extension;
+}
+
+std::vector<std::byte> read_file(const std::string& path, size_t max_bytes) {
+    const ReadDescriptor file(path);
+    struct stat info {};
+    if (::fstat(file.get(), &info) != 0) fail_to_read(path, errno);
+
+    // One byte more than the file has, so that its end shows without growing; a pipe says 0 and grows.
+    const size_t expected = S_ISREG(info.st_mode) ? static_cast<size_t>(info.st_size) : 0;
+    check(expected <= max_bytes, "{} is too large: {} bytes, at most {} are read", in_quotes(path), expected,
+          max_bytes);
+    std::vector<std::byte> bytes(expected + 1);
+    size_t used = 0;
+    for (;;) {
+        if (used == bytes.size()) bytes.resize(bytes.size() * 2 + 4096);
+        const ssize_t n = ::read(file.get(), bytes.data() + used, bytes.size() - used);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) fail_to_read(path, errno);
+        if (n == 0) break;
+        used += static_cast<size_t>(n);
+        check(used <= max_bytes, "{} is too large: at most {} bytes are read", in_quotes(path), max_bytes);
+    }
+    bytes.resize(used);
+    return bytes;
+}
+
+MappedFile::MappedFile(const std::string& path) {
+    const ReadDescriptor file(path);
+    struct stat info {};
+    if (::fstat(file.get(), &info) != 0) fail_to_read(path, errno);
+    if (S_ISDIR(info.st_mode)) fail_to_read(path, EISDIR);
+    check(S_ISREG(info.st_mode), "cannot read {}: not a regular file", in_quotes(path));
+    size_ = static_cast<size_t>(info.st_size);
+    if (size_ == 0) return;  // mmap refuses an empty range
+    data_ = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.get(), 0);
+    if (data_ == MAP_FAILED) fail_to_read(path, errno);
+}
+
+MappedFile::~MappedFile() {
+    if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+}
+
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(path_) {
+    check(!path_.empty(), "cannot write a file without a name");
+    std::error_code ignored;
+    if (fs::is_symlink(target_, ignored)) target_ = fs::weakly_canonical(target_, ignored).string();
+
+    struct stat old {};
+    const bool exists = ::stat(target_.c_str(), &old) == 0;
+    if (!exists && errno != ENOENT) fail_errno(errno);
+    if (exists && S_ISDIR(old.st_mode)) fail_errno(EISDIR);
+    if (exists && ::access(target_.c_str(), W_OK) != 0) fail_errno(errno);
+    if (exists && !S_ISREG(old.st_mode)) {
+        fd_ = ::open(target_.c_str(), O_WRONLY | O_CLOEXEC);
+        if (fd_ < 0) fail_errno(errno);
+        return;
+    }
+
+    const fs::path final_path(target_);
+    if (const fs::path folder = final_path.parent_path(); !exists && !folder.empty())
+        check(fs::exists(folder, ignored), "cannot write {}: the folder {} does not exist", in_quotes(path_),
+              in_quotes(folder.string()));
+    static std::atomic<int> counter{0};
+    do {
+        const std::string name =
+            fmt::format(".{}.tmp-{}-{}", final_path.filename().string(), ::getpid(), counter++);
+        temporary_ = (final_path.parent_path() / name).string();
+        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (fd_ < 0 && errno == EEXIST);
+    if (fd_ < 0) fail_errno(errno);
+    if (exists) ::fchmod(fd_, old.st_mode & 07777);  // a replaced file keeps its permissions
+}
+
+AtomicFile::~AtomicFile() {
+    if (fd_ < 0) return;
+    ::close(fd_);
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::fail_errno(int error) const {
+    fail("cannot write {}: {}", in_quotes(path_), std::strerror(error));
+}
+
+void AtomicFile::write(Bytes bytes) {
+    while (!bytes.empty()) {
+        const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) fail_errno(errno);
+        bytes = bytes.subspan(static_cast<size_t>(n));
+    }
+}
+
+void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+
+void AtomicFile::commit() {
+    if (::fsync(fd_) != 0 && errno != EINVAL && errno != EROFS) fail_errno(errno);  // EINVAL: a pipe
+    if (!temporary_.empty() && ::rename(temporary_.c_str(), target_.c_str()) != 0) fail_errno(errno);
+    const int fd = std::exchange(fd_, -1);  // renamed: nothing left for the destructor to remove
+    if (::close(fd) != 0 && errno != EINTR) fail_errno(errno);
+    if (!temporary_.empty()) sync_folder(target_);
+}
+
+void write_file_atomically(const std::string& path, Bytes bytes) {
+    AtomicFile file(path);
+    file.write(bytes);
+    file.commit();
+}
+
+void write_file_atomically(const std::string& path, std::string_view text) {
+    write_file_atomically(path, std::as_bytes(std::span(text)));
+}
+
+void write_file_atomically(const std::string& path, const std::function<void(AtomicFile&)>& writer) {
+    AtomicFile file(path);
+    writer(file);
+    file.commit();
+}
+
+void check_writable(const std::string& path) { const AtomicFile probe(path); }
+
+}  // namespace lily::io

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lily::io {
+
+using Bytes = std::span<const std::byte>;
+
+// `text` in single quotes on one line, fit for an error message: control characters escaped, long names cut.
+std::string in_quotes(std::string_view text);
+
+// The lower-case extension of a path with its dot (".png"), or "".
+std::string extension_of(const std::string& path);
+
+// The whole file. Works for pipes too; throws if there is more than max_bytes.
+std::vector<std::byte> read_file(const std::string& path, size_t max_bytes = SIZE_MAX);
+
+// A regular file mapped read-only. The pages are shared with every process that maps it, and load when
+// touched.
+class MappedFile {
+  public:
+    MappedFile() = default;
+    explicit MappedFile(const std::string& path);
+    ~MappedFile();
+    MappedFile(MappedFile&& other) noexcept;
+    MappedFile& operator=(MappedFile&& other) noexcept;
+
+    Bytes bytes() const { return {static_cast<const std::byte*>(data_), size_}; }
+
+  private:
+    void* data_ = nullptr;
+    size_t size_ = 0;
+};
+
+// A file that appears under its name complete or not at all: written beside it under a temporary name, then
+// fsync, rename, fsync of the folder. Without commit() the destructor removes the temporary file and what was
+// there before stays. Only a killed process leaves one behind (".NAME.tmp-PID-N").
+// A symbolic link is followed; a device or a pipe (/dev/stdout) is written directly.
+class AtomicFile {
+  public:
+    explicit AtomicFile(std::string path);
+    ~AtomicFile();
+    AtomicFile(const AtomicFile&) = delete;
+    AtomicFile& operator=(const AtomicFile&) = delete;
+
+    void write(Bytes bytes);
+    void write(std::string_view text);
+    void commit();
+
+    int descriptor() const { return fd_; }  // for a child process to write into
+    const std::string& path() const { return path_; }
+
+  private:
+    [[noreturn]] void fail_errno(int error) const;
+
+    std::string path_;       // as the caller named it, for messages
+    std::string target_;     // with symbolic links resolved
+    std::string temporary_;  // empty: `target_` is written directly
+    int fd_ = -1;
+};
+
+void write_file_atomically(const std::string& path, Bytes bytes);
+void write_file_atomically(const std::string& path, std::string_view text);
+void write_file_atomically(const std::string& path, const std::function<void(AtomicFile&)>& writer);
+
+// Throws now what a later write to `path` would throw (no such folder, no permission, ...); leaves no file.
+void check_writable(const std::string& path);
+
+}  // namespace lily::io

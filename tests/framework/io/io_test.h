@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// What the tests of framework/io share: a scratch folder, and the text of an expected error.
+#pragma once
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "framework/error.h"
+#include "framework/io/file.h"
+#include "tests/catch.h"
+
+namespace lily::io {
+
+class ScratchFolder {
+  public:
+    ScratchFolder() {
+        std::string name = (std::filesystem::temp_directory_path() / "lily-test-XXXXXX").string();
+        if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no scratch folder");
+        path_ = name;
+    }
+    ~ScratchFolder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    ScratchFolder(const ScratchFolder&) = delete;
+    ScratchFolder& operator=(const ScratchFolder&) = delete;
+
+    std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+
+    // Names of all files, sorted and joined by spaces: shows temporary files that stayed behind.
+    std::string listing() const {
+        std::vector<std::string> names;
+        for (const auto& entry : std::filesystem::directory_iterator(path_))
+            names.push_back(entry.path().filename().string());
+        std::sort(names.begin(), names.end());
+        std::string all;
+        for (const std::string& name : names) all += (all.empty() ? "" : " ") + name;
+        return all;
+    }
+
+  private:
+    std::filesystem::path path_;
+};
+
+inline std::string text_of(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+inline Bytes bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+// The message of the lily::Error that `body` throws, which must be one line; any other exception gets
+// through.
+template <class Body>
+std::string error_of(Body&& body) {
+    try {
+        body();
+    } catch (const Error& error) {
+        const std::string message = error.what();
+        CHECK(message.find('\n') == std::string::npos);
+        CHECK(message.size() < 600);
+        return message;
+    }
+    return "(no error)";
+}
+
+}  // namespace lily::io

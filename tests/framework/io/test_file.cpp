@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#include "framework/io/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "tests/framework/io/io_test.h"
+
+namespace lily::io {
+namespace {
+
+namespace fs = std::filesystem;
+using Catch::Matchers::StartsWith;
+
+TEST_CASE("in_quotes keeps a message on one line", "[io][file]") {
+    CHECK(in_quotes("a b.png") == "'a b.png'");
+    CHECK(in_quotes("a\nb\x1b") == "'a\\x0ab\\x1b'");
+    CHECK(in_quotes(std::string(5000, 'x')).size() < 220);
+}
+
+TEST_CASE("extension_of", "[io][file]") {
+    CHECK(extension_of("a/b.c/PIC.JpG") == ".jpg");
+    CHECK(extension_of("a.b/c").empty());
+}
+
+TEST_CASE("read_file reads files and pipes, and says why not", "[io][file]") {
+    const ScratchFolder dir;
+    const std::string text(100'000, 'q');
+    write_file_atomically(dir / "f", text);
+    CHECK(read_file(dir / "f").size() == text.size());
+    CHECK(error_of([&] { read_file(dir / "f", 99'999); }) ==
+          "'" + dir / "f" + "' is too large: 100000 bytes, at most 99999 are read");
+    CHECK(error_of([&] { read_file(dir / "none"); }) ==
+          "cannot read '" + dir / "none" + "': No such file or directory");
+    CHECK(error_of([&] { read_file(dir / ""); }) == "cannot read '" + dir / "" + "': Is a directory");
+
+    REQUIRE(::mkfifo((dir / "pipe").c_str(), 0600) == 0);
+    std::thread feeder([&] { std::ofstream(dir / "pipe") << text; });
+    const auto bytes = read_file(dir / "pipe");
+    feeder.join();
+    CHECK(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()) == text);
+}
+
+TEST_CASE("MappedFile shows the bytes of a file and moves", "[io][file]") {
+    const ScratchFolder dir;
+    write_file_atomically(dir / "f", "hello");
+    MappedFile a(dir / "f");
+    MappedFile b(std::move(a));
+    a = std::move(b);
+    REQUIRE(a.bytes().size() == 5);
+    CHECK(a.bytes()[4] == std::byte{'o'});
+    write_file_atomically(dir / "empty", "");
+    CHECK(MappedFile(dir / "empty").bytes().empty());
+    CHECK(error_of([&] { MappedFile m(dir / "none"); }) ==
+          "cannot read '" + dir / "none" + "': No such file or directory");
+    CHECK(error_of([&] { MappedFile m("/dev/null"); }) == "cannot read '/dev/null': not a regular file");
+    CHECK(error_of([&] { MappedFile m(dir / ""); }) == "cannot read '" + dir / "" + "': Is a directory");
+}
+
+TEST_CASE("AtomicFile appears whole or not at all", "[io][file]") {
+    const ScratchFolder dir;
+    write_file_atomically(dir / "f", "old");
+    {
+        AtomicFile file(dir / "f");
+        file.write("new");
+        CHECK(text_of(dir / "f") == "old");
+    }  // no commit
+    CHECK(text_of(dir / "f") == "old");
+    CHECK(dir.listing() == "f");
+
+    const std::function<void(AtomicFile&)> breaks = [](AtomicFile& file) {
+        file.write("half");
+        throw std::runtime_error("stop");
+    };
+    CHECK_THROWS_WITH(write_file_atomically(dir / "f", breaks), "stop");
+    CHECK(text_of(dir / "f") == "old");
+    CHECK(dir.listing() == "f");
+
+    write_file_atomically(dir / "f", "new");
+    CHECK(text_of(dir / "f") == "new");
+    CHECK(dir.listing() == "f");
+}
+
+TEST_CASE("AtomicFile keeps permissions and follows links", "[io][file]") {
+    const ScratchFolder dir;
+    write_file_atomically(dir / "real", "1");
+    REQUIRE(::chmod((dir / "real").c_str(), 0640) == 0);
+    fs::create_symlink("real", dir / "link");
+    write_file_atomically(dir / "link", "2");
+    CHECK(fs::is_symlink(dir / "link"));
+    CHECK(text_of(dir / "real") == "2");
+    struct stat info {};
+    REQUIRE(::stat((dir / "real").c_str(), &info) == 0);
+    CHECK((info.st_mode & 0777) == 0640);
+    CHECK(dir.listing() == "link real");
+}
+
+TEST_CASE("unwritable paths are found early, and nothing stays behind", "[io][file]") {
+    const ScratchFolder dir;
+    write_file_atomically(dir / "f", "x");
+    const std::string below_file = dir / "f/x.png";
+    CHECK(error_of([&] { check_writable(below_file); }) ==
+          "cannot write '" + below_file + "': Not a directory");
+    CHECK(error_of([&] { check_writable(dir / ""); }) == "cannot write '" + dir / "" + "': Is a directory");
+    CHECK(error_of([&] { check_writable(dir / "no/x.png"); }) ==
+          "cannot write '" + dir / "no/x.png" + "': the folder '" + dir / "no" + "' does not exist");
+    CHECK(error_of([&] { check_writable(dir / std::string(300, 'n')); }).find("File name too long") !=
+          std::string::npos);
+    CHECK(error_of([&] { check_writable(""); }) == "cannot write a file without a name");
+    check_writable(dir / "new");
+    check_writable(dir / "f");
+    CHECK(text_of(dir / "f") == "x");
+    CHECK(dir.listing() == "f");
+}
+
+TEST_CASE("a full disk is an error; a device is written in place", "[io][file]") {
+    REQUIRE(fs::is_character_file("/dev/full"));
+    CHECK(error_of([] { write_file_atomically("/dev/full", "x"); }) ==
+          "cannot write '/dev/full': No space left on device");
+    write_file_atomically("/dev/null", "x");
+    CHECK(fs::is_character_file("/dev/null"));
+}
+
+}  // namespace
+}  // namespace lily::io

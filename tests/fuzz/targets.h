@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// What the fuzzers call, apart from them so that the tests can replay the corpus. Bad input may only throw
+// Error.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "framework/error.h"
+#include "framework/io/image.h"
+#include "framework/io/safetensors.h"
+
+namespace lily::io {
+
+// True where the bytes were accepted. Each is tried as a .tga as well, the one format that needs its name.
+inline bool fuzz_image(const uint8_t* data, size_t size) {
+    bool accepted = false;
+    for (const char* name : {"fuzz.jpg", "fuzz.tga"}) {
+        try {
+            const Image image =
+                decode_image(std::as_bytes(std::span(data, size)), name, {.max_pixels = 1 << 18});
+            if (image.width < 1 || image.height < 1 || image.channels < 1 || image.channels > 4) std::abort();
+            accepted = true;
+        } catch (const Error&) {
+        }
+    }
+    return accepted;
+}
+
+// Reads every byte that the parser vouches for.
+inline bool fuzz_safetensors(const uint8_t* data, size_t size) {
+    try {
+        const SafetensorsFile file = SafetensorsFile::parse(std::as_bytes(std::span(data, size)), "fuzz");
+        size_t total = 0;
+        for (const SafetensorsEntry& entry : file.entries()) {
+            if (&file.at(entry.name) != &entry) std::abort();
+            for (const std::byte b : entry.data) total += std::to_integer<size_t>(b) | 1;
+            if (entry.dtype == "F32" && file.values<float>(entry).size() * 4 != entry.data.size())
+                std::abort();
+        }
+        if (total > size * 255) std::abort();
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+}  // namespace lily::io
