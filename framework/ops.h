@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+// All differentiable operations.
+#pragma once
+
+#include "framework/ops/activation.h"
+#include "framework/ops/arithmetic.h"
+#include "framework/ops/pointwise.h"
+#include "framework/ops/reduce.h"
+#include "framework/ops/shape.h"

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "framework/tensor.h"
+
+namespace lily {
+
+Tensor relu(const Tensor& x);  // gradient at 0: 0
+Tensor leaky_relu(const Tensor& x, double negative_slope = 0.01);
+Tensor tanh(const Tensor& x);
+Tensor sigmoid(const Tensor& x);
+Tensor softplus(const Tensor& x, double beta = 1, double threshold = 20);  // log(1 + exp(beta x)) / beta
+
+}  // namespace lily

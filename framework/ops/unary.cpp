@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#include "framework/ops/unary.h"
+
+#include "framework/ops/arithmetic.h"
+
+namespace lily {
+
+Tensor unary(const char* op, kernels::Unary f, kernels::UnaryArguments args, const Tensor& x, SlopeUses uses,
+             std::function<Tensor(const Tensor& v)> slope) {
+    Tensor y = empty_like(x);
+    visit_floating(op, x.dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        kernels::elementwise<T>(x.device())
+            .unary(x.queue(), f, args, x.numel(), x.data<T>(), y.mutable_data<T>());
+    });
+    const auto backward = [op, f, args, uses, slope = std::move(slope),
+                           x = saved_if(uses == SlopeUses::x, x)](const Backward& g) {
+        const Tensor v = uses == SlopeUses::x ? x() : uses == SlopeUses::y ? g.output() : g.dy;
+        const Tensor dy = g.dy.to(v.format());
+        if (grad_enabled()) return Gradients{dy * slope(v)};
+        Tensor dx = empty_like(dy);
+        visit_floating(op, dy.dtype(), [&](auto zero) {
+            using T = decltype(zero);
+            kernels::elementwise<T>(dy.device())
+                .unary_backward(dy.queue(), f, args, dy.numel(), uses == SlopeUses::x ? v.data<T>() : nullptr,
+                                uses == SlopeUses::y ? v.data<T>() : nullptr, dy.data<T>(),
+                                dx.mutable_data<T>());
+        });
+        return Gradients{dx};
+    };
+    return record(op, y, {x}, backward, uses == SlopeUses::y ? KeepOutput::yes : KeepOutput::no);
+}
+
+}  // namespace lily

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// What pointwise.cpp and activation.cpp share: a function of one tensor with its two backward forms.
+#pragma once
+
+#include <functional>
+
+#include "framework/autograd.h"
+#include "kernels/elementwise/elementwise.h"
+
+namespace lily {
+
+// What f' is computed from: the input, the output, or neither.
+enum class SlopeUses { nothing, x, y };
+
+// y = f(x), any memory format. When no graph of the gradient is asked for, dx = f'(x) dy is one fused kernel;
+// else it is dy · slope(v), with v = x or y and slope written with ops.
+Tensor unary(const char* op, kernels::Unary f, kernels::UnaryArguments args, const Tensor& x, SlopeUses uses,
+             std::function<Tensor(const Tensor& v)> slope);
+
+}  // namespace lily

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+#include "framework/tensor.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "framework/autograd.h"
+#include "kernels/copy/copy.h"
+#include "kernels/elementwise/elementwise.h"
+
+namespace lily {
+
+std::string_view name(MemoryFormat format) {
+    switch (format) {
+        case MemoryFormat::contiguous:
+            return "contiguous";
+        case MemoryFormat::channels_last:
+            return "channels_last";
+        case MemoryFormat::blocked8:
+            return "blocked8";
+        case MemoryFormat::blocked16:
+            return "blocked16";
+    }
+    return "unknown";
+}
+
+Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
+    Shape result = a.rank() >= b.rank() ? a : b;
+    const Shape& shorter = a.rank() >= b.rank() ? b : a;
+    const int64_t offset = result.rank() - shorter.rank();
+    for (int64_t i = 0; i < shorter.rank(); ++i) {
+        int64_t& size = result[offset + i];
+        const int64_t other = shorter[i];
+        check(size == other || size == 1 || other == 1, "[{}] shapes {} and {} do not broadcast", op, a, b);
+        if (size == 1) size = other;
+    }
+    return result;
+}
+
+Tensor::Tensor(Shape shape, TensorOptions options, std::shared_ptr<Storage> storage)
+    : impl_(std::make_shared<Impl>(Impl{std::move(shape), 0, options, std::move(storage), nullptr})) {
+    int64_t numel = 1;
+    for (const int64_t size : impl_->shape) {
+        check(size >= 0, "[tensor] negative size in shape {}", impl_->shape);
+        check(!__builtin_mul_overflow(numel, size, &numel), "[tensor] shape {} has too many elements",
+              impl_->shape);
+    }
+    impl_->numel = numel;
+    check(nbytes() <= impl_->storage->bytes(), "[tensor] shape {} needs {} bytes, the storage has {}",
+          impl_->shape, nbytes(), impl_->storage->bytes());
+    if (options.format == MemoryFormat::contiguous) return;
+    check(impl_->shape.rank() == 4, "[tensor] format {} expects (N,C,H,W), got {}", name(options.format),
+          impl_->shape);
+    check(impl_->shape[1] % channel_block(options.format) == 0,
+          "[tensor] format {} expects a multiple of {} channels, got {}", name(options.format),
+          channel_block(options.format), impl_->shape);
+}
+
+template <class T>
+T Tensor::item() const {
+    check(numel() == 1, "[item] expected a tensor of one element, got {}", shape());
+    return visit_any(dtype(), [&](auto zero) { return static_cast<T>(*data<decltype(zero)>()); });
+}
+template float Tensor::item<float>() const;
+template double Tensor::item<double>() const;
+template int64_t Tensor::item<int64_t>() const;
+template uint8_t Tensor::item<uint8_t>() const;
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+    const NoGrad no_grad;
+    const Tensor row_major = contiguous();
+    std::vector<T> values(static_cast<size_t>(numel()));
+    visit_any(dtype(), [&](auto zero) {
+        const auto* from = row_major.data<decltype(zero)>();
+        std::transform(from, from + numel(), values.begin(), [](auto v) { return static_cast<T>(v); });
+    });
+    return values;
+}
+template std::vector<float> Tensor::to_vector<float>() const;
+template std::vector<double> Tensor::to_vector<double>() const;
+template std::vector<int64_t> Tensor::to_vector<int64_t>() const;
+template std::vector<uint8_t> Tensor::to_vector<uint8_t>() const;
+
+Tensor Tensor::to(DType wanted) const {
+    if (wanted == dtype()) return *this;
+    TensorOptions result = options();
+    result.dtype = wanted;
+    Tensor y = empty(shape(), result);
+    visit_any(dtype(), [&](auto from) {
+        visit_any(wanted, [&](auto to) {
+            using From = decltype(from);
+            using To = decltype(to);
+            std::transform(data<From>(), data<From>() + numel(), y.mutable_data<To>(),
+                           [](From v) { return static_cast<To>(v); });
+        });
+    });
+    if (!is_floating(dtype()) || !is_floating(wanted)) return y;
+    return record("to_dtype", y, {*this},
+                  [from = dtype()](const Backward& g) { return Gradients{g.dy.to(from)}; });
+}
+
+Tensor Tensor::to(Device wanted) const {
+    check(wanted == device(), "[to] this build has no {} device", name(wanted));
+    return *this;
+}
+
+Tensor Tensor::to(MemoryFormat wanted) const {
+    if (wanted == format()) return *this;
+    TensorOptions result = options();
+    result.format = wanted;
+    Tensor y = empty(shape(), result);
+    const auto layout = [](MemoryFormat f) {
+        return f == MemoryFormat::channels_last ? kernels::kChannelsLast : channel_block(f);
+    };
+    visit_floating("to_format", dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        const kernels::PlanesShape s{size(0), size(1), size(2) * size(3)};
+        kernels::copy<T>(device()).reorder(queue(), s, layout(format()), layout(wanted), data<T>(),
+                                           y.mutable_data<T>());
+    });
+    return record("to_format", y, {*this},
+                  [from = format()](const Backward& g) { return Gradients{g.dy.to(from)}; });
+}
+
+Tensor Tensor::clone() const {
+    Tensor y = empty(shape(), options());
+    if (nbytes()) std::memcpy(y.storage()->data(), storage()->data(), nbytes());
+    return record("clone", y, {*this}, [](const Backward& g) { return Gradients{g.dy}; });
+}
+
+Tensor& Tensor::copy_(const Tensor& source) {
+    check(source.shape() == shape(), "[copy_] expected shape {}, got {}", shape(), source.shape());
+    check(is_leaf(), "[copy_] only leaves can be changed in place");
+    const NoGrad no_grad;
+    const Tensor same = source.to(format()).to(dtype());
+    storage()->bump_version();
+    if (nbytes()) std::memmove(storage()->data(), same.storage()->data(), nbytes());
+    return *this;
+}
+
+Tensor& Tensor::fill_(double value) {
+    check(is_leaf(), "[fill_] only leaves can be changed in place");
+    visit_any(dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        T* data = mutable_data<T>();
+        std::fill(data, data + numel(), static_cast<T>(value));
+    });
+    return *this;
+}
+
+bool Tensor::requires_grad() const { return grad_slot() && grad_slot()->requires_grad; }
+bool Tensor::is_leaf() const { return !grad_slot() || !grad_slot()->node; }
+
+Tensor& Tensor::set_requires_grad(bool value) {
+    check(is_leaf(), "[set_requires_grad] only a leaf can be told to require a gradient; use detach()");
+    check(!value || is_floating(dtype()), "[set_requires_grad] a tensor of {} has no gradient",
+          name(dtype()));
+    if (!grad_slot()) set_grad_slot(std::make_shared<GradSlot>());
+    grad_slot()->requires_grad = value;
+    return *this;
+}
+
+Tensor Tensor::grad() const { return grad_slot() ? grad_slot()->grad : Tensor{}; }
+
+void Tensor::set_grad(Tensor gradient) {
+    check(!gradient.defined() || gradient.shape() == shape(), "[set_grad] expected shape {}, got {}", shape(),
+          gradient.defined() ? gradient.shape() : Shape{});
+    if (!grad_slot()) set_grad_slot(std::make_shared<GradSlot>());
+    grad_slot()->grad = std::move(gradient);
+}
+
+Tensor Tensor::detach() const { return Tensor(shape(), options(), storage()); }
+
+Tensor empty(const Shape& shape, TensorOptions options) {
+    int64_t bytes = static_cast<int64_t>(size_of(options.dtype));
+    for (const int64_t size : shape)
+        check(size >= 0 && !__builtin_mul_overflow(bytes, size, &bytes),
+              "[empty] shape {} is negative or too large", shape);
+    return Tensor(shape, options, std::make_shared<Storage>(options.device, static_cast<size_t>(bytes)));
+}
+Tensor empty_like(const Tensor& other) { return empty(other.shape(), other.options()); }
+
+Tensor full(const Shape& shape, double value, TensorOptions options) {
+    return empty(shape, options).fill_(value);
+}
+Tensor zeros(const Shape& shape, TensorOptions options) { return full(shape, 0, options); }
+Tensor zeros_like(const Tensor& other) { return zeros(other.shape(), other.options()); }
+Tensor ones(const Shape& shape, TensorOptions options) { return full(shape, 1, options); }
+Tensor ones_like(const Tensor& other) { return ones(other.shape(), other.options()); }
+Tensor scalar(double value, TensorOptions options) { return full({}, value, options); }
+
+Tensor arange(int64_t count, TensorOptions options) {
+    Tensor y = empty({count}, options);
+    visit_any(options.dtype, [&](auto zero) {
+        using T = decltype(zero);
+        T* data = y.mutable_data<T>();
+        for (int64_t i = 0; i < count; ++i) data[i] = static_cast<T>(i);
+    });
+    return y;
+}
+
+template <class T>
+Tensor from_vector(const std::vector<T>& values, const Shape& shape) {
+    check(static_cast<int64_t>(values.size()) == shape.numel(), "[from_vector] {} values for shape {}",
+          values.size(), shape);
+    Tensor y = empty(shape, {.dtype = dtype_of<T>()});
+    std::copy(values.begin(), values.end(), y.mutable_data<T>());
+    return y;
+}
+template Tensor from_vector(const std::vector<float>&, const Shape&);
+template Tensor from_vector(const std::vector<double>&, const Shape&);
+template Tensor from_vector(const std::vector<int64_t>&, const Shape&);
+template Tensor from_vector(const std::vector<uint8_t>&, const Shape&);
+
+}  // namespace lily

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/common/parallel.h"
+
+#include <omp.h>
+
+#include <cstdlib>
+#include <string_view>
+
+namespace lily::kernels {
+namespace {
+
+Isa detect_isa() {
+    Isa best = Isa::baseline;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) best = Isa::avx2;
+    if (best == Isa::avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+        best = Isa::avx512;
+#endif
+    const char* limit = std::getenv("LILY_CPU_ISA");
+    if (limit && std::string_view(limit) == "baseline") return Isa::baseline;
+    if (limit && std::string_view(limit) == "avx2") return std::min(best, Isa::avx2);
+    return best;
+}
+
+int thread_limit = 0;  // 0: OpenMP's own default (all cores, or OMP_NUM_THREADS)
+
+}  // namespace
+
+Isa cpu_isa() {
+    static const Isa isa = detect_isa();
+    return isa;
+}
+
+int max_threads() { return thread_limit > 0 ? thread_limit : omp_get_max_threads(); }
+
+void set_max_threads(int threads) {
+    thread_limit = threads;
+    if (threads > 0) omp_set_num_threads(threads);  // oneDNN asks OpenMP
+}
+
+}  // namespace lily::kernels

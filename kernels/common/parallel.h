@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// Loops over all cores, compiled for the widest vectors that the machine has.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace lily::kernels {
+
+enum class Isa { baseline, avx2, avx512 };
+
+// What this machine has; LILY_CPU_ISA=baseline|avx2|avx512 in the environment asks for less.
+Isa cpu_isa();
+
+int max_threads();
+void set_max_threads(int threads);
+
+// The lambda is inlined ("flatten") into a function per instruction set, so plain loops inside it become
+// AVX-512, AVX2 or SSE code: no -march=native, one binary for all machines, nothing shared between the
+// clones.
+namespace isa {
+#if defined(__x86_64__)
+template <class Body>
+__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"), flatten)) void run_avx512(
+    const Body& body, int64_t begin, int64_t end) {
+    body(begin, end);
+}
+template <class Body>
+__attribute__((target("avx2,fma"), flatten)) void run_avx2(const Body& body, int64_t begin, int64_t end) {
+    body(begin, end);
+}
+#endif
+template <class Body>
+__attribute__((flatten)) void run_baseline(const Body& body, int64_t begin, int64_t end) {
+    body(begin, end);
+}
+}  // namespace isa
+
+// body(begin, end) on this thread.
+template <class Body>
+void vectorised(int64_t begin, int64_t end, const Body& body) {
+    if (begin >= end) return;
+#if defined(__x86_64__)
+    switch (cpu_isa()) {
+        case Isa::avx512:
+            return isa::run_avx512(body, begin, end);
+        case Isa::avx2:
+            return isa::run_avx2(body, begin, end);
+        case Isa::baseline:
+            break;
+    }
+#endif
+    isa::run_baseline(body, begin, end);
+}
+
+// body(begin, end) over [0, n) in pieces of `grain`, spread over the threads. The pieces do not depend on the
+// number of threads, so a sum per piece, added up in order, has the same bits on any machine setting.
+template <class Body>
+void parallel_for(int64_t n, int64_t grain, const Body& body) {
+    const int64_t pieces = (n + grain - 1) / grain;
+    if (pieces <= 1) return vectorised(0, n, body);
+#pragma omp parallel for schedule(static) num_threads(max_threads())
+    for (int64_t i = 0; i < pieces; ++i) vectorised(i * grain, std::min(n, (i + 1) * grain), body);
+}
+
+// Elements per piece of an elementwise loop: large enough to hide the cost of a fork.
+inline constexpr int64_t kGrain = 16384;
+
+}  // namespace lily::kernels

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// exp, tanh and friends without branches or calls, so that loops over them become vector code.
+// float: within 3 ulp (tests/kernels/common); double: the C library, the oracle.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+namespace lily::kernels {
+
+// exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln2/2; exp(r) by its Taylor series (next term below 6e-9).
+inline float fast_exp(float x) {
+    const float clamped = x < -87.3f ? -87.3f : (x > 88.7f ? 88.7f : x);
+    const float n = std::nearbyint(clamped * 1.44269504f);
+    const float r =
+        (clamped - n * 0.693359375f) + n * 2.12194440e-4f;  // ln 2 in two parts: n * first is exact
+    float p = 1.0f / 5040;
+    p = p * r + 1.0f / 720;
+    p = p * r + 1.0f / 120;
+    p = p * r + 1.0f / 24;
+    p = p * r + 1.0f / 6;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    // 2^n in two factors, because 2^128 does not fit one exponent
+    const int32_t half = static_cast<int32_t>(n) >> 1, rest = static_cast<int32_t>(n) - half;
+    const float result =
+        p * std::bit_cast<float>((half + 127) << 23) * std::bit_cast<float>((rest + 127) << 23);
+    const float high = x > 88.72283f ? std::numeric_limits<float>::infinity() : result;
+    const float low = x < -87.3f ? 0.0f : high;  // below 1.2e-38: flushed to zero
+    return x == x ? low : x;
+}
+inline double fast_exp(double x) { return std::exp(x); }
+
+// tanh: series near 0 (1 - 2/(e^2x + 1) would cancel), else from exp of |x|.
+inline float fast_tanh(float x) {
+    const float s = x * x;
+    float p = -1382.0f / 155925;
+    p = p * s + 62.0f / 2835;
+    p = p * s - 17.0f / 315;
+    p = p * s + 2.0f / 15;
+    p = p * s - 1.0f / 3;
+    const float near_zero = x + x * s * p;
+    const float far = std::copysign(1.0f - 2.0f / (fast_exp(2.0f * std::fabs(x)) + 1.0f), x);
+    return s < 0.09f ? near_zero : far;
+}
+inline double fast_tanh(double x) { return std::tanh(x); }
+
+template <class T>
+T fast_sigmoid(T x) {
+    return T(1) / (T(1) + fast_exp(-x));
+}
+
+}  // namespace lily::kernels

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/copy/copy.h"
+
+#include "kernels/common/parallel.h"
+
+namespace lily::kernels {
+namespace {
+
+// Every layout is (N, C/block, M, block): block 1 is contiguous, block C is channels last.
+int64_t block_of(int64_t layout, int64_t channels) { return layout == kChannelsLast ? channels : layout; }
+
+template <class T>
+void reorder(Queue&, PlanesShape s, int64_t from_layout, int64_t to_layout, const T* x, T* y) {
+    if (s.n * s.c * s.m == 0) return;
+    const int64_t from = block_of(from_layout, s.c), to = block_of(to_layout, s.c);
+    constexpr int64_t tile = 256;  // positions at a time, so that both sides stay in the cache
+    const int64_t tiles = (s.m + tile - 1) / tile;
+    parallel_for(s.n * tiles, 1, [=](int64_t begin, int64_t end) {
+        for (int64_t piece = begin; piece < end; ++piece) {
+            const int64_t n = piece / tiles, first = piece % tiles * tile, last = std::min(s.m, first + tile);
+            for (int64_t c = 0; c < s.c; ++c) {
+                const T* source = x + n * s.c * s.m + c / from * from * s.m + c % from;
+                T* target = y + n * s.c * s.m + c / to * to * s.m + c % to;
+                for (int64_t m = first; m < last; ++m) target[m * to] = source[m * from];
+            }
+        }
+    });
+}
+
+template <class T>
+void strided(Queue&, const StridedCopy& s, const T* x, T* y) {
+    const int inner = s.rank - 1;
+    const int64_t n = s.rank == 0 ? 1 : s.size[inner];
+    const int64_t from_step = s.rank == 0 ? 1 : s.from_stride[inner],
+                  to_step = s.rank == 0 ? 1 : s.to_stride[inner];
+    int64_t rows = 1;
+    for (int d = 0; d < inner; ++d) rows *= s.size[d];
+    if (n == 0 || rows == 0) return;
+    parallel_for(rows, std::max<int64_t>(1, kGrain / n), [=, &s](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+            int64_t rest = row, from = 0, to = 0;
+            for (int d = inner - 1; d >= 0; --d) {
+                const int64_t i = rest % s.size[d];
+                rest /= s.size[d];
+                from += i * s.from_stride[d];
+                to += i * s.to_stride[d];
+            }
+            for (int64_t i = 0; i < n; ++i) y[to + i * to_step] = x[from + i * from_step];
+        }
+    });
+}
+
+}  // namespace
+
+template <class T>
+const CopyKernels<T>& copy(Device device) {
+    static const CopyKernels<T> cpu{reorder<T>, strided<T>};
+    return choose("copy", device, Implementations<CopyKernels<T>>{.cpu = &cpu});
+}
+template const CopyKernels<float>& copy(Device);
+template const CopyKernels<double>& copy(Device);
+template const CopyKernels<int64_t>& copy(Device);
+template const CopyKernels<uint8_t>& copy(Device);
+
+}  // namespace lily::kernels

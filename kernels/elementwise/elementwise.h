@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// Functions of one or two tensors, element by element, with broadcasting.
+//   forward    y = f(x)                  z = a op b
+//   backward  dx = f'(x) dy              written with ops in framework/ops/arithmetic.cpp
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "kernels/common/dispatch.h"
+#include "kernels/common/queue.h"
+
+namespace lily::kernels {
+
+enum class Unary : uint8_t {
+    neg,
+    exp,
+    log,
+    sqrt,
+    abs,
+    sign,
+    square,
+    reciprocal,
+    pow,
+    clamp,
+    leaky_relu,
+    relu,
+    tanh,
+    sigmoid,
+    softplus,
+};
+// pow: a = exponent; clamp: a = low, b = high; leaky_relu: a = slope; softplus: a = beta, b = threshold.
+struct UnaryArguments {
+    double a = 0, b = 0;
+};
+
+// Comparisons give 1 or 0.
+enum class Binary : uint8_t { add, sub, mul, div, maximum, minimum, gt, ge, lt, le, eq };
+
+// z has sizes `size`; a and b are read with these strides (0 where they are broadcast). Outermost dimension
+// first.
+struct BroadcastShape {
+    static constexpr int kMaxRank = 8;
+    int rank = 0;
+    std::array<int64_t, kMaxRank> size{}, a_stride{}, b_stride{};
+};
+
+template <class T>
+struct ElementwiseKernels {
+    void (*unary)(Queue&, Unary, UnaryArguments, int64_t n, const T* x, T* y);  // y = f(x); y may be x
+    // dx = f'(x) dy; x or y may be null where f' does not use it (functions.h); dx may be dy
+    void (*unary_backward)(Queue&, Unary, UnaryArguments, int64_t n, const T* x, const T* y, const T* dy,
+                           T* dx);
+    void (*binary)(Queue&, Binary, const BroadcastShape&, const T* a, const T* b, T* z);  // z = a op b
+    void (*affine)(Queue&, int64_t n, T scale, T shift, const T* x, T* y);  // y = scale x + shift
+};
+template <class T>
+const ElementwiseKernels<T>& elementwise(Device device);
+
+}  // namespace lily::kernels

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/elementwise/elementwise.h"
+
+#include "kernels/common/parallel.h"
+#include "kernels/elementwise/functions.h"
+
+namespace lily::kernels {
+namespace {
+
+// body(f) with the function object that `op` names.
+template <class T, class Body>
+void visit_unary(Unary op, UnaryArguments args, const Body& body) {
+    namespace fn = functions;
+    const T a = static_cast<T>(args.a), b = static_cast<T>(args.b);
+    switch (op) {
+        case Unary::neg:
+            return body(fn::Neg<T>{});
+        case Unary::exp:
+            return body(fn::Exp<T>{});
+        case Unary::log:
+            return body(fn::Log<T>{});
+        case Unary::sqrt:
+            return body(fn::Sqrt<T>{});
+        case Unary::abs:
+            return body(fn::Abs<T>{});
+        case Unary::sign:
+            return body(fn::Sign<T>{});
+        case Unary::square:
+            return body(fn::Square<T>{});
+        case Unary::reciprocal:
+            return body(fn::Reciprocal<T>{});
+        case Unary::pow:
+            return body(fn::Pow<T>{a});
+        case Unary::clamp:
+            return body(fn::Clamp<T>{a, b});
+        case Unary::leaky_relu:
+            return body(fn::LeakyRelu<T>{a});
+        case Unary::relu:
+            return body(fn::Relu<T>{});
+        case Unary::tanh:
+            return body(fn::Tanh<T>{});
+        case Unary::sigmoid:
+            return body(fn::Sigmoid<T>{});
+        case Unary::softplus:
+            return body(fn::Softplus<T>{a, b});
+    }
+}
+
+template <class T>
+void unary(Queue&, Unary op, UnaryArguments args, int64_t n, const T* x, T* y) {
+    visit_unary<T>(op, args, [=](auto f) {
+        parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) y[i] = f.value(x[i]);
+        });
+    });
+}
+
+template <class T>
+void unary_backward(Queue&, Unary op, UnaryArguments args, int64_t n, const T* x, const T* y, const T* dy,
+                    T* dx) {
+    // An input that f' ignores may be null: read dy in its place.
+    const T* from_x = x ? x : dy;
+    const T* from_y = y ? y : dy;
+    visit_unary<T>(op, args, [=](auto f) {
+        parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) dx[i] = dy[i] * f.slope(from_x[i], from_y[i]);
+        });
+    });
+}
+
+template <class T, class Body>
+void visit_binary(Binary op, const Body& body) {
+    switch (op) {
+        case Binary::add:
+            return body([](T a, T b) { return a + b; });
+        case Binary::sub:
+            return body([](T a, T b) { return a - b; });
+        case Binary::mul:
+            return body([](T a, T b) { return a * b; });
+        case Binary::div:
+            return body([](T a, T b) { return a / b; });
+        case Binary::maximum:
+            return body([](T a, T b) { return a != a ? a : (a < b || b != b ? b : a); });  // NaN wins
+        case Binary::minimum:
+            return body([](T a, T b) { return a != a ? a : (a > b || b != b ? b : a); });
+        case Binary::gt:
+            return body([](T a, T b) { return T(a > b); });
+        case Binary::ge:
+            return body([](T a, T b) { return T(a >= b); });
+        case Binary::lt:
+            return body([](T a, T b) { return T(a < b); });
+        case Binary::le:
+            return body([](T a, T b) { return T(a <= b); });
+        case Binary::eq:
+            return body([](T a, T b) { return T(a == b); });
+    }
+}
+
+// One innermost run of n elements, strides 0 or 1 (or any, in the last loop).
+template <class T, class F>
+void binary_row(F f, int64_t n, int64_t a_stride, int64_t b_stride, const T* a, const T* b, T* z) {
+    if (a_stride == 1 && b_stride == 1)
+        for (int64_t i = 0; i < n; ++i) z[i] = f(a[i], b[i]);
+    else if (a_stride == 1 && b_stride == 0)
+        for (int64_t i = 0; i < n; ++i) z[i] = f(a[i], *b);
+    else if (a_stride == 0 && b_stride == 1)
+        for (int64_t i = 0; i < n; ++i) z[i] = f(*a, b[i]);
+    else
+        for (int64_t i = 0; i < n; ++i) z[i] = f(a[i * a_stride], b[i * b_stride]);
+}
+
+template <class T>
+void binary(Queue&, Binary op, const BroadcastShape& shape, const T* a, const T* b, T* z) {
+    const int inner = shape.rank - 1;
+    const int64_t n = shape.rank == 0 ? 1 : shape.size[inner];
+    const int64_t a_step = shape.rank == 0 ? 0 : shape.a_stride[inner],
+                  b_step = shape.rank == 0 ? 0 : shape.b_stride[inner];
+    int64_t rows = 1;
+    for (int d = 0; d < inner; ++d) rows *= shape.size[d];
+    if (n == 0 || rows == 0) return;
+    visit_binary<T>(op, [&](auto f) {
+        if (rows == 1)
+            return parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+                binary_row<T>(f, end - begin, a_step, b_step, a + begin * a_step, b + begin * b_step,
+                              z + begin);
+            });
+        const int64_t rows_per_piece = std::max<int64_t>(1, kGrain / n);
+        parallel_for(rows, rows_per_piece, [=, &shape](int64_t begin, int64_t end) {
+            for (int64_t row = begin; row < end; ++row) {
+                int64_t rest = row, a_at = 0, b_at = 0;
+                for (int d = inner - 1; d >= 0; --d) {
+                    const int64_t i = rest % shape.size[d];
+                    rest /= shape.size[d];
+                    a_at += i * shape.a_stride[d];
+                    b_at += i * shape.b_stride[d];
+                }
+                binary_row<T>(f, n, a_step, b_step, a + a_at, b + b_at, z + row * n);
+            }
+        });
+    });
+}
+
+template <class T>
+void affine(Queue&, int64_t n, T scale, T shift, const T* x, T* y) {
+    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) y[i] = scale * x[i] + shift;
+    });
+}
+
+}  // namespace
+
+template <class T>
+const ElementwiseKernels<T>& elementwise(Device device) {
+    static const ElementwiseKernels<T> cpu{unary<T>, unary_backward<T>, binary<T>, affine<T>};
+    return choose("elementwise", device, Implementations<ElementwiseKernels<T>>{.cpu = &cpu});
+}
+template const ElementwiseKernels<float>& elementwise(Device);
+template const ElementwiseKernels<double>& elementwise(Device);
+
+}  // namespace lily::kernels

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+#include "tests/framework/check_op.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <random>
+
+#include "framework/autograd.h"
+
+namespace lily::testing {
+namespace {
+
+constexpr double kStep = 1e-5;  // of central differences in f64
+constexpr double kDifferenceTolerance = 2e-6;
+
+// Elements per input whose difference quotient is computed; each costs two evaluations of the op.
+int64_t probes(int64_t n) { return n > 2000 ? 4 : 32; }
+
+class Poisoned {
+  public:
+    Poisoned() { allocator(Device::cpu).poison(true); }
+    ~Poisoned() { allocator(Device::cpu).poison(false); }
+};
+
+uint32_t seed_of(const OpCase& c) {
+    return std::accumulate(c.name.begin(), c.name.end(), 17u,
+                           [](uint32_t h, char ch) { return h * 31u + static_cast<uint8_t>(ch); });
+}
+
+std::vector<double> draw(std::mt19937& random, int64_t n, Domain domain, double scale, double shift = 0) {
+    std::normal_distribution<double> normal;
+    std::vector<double> values(static_cast<size_t>(n));
+    for (double& v : values) v = normal(random);
+    if (n > 8) values[static_cast<size_t>(n / 2)] *= 4;  // an outlier: not all results may look alike
+    for (double& v : values) {
+        if (domain == Domain::positive) v = 0.2 + std::fabs(v);
+        if (domain == Domain::away_from_zero) v += std::copysign(0.2, v);
+    }
+    if (domain == Domain::distinct) {
+        std::vector<double> ladder(values.size());
+        for (size_t i = 0; i < ladder.size(); ++i)
+            ladder[i] = 0.02 * (static_cast<double>(i) - static_cast<double>(n) / 2 + 0.3);
+        std::shuffle(ladder.begin(), ladder.end(), random);
+        values = ladder;
+    }
+    for (double& v : values) v = static_cast<float>(v * scale + shift);
+    return values;
+}
+
+Tensor upstream(const Shape& shape, uint32_t seed, DType dtype) {
+    std::mt19937 random(seed);
+    return from_vector(draw(random, shape.numel(), Domain::any, 1), shape).to(dtype);
+}
+
+Tensors leaves(const Tensors& values) {
+    Tensors result;
+    for (const Tensor& v : values) result.push_back(v.clone().set_requires_grad());
+    return result;
+}
+
+// Σ y·r for fixed random r: a scalar whose gradient reaches every element of y.
+Tensor loss_of(const OpCase& c, const Tensors& xs) {
+    const Tensor y = c.op(xs);
+    return sum(y * upstream(y.shape(), seed_of(c) + 1, y.dtype()));
+}
+
+Tensors gradients_of(const OpCase& c, const Tensors& xs, bool create_graph) {
+    const Tensor loss = loss_of(c, xs);
+    if (!loss.requires_grad()) return {};
+    Tensors gradients = grad(loss, xs, {.create_graph = create_graph, .allow_unused = true});
+    for (size_t i = 0; i < xs.size(); ++i)
+        if (!gradients[i].defined()) gradients[i] = zeros_like(xs[i]);
+    return gradients;
+}
+
+// dF/dx[i] by (F(x+h) - F(x-h)) / 2h for some elements of each input, against `analytic`.
+std::string against_differences(const Tensors& at, const Tensors& analytic,
+                                const std::function<double(const Tensors&)>& f) {
+    for (size_t input = 0; input < at.size(); ++input) {
+        const auto gradient = analytic[input].to_vector<double>();
+        double largest = 0;
+        for (const double g : gradient) largest = std::max(largest, std::fabs(g));
+        const int64_t n = at[input].numel(), stride = std::max<int64_t>(1, n / probes(n));
+        for (int64_t i = 0; i < n; i += stride) {
+            const auto shifted = [&](double h) {
+                Tensors xs = at;
+                auto values = at[input].to_vector<double>();
+                values[static_cast<size_t>(i)] += h;
+                xs[input] = from_vector(values, at[input].shape());
+                return f(xs);
+            };
+            const double quotient = (shifted(kStep) - shifted(-kStep)) / (2 * kStep);
+            const double got = gradient[static_cast<size_t>(i)];
+            if (!(std::fabs(got - quotient) <= kDifferenceTolerance * (1 + largest + std::fabs(quotient))))
+                return fmt::format("input {}, element {}: gradient {:.9g}, central difference {:.9g}", input,
+                                   i, got, quotient);
+        }
+    }
+    return "";
+}
+
+std::string compare_all(const char* what, const Tensors& got, const Tensors& want, double tolerance) {
+    for (size_t i = 0; i < got.size(); ++i) {
+        const std::string wrong = difference(got[i], want[i], tolerance);
+        if (!wrong.empty()) return fmt::format("{}, input {}: {}", what, i, wrong);
+    }
+    return "";
+}
+
+std::vector<MemoryFormat> formats_for(const OpCase& c) {
+    std::vector<MemoryFormat> formats;
+    if (!c.formats) return formats;
+    formats.push_back(MemoryFormat::channels_last);
+    for (const MemoryFormat f : {MemoryFormat::blocked8, MemoryFormat::blocked16})
+        if (c.shapes[0][1] % channel_block(f) == 0) formats.push_back(f);
+    return formats;
+}
+
+}  // namespace
+
+std::vector<OpCase>& all_op_cases() {
+    static std::vector<OpCase> cases;
+    return cases;
+}
+
+AddCases::AddCases(std::vector<OpCase> cases) {
+    auto& all = all_op_cases();
+    all.insert(all.end(), cases.begin(), cases.end());
+}
+
+std::vector<OpCase> pointwise_cases(const std::string& name, std::function<Tensor(const Tensor&)> f,
+                                    Domain domain, double scale) {
+    std::vector<OpCase> cases;
+    for (const Shape& shape : {Shape{}, Shape{1}, Shape{31}, Shape{32}, Shape{33}, Shape{1023}, Shape{0},
+                               Shape{3, 0, 2}, Shape{5, 7}, Shape{2, 16, 3, 5}, Shape{17000}})
+        cases.push_back({.name = fmt::format("{} {}", name, shape),
+                         .shapes = {shape},
+                         .op = [f](const Tensors& x) { return f(x[0]); },
+                         .domain = domain,
+                         .scale = scale,
+                         .formats = shape.rank() == 4});
+    return cases;
+}
+
+Tensors make_inputs(const OpCase& c, DType dtype) {
+    std::mt19937 random(seed_of(c));
+    Tensors inputs;
+    for (const Shape& shape : c.shapes) {
+        const double shift = c.domain == Domain::distinct ? 0.007 * static_cast<double>(inputs.size()) : 0;
+        inputs.push_back(from_vector(draw(random, shape.numel(), c.domain, c.scale, shift), shape).to(dtype));
+    }
+    return inputs;
+}
+
+std::string difference(const Tensor& got, const Tensor& want, double tolerance) {
+    if (got.shape() != want.shape()) return fmt::format("shape {} instead of {}", got.shape(), want.shape());
+    const auto g = got.to_vector<double>(), w = want.to_vector<double>();
+    double largest = 0, worst = 0;
+    for (const double v : w)
+        if (std::isfinite(v)) largest = std::max(largest, std::fabs(v));
+    const double allowed = tolerance * std::max(largest, 1e-3);
+    size_t where = g.size();
+    for (size_t i = 0; i < g.size(); ++i) {
+        if (g[i] == w[i]) continue;  // also equal infinities
+        const double error = std::fabs(g[i] - w[i]);
+        if (!(error <= allowed) && (where == g.size() || !(error <= worst))) worst = error, where = i;
+    }
+    if (where == g.size()) return "";
+    return fmt::format("element {}: {:.9g} instead of {:.9g} (largest {:.3g}, allowed error {:.3g})", where,
+                       g[where], w[where], largest, allowed);
+}
+
+std::string check_values(const OpCase& c) {
+    const Poisoned poisoned;
+    const Tensors x64 = make_inputs(c, DType::f64), x32 = make_inputs(c, DType::f32);
+    const Tensor want = c.op(x64);
+    if (c.reference) {
+        const std::string wrong = difference(want, c.reference(x64), 1e-12);
+        if (!wrong.empty()) return "f64 against the reference: " + wrong;
+    }
+    std::string wrong = difference(c.op(x32), want, c.tolerance);
+    if (!wrong.empty()) return "f32 against f64: " + wrong;
+    for (const MemoryFormat format : formats_for(c)) {
+        Tensors xs = x32;
+        xs[0] = xs[0].to(format);
+        wrong = difference(c.op(xs), want, c.tolerance);
+        if (!wrong.empty()) return fmt::format("f32 {} against f64: {}", name(format), wrong);
+    }
+    return "";
+}
+
+std::string check_gradients(const OpCase& c) {
+    const Poisoned poisoned;
+    const Tensors x64 = leaves(make_inputs(c, DType::f64)), x32 = leaves(make_inputs(c, DType::f32));
+    const Tensors fused = gradients_of(c, x64, false);
+    if (fused.empty()) return "";
+    std::string wrong = against_differences(make_inputs(c, DType::f64), fused,
+                                            [&](const Tensors& xs) { return loss_of(c, xs).item<double>(); });
+    if (!wrong.empty()) return "f64: " + wrong;
+    wrong = compare_all("f64 composed against fused", gradients_of(c, x64, true), fused, 1e-11);
+    if (wrong.empty())
+        wrong = compare_all("f32 fused against f64", gradients_of(c, x32, false), fused, 4 * c.tolerance);
+    if (wrong.empty())
+        wrong = compare_all("f32 composed against f64", gradients_of(c, x32, true), fused, 4 * c.tolerance);
+    for (const MemoryFormat format : formats_for(c)) {
+        if (!wrong.empty()) break;
+        const Tensors base = leaves(make_inputs(c, DType::f32));
+        OpCase formatted = c;
+        formatted.op = [&](const Tensors& xs) {
+            Tensors converted = xs;
+            converted[0] = xs[0].to(format);
+            return c.op(converted);
+        };
+        wrong =
+            compare_all(name(format).data(), gradients_of(formatted, base, false), fused, 4 * c.tolerance);
+    }
+    return wrong;
+}
+
+std::string check_double_gradients(const OpCase& c) {
+    const Poisoned poisoned;
+    // F(x) = Σ_i <dL/dx_i, v_i>, itself a function of x
+    const auto directional = [&](const Tensors& xs) {
+        const Tensors gradients = gradients_of(c, xs, true);
+        Tensor total;
+        for (size_t i = 0; i < gradients.size(); ++i) {
+            const Tensor part =
+                sum(gradients[i] *
+                    upstream(xs[i].shape(), seed_of(c) + 2 + static_cast<uint32_t>(i), xs[i].dtype()));
+            total = total.defined() ? total + part : part;
+        }
+        return total;
+    };
+    const Tensors xs = leaves(make_inputs(c, DType::f64));
+    const Tensor f = directional(xs);
+    if (!f.defined()) return "";
+    Tensors second;
+    for (const Tensor& x : xs) second.push_back(zeros_like(x));
+    if (f.requires_grad()) {
+        const Tensors found = grad(f, xs, {.allow_unused = true});
+        for (size_t i = 0; i < xs.size(); ++i)
+            if (found[i].defined()) second[i] = found[i];
+    }
+    return against_differences(make_inputs(c, DType::f64), second,
+                               [&](const Tensors& at) { return directional(leaves(at)).item<double>(); });
+}
+
+}  // namespace lily::testing

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// The proof of an op, from one line per case: values, gradients and gradients of gradients.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "framework/ops.h"
+
+namespace lily::testing {
+
+using Tensors = std::vector<Tensor>;
+
+// Where an op's inputs are drawn from: away from its kinks and poles, so that central differences mean
+// something.
+enum class Domain { any, positive, away_from_zero, distinct };  // distinct: all values at least 0.01 apart
+
+struct OpCase {
+    std::string name;
+    std::vector<Shape> shapes;
+    std::function<Tensor(const Tensors&)> op;
+    Domain domain = Domain::any;
+    double scale = 1;         // typical size of the inputs
+    double tolerance = 2e-5;  // f32 against f64, relative to the largest magnitude in the result
+    bool formats = false;     // x[0] of rank 4 is also tried in every other memory format
+    std::function<Tensor(const Tensors&)> reference =
+        nullptr;  // the same function composed of other ops, compared in f64
+};
+
+// All cases of all ops. A test file adds its own with `const AddCases gram_cases{...}`.
+std::vector<OpCase>& all_op_cases();
+struct AddCases {
+    explicit AddCases(std::vector<OpCase> cases);
+};
+
+// One case per standard shape (scalar, 1, 31, 32, 33, 1023, empty, rank 2 to 4) of an elementwise function.
+std::vector<OpCase> pointwise_cases(const std::string& name, std::function<Tensor(const Tensor&)> f,
+                                    Domain domain = Domain::any, double scale = 1);
+
+// Inputs of a case, the same for the same case: f64 values rounded to f32, with an outlier or two.
+Tensors make_inputs(const OpCase& c, DType dtype);
+
+// Empty if !(|got - want| <= tolerance · (1 + max |want|)) nowhere holds; else what differs, where.
+std::string difference(const Tensor& got, const Tensor& want, double tolerance);
+
+// Each returns "" or what is wrong. Fresh memory is poisoned with NaN while they run.
+std::string check_values(const OpCase& c);     // f32 = f64 = reference; every memory format
+std::string check_gradients(const OpCase& c);  // f64 = central differences; fused = composed; f32 = f64
+std::string check_double_gradients(
+    const OpCase& c);  // gradient of gradient = central differences of the gradient
+
+}  // namespace lily::testing

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include <limits>
+
+#include "framework/autograd.h"
+#include "tests/catch.h"
+#include "tests/framework/check_op.h"
+
+namespace lily::testing {
+namespace {
+
+std::vector<OpCase> unary_cases() {
+    std::vector<OpCase> all;
+    const auto add = [&](const std::string& name, std::function<Tensor(const Tensor&)> f, Domain domain,
+                         double scale = 1) {
+        for (OpCase& c : pointwise_cases(name, std::move(f), domain, scale)) all.push_back(std::move(c));
+    };
+    add("exp", exp, Domain::any);
+    add("log", log, Domain::positive);
+    add("sqrt", sqrt, Domain::positive);
+    add("abs", abs, Domain::away_from_zero);
+    add("sign", sign, Domain::away_from_zero);
+    add("square", square, Domain::any);
+    add("reciprocal", reciprocal, Domain::away_from_zero);
+    add(
+        "pow 3", [](const Tensor& x) { return pow(x, 3); }, Domain::any);
+    add(
+        "pow -0.5", [](const Tensor& x) { return pow(x, -0.5); }, Domain::positive);
+    add(
+        "clamp", [](const Tensor& x) { return clamp(x, -0.1, 0.1); }, Domain::away_from_zero);
+    add("relu", relu, Domain::away_from_zero);
+    add(
+        "leaky_relu 0.2", [](const Tensor& x) { return leaky_relu(x, 0.2); }, Domain::away_from_zero);
+    add("tanh", tanh, Domain::any);
+    add("sigmoid", sigmoid, Domain::any, 3);
+    add(
+        "softplus", [](const Tensor& x) { return softplus(x); }, Domain::any, 5);
+    add(
+        "softplus beta 2", [](const Tensor& x) { return softplus(x, 2, 4); }, Domain::any);
+    add(
+        "affine", [](const Tensor& x) { return 2.5 * x - 1.0; }, Domain::any);
+    add(
+        "clone", [](const Tensor& x) { return x.clone(); }, Domain::any);
+    add(
+        "to_dtype", [](const Tensor& x) { return x.to(DType::f64) * 2.0; }, Domain::any);
+    return all;
+}
+
+std::vector<OpCase> binary_cases() {
+    std::vector<OpCase> all;
+    using Binary = Tensor (*)(const Tensor&, const Tensor&);
+    const std::vector<std::tuple<const char*, Binary, Domain>> ops = {{"add", add, Domain::any},
+                                                                      {"sub", sub, Domain::any},
+                                                                      {"mul", mul, Domain::any},
+                                                                      {"div", div, Domain::away_from_zero},
+                                                                      {"maximum", maximum, Domain::distinct},
+                                                                      {"minimum", minimum, Domain::distinct},
+                                                                      {"gt", gt, Domain::distinct},
+                                                                      {"ge", ge, Domain::distinct},
+                                                                      {"lt", lt, Domain::distinct},
+                                                                      {"le", le, Domain::distinct},
+                                                                      {"eq", eq, Domain::distinct}};
+    const std::vector<std::pair<Shape, Shape>> shapes = {{{}, {}},
+                                                         {{1}, {1023}},
+                                                         {{33}, {33}},
+                                                         {{4, 5}, {5}},
+                                                         {{4, 5}, {4, 1}},
+                                                         {{2, 3, 4}, {3, 1}},
+                                                         {{3, 1, 2}, {1, 4, 1}},
+                                                         {{5, 1}, {1, 6}},
+                                                         {{0, 3}, {3}},
+                                                         {{2, 16, 3, 3}, {2, 16, 3, 3}},
+                                                         {{2, 16, 3, 3}, {16, 1, 1}},
+                                                         {{}, {2, 3}},
+                                                         {{300, 70}, {300, 70}}};
+    for (const auto& [name, op, domain] : ops)
+        for (const auto& [a, b] : shapes)
+            all.push_back({.name = fmt::format("{} {} {}", name, a, b),
+                           .shapes = {a, b},
+                           .op = [op = op](const Tensors& x) { return op(x[0], x[1]); },
+                           .domain = domain,
+                           .formats = a.rank() == 4});
+    return all;
+}
+
+const AddCases unary_registered{unary_cases()};
+const AddCases binary_registered{binary_cases()};
+
+template <class F>
+double at(F f, double x) {
+    return f(full({}, x, {.dtype = DType::f64})).template item<double>();
+}
+template <class F>
+float at32(F f, float x) {
+    return f(full({1}, x)).item();
+}
+
+}  // namespace
+
+TEST_CASE("elementwise functions at their edges", "[ops]") {
+    const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+    const auto same_in_both = [&](auto f, float x, double want) {
+        CHECK(at(f, x) == Approx(want).margin(1e-30));
+        CHECK(at32(f, x) == Approx(static_cast<float>(want)).margin(1e-30));
+    };
+    same_in_both(exp, 0, 1);
+    same_in_both(tanh, 100, 1);
+    same_in_both(tanh, -100, -1);
+    same_in_both(sigmoid, -200, 0);
+    same_in_both(sigmoid, 200, 1);
+    same_in_both([](const Tensor& x) { return softplus(x); }, 1000, 1000);
+    same_in_both([](const Tensor& x) { return softplus(x); }, -1000, 0);
+    CHECK(at32(exp, 200) == inf);
+    CHECK(at32(exp, -inf) == 0);
+    CHECK(at32(exp, inf) == inf);
+    for (auto f : {exp, log, sqrt, abs, square, relu, tanh, sigmoid}) {
+        CHECK(std::isnan(at32(f, nan)));
+        CHECK(std::isnan(at(f, nan)));
+    }
+    CHECK(at32(log, 0) == -inf);
+    CHECK(std::isnan(at32(sqrt, -1)));
+    CHECK(std::isnan(maximum(full({1}, nan), full({1}, 1)).item()));
+    CHECK(std::isnan(minimum(full({1}, 1), full({1}, nan)).item()));
+}
+
+TEST_CASE("gradients at kinks are PyTorch's", "[ops]") {
+    const auto slope_at = [](auto f, double x) {
+        Tensor leaf = full({}, x).set_requires_grad();
+        f(leaf).backward();
+        return leaf.grad().item();
+    };
+    CHECK(slope_at(relu, 0) == 0);
+    CHECK(slope_at(abs, 0) == 0);
+    CHECK(slope_at([](const Tensor& x) { return clamp(x, -1, 1); }, 1) == 1);
+    CHECK(slope_at([](const Tensor& x) { return clamp(x, -1, 1); }, 1.5) == 0);
+    CHECK(slope_at([](const Tensor& x) { return maximum(x, scalar(2)); }, 2) == 0.5f);
+    CHECK(slope_at([](const Tensor& x) { return pow(x, 0); }, 0) == 0);
+    CHECK(std::isinf(slope_at(sqrt, 0)));
+}
+
+TEST_CASE("elementwise errors name the op and what came", "[ops]") {
+    CHECK_THROWS_WITH(add(zeros({2, 3}), zeros({4})), "[add] shapes (2,3) and (4) do not broadcast");
+    CHECK_THROWS_WITH(mul(zeros({2}), zeros({2}, {.dtype = DType::f64})),
+                      "[mul] expected equal dtypes, got f32 and f64");
+    CHECK_THROWS_WITH(exp(zeros({2}, {.dtype = DType::i64})),
+                      "[exp] expected a tensor of f32 or f64, got i64");
+    CHECK_THROWS_WITH(exp(Tensor{}), "[tensor] an undefined tensor was used");
+}
+
+}  // namespace lily::testing

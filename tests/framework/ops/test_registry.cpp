@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// Runs every check over every registered op case, and makes sure that no op is without a case.
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+
+#include "framework/autograd.h"
+#include "tests/catch.h"
+#include "tests/framework/check_op.h"
+
+namespace lily::testing {
+namespace {
+
+void run_all(std::string (*check_case)(const OpCase&)) {
+    REQUIRE(!all_op_cases().empty());
+    for (const OpCase& c : all_op_cases()) {
+        std::string wrong;
+        try {
+            wrong = check_case(c);
+        } catch (const std::exception& error) {
+            wrong = fmt::format("threw: {}", error.what());
+        }
+        INFO(c.name << ": " << wrong);
+        CHECK(wrong.empty());
+    }
+}
+
+// Names of the ops in the sources: record("gram", …) and unary("exp", …).
+std::set<std::string> ops_in_sources() {
+    std::set<std::string> names;
+    const std::regex call(R"((record|unary)\("([a-z0-9_]+)\")");
+    for (const auto& file : std::filesystem::recursive_directory_iterator(LILY_SOURCE_DIR "/framework")) {
+        if (file.path().extension() != ".cpp") continue;
+        std::ifstream stream(file.path());
+        const std::string text(std::istreambuf_iterator<char>(stream), {});
+        for (std::sregex_iterator match(text.begin(), text.end(), call), end; match != end; ++match)
+            names.insert((*match)[2]);
+    }
+    return names;
+}
+
+}  // namespace
+
+TEST_CASE("every op: f32 and every memory format give the f64 values", "[ops]") { run_all(check_values); }
+TEST_CASE("every op: gradients equal central differences, fused equals composed", "[ops]") {
+    run_all(check_gradients);
+}
+TEST_CASE("every op: gradients of gradients equal central differences", "[ops]") {
+    run_all(check_double_gradients);
+}
+
+TEST_CASE("every op of the sources has a case in the registry", "[ops]") {
+    for (const OpCase& c : all_op_cases()) {
+        Tensors xs = make_inputs(c, DType::f32);
+        for (Tensor& x : xs) x.set_requires_grad();
+        c.op(xs);
+        for (size_t i = 0; i < xs.size() && c.formats; ++i)
+            if (xs[i].rank() == 4) xs[i].to(MemoryFormat::channels_last);
+    }
+    const auto recorded = recorded_ops();
+    for (const std::string& op : ops_in_sources()) {
+        INFO("no case in tests/framework/ops runs '" << op << "'");
+        CHECK(std::count(recorded.begin(), recorded.end(), op) == 1);
+    }
+}
+
+TEST_CASE("the checks find a wrong gradient", "[ops]") {
+    // y = x², but with the gradient of 3x: the checker must not accept it
+    const OpCase wrong{.name = "wrong square", .shapes = {{5}}, .op = [](const Tensors& x) {
+                           return record("wrong", square(x[0].detach()), {x[0]},
+                                         [](const Backward& g) { return Gradients{g.dy * 3.0}; });
+                       }};
+    CHECK(!check_gradients(wrong).empty());
+    // NaN in the result is an error, not "not larger than the tolerance"
+    const Tensor nan = full({3}, std::numeric_limits<double>::quiet_NaN());
+    CHECK(!difference(nan, zeros({3}), 1).empty());
+}
+
+}  // namespace lily::testing
