@@ -4,12 +4,10 @@
 
 A procedural scene is painted with curved brush strokes of several sizes, from coarse to fine, after
 A. Hertzmann, "Painterly rendering with curved brush strokes of multiple sizes" (SIGGRAPH 1998).
-Every stroke also lays down paint on a height map, which is lit from the upper left at the end.
-Needs numpy and pillow.
+Every stroke adds to a height map, which is lit from the upper left at the end. Needs numpy and pillow.
 """
 
 import argparse
-import os
 import time
 from pathlib import Path
 
@@ -17,11 +15,9 @@ import numpy as np
 from PIL import Image
 
 EXAMPLES = """examples:
-  paint_lily_pond.py                                  the committed picture
-  paint_lily_pond.py --size 384 --output small.jpg    a quick, small one
-  paint_lily_pond.py --seed 7 --output another.png    another pond, lossless
-"""
-ASPECT = 5 / 6  # height / width
+  paint_lily_pond.py                                    the committed picture
+  paint_lily_pond.py --size 384 --output small.jpg      a quick, small one
+  paint_lily_pond.py --seed 1926 --output another.png   another pond, lossless"""
 DESIGN_WIDTH = 768  # the picture width at which brush sizes in pixels are meant
 
 
@@ -47,8 +43,7 @@ SHADOW = "1b1850"
 # liveliness of the colours, and how far the errors off pads and flowers are ignored.
 LAYERS = [(24.0, 0.70, 0.00, 7, 0.8, 0.00), (13.0, 0.80, 0.00, 8, 1.0, 0.00), (8.0, 0.95, 0.20, 9, 1.0, 0.30),
           (4.8, 1.10, 0.26, 8, 0.8, 0.70), (2.8, 1.30, 0.30, 7, 0.6, 0.95)]
-BEND = 0.7  # 1: a stroke turns with the direction field at once, 0: it never does
-LAMP = np.array([-0.50, -0.62, 0.60]) / np.linalg.norm([-0.50, -0.62, 0.60])
+LAMP = np.array([-0.502, -0.622, 0.602])  # a unit vector from the canvas to the upper left
 
 
 def mix(a, b, t):
@@ -78,11 +73,11 @@ def noise(rng, shape, rows, cols):
 def blur(image, sigma):
     """Separable Gaussian blur with mirrored edges."""
     reach = max(1, int(3 * sigma))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2).astype(np.float32)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    kernel = (kernel / kernel.sum()).astype(np.float32)
     for axis in (0, 1):
-        n = image.shape[axis]
         padded = np.pad(image, [(reach * (k == axis),) * 2 for k in range(image.ndim)], mode="reflect")
-        image = sum(k * padded.take(range(i, i + n), axis) for i, k in enumerate(kernel / kernel.sum()))
+        image = sum(k * padded.take(range(i, i + image.shape[axis]), axis) for i, k in enumerate(kernel))
     return image
 
 
@@ -99,7 +94,7 @@ class Pond:
     """The scene to paint: colours, brush direction, places for fine strokes, and the last touches."""
 
     def __init__(self, width, rng):
-        self.rng, self.shape = rng, (round(width * ASPECT), width)
+        self.rng, self.shape = rng, (round(width * 5 / 6), width)
         h, w = self.shape
         self.y, self.x = (np.mgrid[:h, :w].astype(np.float32) + 0.5) / h
         self.detail = np.zeros(self.shape, np.float32)
@@ -117,7 +112,7 @@ class Pond:
         wide, fine = (noise(rng, (2 * shape[0], shape[1]), rows, cols)[distance, np.arange(shape[1])]
                       for rows, cols in ((22, 5), (60, 9)))  # ripples get closer with distance
         x = self.x + 0.030 * wide + 0.016 * fine
-        near = np.clip(y + 0.03 * wide, 0, 1)
+        near = np.clip(y + 0.03 * wide, 0, 1)  # the top of the picture is far away
         dusk = ramp(near, "a58cc8", "7280c8", "4565b4", "2f4796", "26286e")
         clouds = smoothstep(0.2, 1.6, noise(rng, shape, 9, 4) + 0.4 * fine)
         dusk = mix(dusk, ramp(near, "f0aaa0", "d38db4", "a47cc0", "7565b4"), 0.8 * clouds)
@@ -132,8 +127,8 @@ class Pond:
         water = mix(water, leaves, 0.9 * willow * (1 - 0.6 * smoothstep(0.2, 1.2, -fine - 0.5 * wide)))
         crest = smoothstep(0.8, 1.6, fine + 0.4 * wide) * (1 - gleam)
         water = mix(water, ramp(near, "f9c890", "f09c94", "c58ccc", "8fa0e4"), 0.75 * crest)
-        trough = smoothstep(0.7, 1.7, -fine) * gleam
-        self.rgb = mix(water, ramp(near, "b8609a", "8052a4", "43409c"), 0.6 * trough)
+        trough = 0.6 * smoothstep(0.7, 1.7, -fine)
+        self.rgb = mix(water, ramp(near, "b8609a", "8052a4", "43409c"), trough * gleam)
         upright = smoothstep(0.2, 0.6, blur(willow, 0.008 * shape[1]))
         self.angle = (0.45 - 0.3 * upright) * noise(rng, shape, 7, 5) + 0.2 * wide + upright * (np.pi / 2)
 
@@ -155,8 +150,8 @@ class Pond:
         rng, flat = self.rng, 0.32 + 0.08 * py
         dx, dy = (self.x - px) / radius, (self.y - py) / (flat * radius)
         reach, turn = np.hypot(dx, dy), np.arctan2(dy, dx)
-        shadow = smoothstep(1.3, 0.7, np.hypot(dx + 0.1, 0.85 * (dy - 0.4)))
-        self.rgb = mix(self.rgb, colour(SHADOW), 0.55 * shadow)
+        below = np.hypot(dx + 0.1, 0.85 * (dy - 0.4))
+        self.rgb = mix(self.rgb, colour(SHADOW), 0.55 * smoothstep(1.3, 0.7, below))
         gap = rng.uniform(-0.4, 3.5)
         notch = np.abs((turn - gap + np.pi) % (2 * np.pi) - np.pi)
         inside = smoothstep(1, 1 - 0.012 / radius, reach) * smoothstep(0.22, 0.32, notch)
@@ -169,19 +164,16 @@ class Pond:
         def touch(turns, at, width, paint, second):
             points = np.stack([px + at * radius * np.cos(turns), py + at * flat * radius * np.sin(turns)], -1)
             self.touches.append((points, width * radius, colour(paint), colour(second), 0.6))
-
         touch(np.full(3, gap), np.array([1.0, 0.6, 0.25]), 0.09, SHADOW, "2f4a78")
         touch(np.linspace(0.5, 2.4, 5), 1.03, 0.06, SHADOW, stops[1])
-        start = rng.uniform(2.7, 3.6)
-        touch(np.linspace(start, start + rng.uniform(1.0, 2.4), 5), 0.95, 0.075, stops[3],
-              rng.choice(("f6cfa0", "e8e0a0", "c9b0e0", "f2a8a0")))
+        arc = rng.uniform(2.7, 3.6) + np.linspace(0, rng.uniform(1.0, 2.4), 5)
+        touch(arc, 0.95, 0.075, stops[3], rng.choice(("f6cfa0", "e8e0a0", "c9b0e0", "f2a8a0")))
         for vein in gap + np.linspace(0.6, 5.7, 7 if radius > 0.045 else 3) + rng.normal(0, 0.1):
             touch(np.full(3, vein), np.array([0.9, 0.6, 0.25]), 0.085, *rng.permutation(stops[1:3]))
 
     def paint_flower(self, fx, fy, palette):
         """A water lily: a mirrored smudge in the water, then one touch of the brush per petal."""
-        rng = self.rng
-        size = (0.027 + 0.036 * fy) * rng.uniform(0.9, 1.15)
+        rng, size = self.rng, (0.027 + 0.036 * fy) * self.rng.uniform(0.9, 1.15)
         shade, body, light = (colour(c) for c in palette)
         dx, dy = (self.x - fx) / size, (self.y - fy) / size
         self.rgb = mix(self.rgb, body, 0.6 * np.exp(-(dx / 0.6) ** 2 - ((dy - 0.9) / 0.7) ** 2))
@@ -192,15 +184,15 @@ class Pond:
         for length, lift, count in ((1.15, 0.22, 8), (0.75, 0.45, 6)):
             for turn in np.linspace(0, 2 * np.pi, count, endpoint=False) + rng.uniform(0, 1):
                 side, depth = np.cos(turn), np.sin(turn)
-                tip = np.array((length * side, 0.45 * length * depth - lift - 0.25 * (depth < 0)))
                 root = np.array((0.12 * side, -0.12 + 0.1 * depth))
+                tip = np.array((length * side, 0.45 * length * depth - lift - 0.25 * (depth < 0)))
                 bow = (tip + root) / 2 + (0.05 * (tip[0] - root[0]), 0.10)
                 lit = np.clip(0.6 - 0.3 * side - 0.25 * depth + rng.normal(0, 0.12), 0, 1)
                 paint = body + (light - body) * lit if lit > 0.35 else shade + (body - shade) * lit / 0.35
                 second = (paint + (light if lit > 0.5 else shade)) / 2
                 touches.append((depth, np.array([tip, bow, root]), 0.26, paint, second, 0.75))
-        for _, points, width, *rest in sorted(touches, key=lambda t: t[0]):
-            self.touches.append((points * size + (fx, fy), width * size, *rest))
+        self.touches += [(points * size + (fx, fy), width * size, *rest)
+                         for _, points, width, *rest in sorted(touches, key=lambda t: t[0])]
 
 
 class Painter:
@@ -209,8 +201,7 @@ class Painter:
     def __init__(self, pond, rng):
         self.pond, self.rng, self.shape = pond, rng, pond.shape
         self.scale = self.shape[1] / DESIGN_WIDTH
-        ground = 0.5 + 0.08 * noise(rng, self.shape, 60, 70)
-        self.canvas = mix(colour("6a3040"), colour("c07a50"), ground).astype(np.float32)
+        self.canvas = mix(colour("6a3040"), colour("c07a50"), 0.5 + 0.08 * noise(rng, self.shape, 60, 70))
         self.relief = np.zeros(self.shape, np.float32)
         # Bristle prints: rows run along the stroke (slow change), columns across it (fast change).
         self.bristles = [np.clip(0.5 + 0.25 * noise(rng, (96, 64), 5, 15), 0, 1) for _ in range(48)]
@@ -227,9 +218,8 @@ class Painter:
 
     def pick_colour(self, wanted, liveliness):
         """Broken colour: lean towards a nearby pigment, then jitter chroma, lightness and warmth."""
-        rng = self.rng
-        near = -np.sum((PIGMENTS - wanted) ** 2, -1) / 0.035
-        chance = np.exp(near - near.max())
+        rng, distance = self.rng, np.sum((PIGMENTS - wanted) ** 2, -1)
+        chance = np.exp((distance.min() - distance) / 0.035)
         pigment = PIGMENTS[rng.choice(len(PIGMENTS), p=chance / chance.sum())]
         paint = wanted + (0.25 + 0.35 * liveliness) * (pigment - wanted)
         paint = paint.mean() + (paint - paint.mean()) * rng.uniform(0.9, 1.25)
@@ -237,28 +227,25 @@ class Painter:
 
     def trace(self, x, y, radius, field, reference, longest):
         """Follow the direction field from (x, y) until the canvas is better left alone."""
-        h, w = self.shape
         start, heading = reference[y, x], field[y, x] * self.rng.choice((-1, 1))
         points = [np.array((x, y), np.float32)]
         for step in range(longest):
-            ix, iy = points[-1].astype(int)
-            here = reference[iy, ix]
-            if step > 2 and np.abs(here - self.canvas[iy, ix]).sum() < np.abs(here - start).sum():
+            at = tuple(points[-1].astype(int)[::-1])
+            here, turn = reference[at], field[at] * (1 if field[at] @ heading >= 0 else -1)
+            if step > 2 and np.abs(here - self.canvas[at]).sum() < np.abs(here - start).sum():
                 break
-            turn = field[iy, ix] if field[iy, ix] @ heading >= 0 else -field[iy, ix]
-            heading = BEND * turn + (1 - BEND) * heading
+            heading = 0.7 * turn + 0.3 * heading  # a stroke bends less than the field
             heading = heading / (np.hypot(*heading) + 1e-6)
             points.append(points[-1] + 1.1 * radius * heading)
-            if not (0 <= points[-1][0] < w and 0 <= points[-1][1] < h):
+            if (points[-1] < 0).any() or (points[-1] >= self.shape[::-1]).any():
                 break
         return np.array(points, np.float32)
 
-    def lay(self, points, radius, paint, second, body, taper=0.0):
-        """Drag a brush loaded with two colours along the points; `body` is the thickness of the paint."""
-        h, w = self.shape
+    def lay(self, points, radius, paint, second, load=1.0, taper=0.0):
+        """Drag a brush loaded with two colours along the points; `load` scales the thickness of the paint."""
         path = spline(points, 3)
         x0, y0 = np.floor(path.min(0) - radius - 2).astype(int).clip(0)
-        x1, y1 = np.ceil(path.max(0) + radius + 3).astype(int).clip(0, (w, h))
+        x1, y1 = np.ceil(path.max(0) + radius + 3).astype(int).clip(0, self.shape[::-1])
         if x0 >= x1 or y0 >= y1:
             return  # beside the canvas
         # Brush coordinates of each pixel, from the nearest sample of the path: along it, and across it.
@@ -272,7 +259,6 @@ class Painter:
         width = radius * (1 - taper * np.clip(2 * along / (length + 1e-6) - 1, -1, 1) ** 2)
         side = (oy * tx - ox * ty) / width
         over = np.maximum(np.maximum(-along, along - length), 0) / width
-
         marks = self.bristles[self.rng.integers(len(self.bristles))]
         row = np.clip(along / radius * 6 + 12, 0, 95).astype(int)
         hair = marks[row, np.clip((side + 1) * min(32, 5 * radius / self.scale), 0, 63).astype(int)]
@@ -281,30 +267,27 @@ class Painter:
         cover = np.clip((1 - rim) * width * 0.8, 0, 1) * (1 - 0.9 * dry * smoothstep(0.35, 0.65, 1 - hair))
         tone = mix(paint, second, np.clip(0.5 + 1.6 * (hair - 0.5) + 0.4 * side, 0, 1))
         tone *= (1 + 0.16 * (hair - 0.5))[..., None]
-        ridge = body * (0.35 + 0.9 * hair + 0.5 * smoothstep(0.5, 0.9, rim)) * (1 - 0.5 * dry)
-        window = (slice(y0, y1), slice(x0, x1))
-        self.canvas[window] = mix(self.canvas[window], tone, 0.96 * cover)
-        self.relief[window] += cover * (ridge - 0.55 * self.relief[window])
+        ridge = (0.35 + 0.9 * hair + 0.5 * smoothstep(0.5, 0.9, rim)) * (1 - 0.5 * dry)
+        ridge *= load * (radius / self.scale) ** 0.5
+        self.canvas[y0:y1, x0:x1] = mix(self.canvas[y0:y1, x0:x1], tone, 0.96 * cover)
+        self.relief[y0:y1, x0:x1] += cover * (ridge - 0.55 * self.relief[y0:y1, x0:x1])
 
     def layer(self, radius, spacing, threshold, longest, liveliness, focus):
         """One pass with one brush over the whole canvas, in random order; returns the number of strokes."""
-        rng, (h, w), count = self.rng, self.shape, 0
-        radius = max(1.5, radius * self.scale)
+        rng, (h, w), radius, count = self.rng, self.shape, max(1.5, radius * self.scale), 0
         reference = blur(self.pond.rgb, max(0.6, 0.45 * radius))
-        field = self.directions(reference, radius)
-        gap = max(2, round(spacing * radius))
+        field, gap = self.directions(reference, radius), max(2, round(spacing * radius))
         error = np.abs(reference - self.canvas).sum(-1) * (1 - focus + 2 * focus * self.pond.detail)
-        cells = [(cy, cx) for cy in range(0, h, gap) for cx in range(0, w, gap)]
-        for cy, cx in rng.permutation(cells):
-            patch = error[cy:cy + gap, cx:cx + gap]
+        for corner in rng.permutation(np.mgrid[:h:gap, :w:gap].reshape(2, -1).T):
+            patch = error[corner[0]:corner[0] + gap, corner[1]:corner[1] + gap]
             if patch.mean() < threshold:
                 continue
-            spot = rng.integers(patch.size) if threshold <= 0 else patch.argmax()
-            y, x = np.unravel_index(spot, patch.shape) + np.array((cy, cx))
+            spot = patch.argmax() if threshold else rng.integers(patch.size)
+            y, x = corner + np.unravel_index(spot, patch.shape)
             points = self.trace(x, y, radius, field, reference, longest)
             size = radius * rng.uniform(0.75, 1.2)
             paint, second = (self.pick_colour(reference[y, x], k * liveliness) for k in (1.0, 1.3))
-            self.lay(points, size, paint, second, (size / self.scale) ** 0.5)
+            self.lay(points, size, paint, second)
             count += 1
         return count
 
@@ -312,8 +295,7 @@ class Painter:
         """The last touches, petals and glints of light, laid on thick; returns their number."""
         for points, radius, paint, second, taper in self.pond.touches:
             size = max(1.3 * self.scale, radius * self.shape[0])
-            body = 1.3 * (size / self.scale) ** 0.5
-            self.lay(points.astype(np.float32) * self.shape[0], size, paint, second, body, taper)
+            self.lay(points.astype(np.float32) * self.shape[0], size, paint, second, 1.3, taper)
         return len(self.pond.touches)
 
     def light(self):
@@ -321,19 +303,17 @@ class Painter:
         gy, gx = np.gradient(blur(self.relief, 0.7 * self.scale))
         normal = np.stack([-gx, -gy, np.full_like(gx, 1.4 / self.scale)], -1)
         normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-        shade = normal @ LAMP - LAMP[2]
-        half = (LAMP + (0, 0, 1)) / np.linalg.norm(LAMP + (0, 0, 1))
-        gleam = np.clip(normal @ half, 0, 1) ** 40 - 0.25
-        bright, white = 1 + 0.55 * shade + 0.10 * gleam, 0.03 * gleam
-        return np.clip(self.canvas * bright[..., None] + white[..., None], 0, 1)
+        shade = 0.55 * (normal @ LAMP - LAMP[2])
+        gleam = np.clip(normal @ (LAMP + (0, 0, 1)) / np.sqrt(2 + 2 * LAMP[2]), 0, 1) ** 40 - 0.25
+        return np.clip(self.canvas * (1 + shade + 0.10 * gleam)[..., None] + 0.03 * gleam[..., None], 0, 1)
 
 
 def save(image, path):
     """Write next to the target, then rename, so that a reader never sees half a picture."""
-    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    options = {"quality": 90, "optimize": True} if path.suffix != ".png" else {}
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
-        Image.fromarray((image * 255 + 0.5).astype(np.uint8)).save(part, **options)
+        picture = Image.fromarray((image * 255 + 0.5).astype(np.uint8))
+        picture.save(part, quality=92, subsampling=0)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -345,14 +325,13 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     default = Path(__file__).resolve().parent.parent / "docs" / "images" / "lily_pond.jpg"
     parser.add_argument("--size", type=int, default=DESIGN_WIDTH, help="width in pixels (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1914, help="seed of scene and strokes (%(default)s)")
+    parser.add_argument("--seed", type=int, default=8, help="seed of scene and strokes (%(default)s)")
     parser.add_argument("--output", type=Path, default=default, help="picture (docs/images/lily_pond.jpg)")
     args = parser.parse_args()
     if not 64 <= args.size <= 4096 or args.seed < 0:
         parser.error("--size must lie between 64 and 4096, and --seed must not be negative")
     if not args.output.absolute().parent.is_dir() or args.output.suffix not in (".jpg", ".jpeg", ".png"):
         parser.error("--output must be a .jpg or .png file in a folder that exists")
-
     begin = time.monotonic()
     rng = np.random.Generator(np.random.Philox(args.seed))
     pond = Pond(args.size, rng)
