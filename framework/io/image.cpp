@@ -16,7 +16,8 @@ namespace {
 // fails like any other lack of memory.
 thread_local size_t largest_allocation = 0;
 
-void* limited_malloc(size_t bytes) { return bytes <= largest_allocation ? std::malloc(bytes) : nullptr; }
+// Zeroed: stb_image reads the tables that a damaged JPEG does not bring (and, unset, runs out of them).
+void* limited_malloc(size_t bytes) { return bytes <= largest_allocation ? std::calloc(1, bytes) : nullptr; }
 void* limited_realloc(void* old, size_t bytes) {
     return bytes <= largest_allocation ? std::realloc(old, bytes) : nullptr;
 }

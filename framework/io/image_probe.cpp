@@ -112,6 +112,18 @@ ImageHeader probe_png(Bytes bytes, const std::string& name) {
     }
 }
 
+// Tables of u8 id, 16 counts (codes of 1 to 16 bits), and a byte for each code: at most 256, or the decoder's
+// table overflows (stb_image 2.27 does not look).
+void check_huffman_tables(Reader tables) {
+    while (tables.left() > 0) {
+        tables.skip(1);
+        uint32_t codes = 0;
+        for (int bits = 1; bits <= 16; ++bits) codes += tables.u8();
+        if (codes > 256) tables.damaged("a Huffman table of {} codes", codes);
+        tables.skip(codes);
+    }
+}
+
 // SOI, then segments FF marker u16 length data; after a scan header come entropy-coded bytes, where FF 00 is
 // a data byte FF and FF D0..D7 are restart markers. The file is whole when the end marker FF D9 is reached.
 ImageHeader probe_jpeg(Bytes bytes, const std::string& name) {
@@ -142,6 +154,7 @@ ImageHeader probe_jpeg(Bytes bytes, const std::string& name) {
             if (header.width == 0 || header.height == 0)
                 in.unsupported("its JPEG header does not give its size");
         }
+        if (marker == 0xC4) check_huffman_tables(Reader(data, name));
         if (marker == 0xE1 && header.exif.empty() && starts_with(data, std::string_view("Exif\0\0", 6)))
             header.exif = data;
         if (marker != 0xDA) continue;

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#include "framework/io/csv.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+#include "framework/error.h"
+#include "framework/io/file.h"
+
+namespace lily::io {
+namespace {
+
+std::string header_line(const std::vector<std::string>& columns) {
+    return fmt::format("{}\n", fmt::join(columns, ","));
+}
+
+}  // namespace
+
+CsvLog::CsvLog(std::string path, size_t columns) : path_(std::move(path)), columns_(columns) {
+    fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (fd_ < 0) fail("cannot write {}: {}", in_quotes(path_), std::strerror(errno));
+}
+
+CsvLog::CsvLog(std::string path, const std::vector<std::string>& columns)
+    : CsvLog(std::move(path), columns.size()) {
+    // A pipe or a terminal cannot be emptied, and need not be.
+    if (::ftruncate(fd_, 0) != 0 && errno != EINVAL)
+        fail("cannot write {}: {}", in_quotes(path_), std::strerror(errno));
+    write(header_line(columns));
+}
+
+CsvLog CsvLog::resume(std::string path, const std::vector<std::string>& columns, int64_t last) {
+    if (::access(path.c_str(), F_OK) != 0) return CsvLog(std::move(path), columns);
+    const std::vector<std::byte> bytes = read_file(path);
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const std::string header = header_line(columns);
+    check(text.starts_with(header), "cannot continue the log {}: its first line is not '{}'", in_quotes(path),
+          fmt::join(columns, ","));
+    size_t kept = header.size();
+    for (size_t end = 0; (end = text.find('\n', kept)) != std::string_view::npos; kept = end + 1) {
+        int64_t iteration = 0;
+        const auto [stop, error] = std::from_chars(text.data() + kept, text.data() + end, iteration);
+        check(error == std::errc() && *stop == ',',
+              "cannot continue the log {}: the row at byte {} has no iteration", in_quotes(path), kept);
+        if (iteration > last) break;
+    }
+    CsvLog log(std::move(path), columns.size());
+    if (::ftruncate(log.fd_, static_cast<off_t>(kept)) != 0)
+        fail("cannot write {}: {}", in_quotes(log.path_), std::strerror(errno));
+    return log;
+}
+
+CsvLog::~CsvLog() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+CsvLog::CsvLog(CsvLog&& other) noexcept
+    : path_(std::move(other.path_)), columns_(other.columns_), fd_(std::exchange(other.fd_, -1)) {}
+
+void CsvLog::row(int64_t iteration, std::span<const double> values) {
+    check(values.size() + 1 == columns_, "[csv] expected {} values after the iteration, got {}", columns_ - 1,
+          values.size());
+    write(
+        fmt::format("{},{}\n", iteration, fmt::join(values, ",")));  // {}: the shortest text that reads back
+}
+
+void CsvLog::write(const std::string& text) {
+    size_t done = 0;
+    while (done < text.size()) {
+        const ssize_t n = ::write(fd_, text.data() + done, text.size() - done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) fail("cannot write {}: {}", in_quotes(path_), std::strerror(errno));
+        done += static_cast<size_t>(n);
+    }
+}
+
+}  // namespace lily::io

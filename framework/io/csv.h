@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace lily::io {
+
+// A log with a header and one row per iteration; its first column is the iteration. Each row reaches the file
+// in one write as soon as it is given, so that a killed run leaves whole rows. Numbers read back exactly.
+class CsvLog {
+  public:
+    // A new log; what was at `path` is replaced.
+    CsvLog(std::string path, const std::vector<std::string>& columns);
+
+    // Goes on with a log after iteration `last`: later rows, and a row cut short, are dropped, so that the
+    // resumed run leaves every iteration once. A missing file is begun; one with other columns is an error.
+    static CsvLog resume(std::string path, const std::vector<std::string>& columns, int64_t last);
+
+    ~CsvLog();
+    CsvLog(CsvLog&& other) noexcept;
+    CsvLog& operator=(CsvLog&&) = delete;
+
+    // `values`: the columns after the first.
+    void row(int64_t iteration, std::span<const double> values);
+
+  private:
+    CsvLog(std::string path, size_t columns);
+    void write(const std::string& text);
+
+    std::string path_;
+    size_t columns_ = 0;
+    int fd_ = -1;
+};
+
+}  // namespace lily::io
