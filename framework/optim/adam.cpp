@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include "framework/optim/adam.h"
+
+#include "framework/autograd.h"
+#include "framework/optim/state_reader.h"
+#include "kernels/adam/adam.h"
+
+namespace lily::optim {
+
+Adam::Adam(std::vector<Tensor> parameters, AdamOptions options)
+    : Adam("Adam", std::move(parameters), options, Decay::added_to_gradient) {}
+
+AdamW::AdamW(std::vector<Tensor> parameters, AdamWOptions o)
+    : Adam("AdamW", std::move(parameters),
+           {.lr = o.lr, .betas = o.betas, .eps = o.eps, .weight_decay = o.weight_decay}, Decay::decoupled) {}
+
+Adam::Adam(const char* name, std::vector<Tensor> parameters, AdamOptions options, Decay decay)
+    : Optimizer(name, std::move(parameters), options.lr),
+      options_(options),
+      decay_(decay),
+      states_(this->parameters().size()) {
+    for (const double beta : options.betas)
+        check(beta >= 0 && beta < 1, "[{}] expected betas in [0, 1), got {} and {}", name, options.betas[0],
+              options.betas[1]);
+    check(options.eps >= 0, "[{}] expected eps >= 0, got {}", name, options.eps);
+    check(options.weight_decay >= 0, "[{}] expected weight_decay >= 0, got {}", name, options.weight_decay);
+}
+
+// All parameters of dtype T in one call of the kernel.
+template <class T>
+void Adam::update() {
+    std::vector<kernels::AdamParameter<T>> list;
+    std::vector<Tensor> gradients;  // alive until the kernel has run
+    for (size_t i = 0; i < states_.size(); ++i) {
+        Tensor p = parameters()[i];
+        if (p.dtype() != dtype_of<T>()) continue;
+        const Tensor g = gradient(i);
+        if (!g.defined()) continue;
+        State& state = states_[i];
+        if (state.step == 0) state = {0, zeros_like(p), zeros_like(p)};
+        ++state.step;
+        list.push_back({p.numel(), state.step, p.mutable_data<T>(), state.exp_avg.mutable_data<T>(),
+                        state.exp_avg_sq.mutable_data<T>(), g.data<T>()});
+        gradients.push_back(g);
+    }
+    if (list.empty()) return;
+    const Tensor& first = parameters()[0];
+    const kernels::AdamSettings settings{.lr = lr(),
+                                         .beta1 = options_.betas[0],
+                                         .beta2 = options_.betas[1],
+                                         .eps = options_.eps,
+                                         .weight_decay = options_.weight_decay,
+                                         .decoupled = decay_ == Decay::decoupled};
+    kernels::adam<T>(first.device()).update(first.queue(), settings, list);
+}
+
+void Adam::step() {
+    update<float>();
+    update<double>();
+}
+
+StateDict Adam::state_dict() const {
+    StateDict state{{"lr", scalar(lr(), {.dtype = DType::f64})}};
+    for (size_t i = 0; i < states_.size(); ++i) {
+        const State& s = states_[i];
+        if (s.step == 0) continue;
+        state[fmt::format("{}.step", i)] = from_vector<int64_t>({s.step}, {});
+        state[fmt::format("{}.exp_avg", i)] = s.exp_avg;
+        state[fmt::format("{}.exp_avg_sq", i)] = s.exp_avg_sq;
+    }
+    return state;
+}
+
+void Adam::load_state_dict(const StateDict& state) {
+    StateReader reader(name(), state);
+    const double rate = reader.number("lr");
+    std::vector<State> loaded(states_.size());
+    for (size_t i = 0; i < loaded.size(); ++i) {
+        const std::string step = fmt::format("{}.step", i);
+        if (!reader.has(step)) continue;
+        const Tensor& p = parameters()[i];
+        loaded[i] = {reader.integer(step), reader.tensor(fmt::format("{}.exp_avg", i), p),
+                     reader.tensor(fmt::format("{}.exp_avg_sq", i), p)};
+        check(loaded[i].step >= 1, "[{}] state '{}' is {}, expected at least 1", name(), step,
+              loaded[i].step);
+    }
+    reader.finish();
+    set_lr(rate);
+    states_ = std::move(loaded);
+}
+
+}  // namespace lily::optim
