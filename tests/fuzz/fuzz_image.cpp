@@ -4,7 +4,8 @@
 
 #include "tests/fuzz/targets.h"
 
-extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size);
+// Weak: libFuzzer has it, the replay program does not and never mutates.
+extern "C" __attribute__((weak)) size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size);
 
 // Mutates, then sets the checksums of PNG chunks right: behind them is where the decoder starts.
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
