@@ -11,20 +11,26 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 force=false
 options=()
 for option in "$@"; do
-    if [[ $option == --force ]]; then force=true; else options+=("$option"); fi
+    case $option in
+        -h | --help) sed -n 's/^# \{0,1\}//; 3,7p' "${BASH_SOURCE[0]}"; exit ;;
+        --force) force=true ;;
+        *) options+=("$option") ;;
+    esac
 done
 
-# given <--option>: whether the caller passed it; value <--option>: with what.
-given() { printf '%s\n' "${options[@]}" | grep -qE -- "^$1(=|\$)"; }
+# Options of style_transfer: value <--option> is what it was given, a line per value; given <--option>, whether it was.
 value() {
-    local i
-    for i in "${!options[@]}"; do
-        case ${options[i]} in
-            "$1") echo "${options[i + 1]:-}" ;;
-            "$1="*) echo "${options[i]#*=}" ;;
+    local option here=false
+    for option in "${options[@]}"; do
+        case $option in
+            "$1") here=true ;;
+            "$1="*) echo "${option#*=}" ;;
+            --*) here=false ;;
+            *) if $here; then echo "$option"; fi ;;
         esac
     done
 }
+given() { [[ -n $(value "$1") ]]; }
 
 step() { echo "== $*"; }
 quietly() {  # quietly <log> <command...>: the log's end only when the command fails
@@ -41,10 +47,11 @@ step "Set-up: what this machine lacks (tools/setup.sh)"
 bash "$repo/tools/setup.sh"
 python=$repo/build/venv/bin/python
 
-step "Build: build/release/bin/style_transfer"
-cd_quietly() { (cd "$repo" && quietly "$@"); }
-if [[ ! -e $repo/build/release/build.ninja ]]; then cd_quietly build/logs/demo_configure.log cmake --preset release; fi
-cd_quietly build/logs/demo_build.log cmake --build build/release --target style_transfer
+step "Build: build/release/bin/style_transfer (minutes, the first time)"
+in_repo() { (cd "$repo" && "$@"); }
+if [[ ! -e $repo/build/release/build.ninja ]]; then in_repo quietly build/logs/demo_configure.log cmake --preset release; fi
+build=(cmake --build build/release --target style_transfer)
+if [[ -t 1 ]]; then in_repo "${build[@]}"; else in_repo quietly build/logs/demo_build.log "${build[@]}"; fi
 
 step "Weights: weights/vgg19.safetensors"
 weights=$repo/weights/vgg19.safetensors
@@ -63,7 +70,7 @@ if given --content; then
 elif [[ -e $content ]]; then
     echo "there already: build/data/pictures"
 else
-    "$python" "$repo/tools/fetch_data.py" pictures --out "$repo/build/data/pictures"
+    "$python" "$repo/tools/fetch_data.py" pictures
 fi
 
 # What the caller does not say. 384 pixels and 300 iterations are two minutes' work for two cores.
@@ -82,8 +89,8 @@ default --iterations 300
 
 step "Paint"
 program=$repo/build/release/bin/style_transfer
-made_from=$(printf '%s\n' "${options[@]}"; stat -c '%n %s %Y' "$program" "$(value --weights)" "$(value --content)" \
-    "$(value --style)" 2>&1)
+mapfile -t inputs < <(value --weights; value --content; value --style)
+made_from=$(printf '%s\n' "${options[@]}"; stat -c '%n %s %Y' "$program" "${inputs[@]}" 2>&1 || true)
 stamp=$(value --output).stamp
 if [[ $force == false && -e $(value --output) && $(cat "$stamp" 2>/dev/null) == "$made_from" ]]; then
     echo "nothing has changed since $(value --output) was painted; --force paints it again"
