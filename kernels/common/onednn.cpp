@@ -1,10 +1,28 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/common/onednn.h"
 
+#include <cstdlib>
+
+#include "kernels/common/parallel.h"
+
 namespace lily::kernels {
+namespace {
+
+// LILY_CPU_ISA holds for oneDNN too, unless its own variable says otherwise; possible only before its first
+// use.
+void limit_isa() {
+    if (std::getenv("ONEDNN_MAX_CPU_ISA") || std::getenv("DNNL_MAX_CPU_ISA")) return;
+    if (cpu_isa() == Isa::baseline) dnnl::set_max_cpu_isa(dnnl::cpu_isa::sse41);
+    if (cpu_isa() == Isa::avx2) dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2);
+}
+
+}  // namespace
 
 dnnl::engine& onednn_engine() {
-    static dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+    static dnnl::engine engine = [] {
+        limit_isa();
+        return dnnl::engine(dnnl::engine::kind::cpu, 0);
+    }();
     return engine;
 }
 

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// Two-dimensional convolution (cross-correlation, as everywhere in deep learning).
+//   forward            y[n,k,i,j] = b[k] + Σ_c,r,s  w[k,c,r,s] · x[n,c, i·stride + r·dilation - padding, …]
+//   backward data     dx = the transpose of that map, applied to dy
+//   backward weights  dw[k,c,r,s] = Σ_n,i,j  dy[n,k,i,j] · x[n,c, i·stride + r·dilation - padding, …]
+// with c running over the C/groups channels of k's group.
+//
+// A convolution is prepared once as a plan, which knows the algorithm, the layout it wants each tensor in,
+// and how the weights must be packed; the plan is then run any number of times.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "kernels/common/dispatch.h"
+#include "kernels/common/queue.h"
+
+namespace lily::kernels {
+
+struct Conv2dShape {
+    int64_t n, c, h, w;  // x (N, C, H, W)
+    int64_t k, r, s;     // w (K, C/groups, R, S)
+    std::array<int64_t, 2> stride{1, 1}, padding{0, 0}, dilation{1, 1};
+    int64_t groups = 1;
+
+    // y (N, K, out_h, out_w); 0 or less: the kernel does not fit into the padded picture.
+    int64_t out_h() const { return extent(h, r, 0); }
+    int64_t out_w() const { return extent(w, s, 1); }
+    auto operator<=>(const Conv2dShape&) const = default;
+
+  private:
+    int64_t extent(int64_t size, int64_t taps, size_t axis) const {
+        const int64_t room = size + 2 * padding[axis] - dilation[axis] * (taps - 1) - 1;
+        return room < 0 ? 0 : room / stride[axis] + 1;
+    }
+};
+
+enum class Conv2dPass : uint8_t { forward, forward_relu, backward_data, backward_weights };
+
+// `rule` is the fixed table of kernels/conv2d/conv2d_cpu.cpp: the algorithm depends on the shape alone, so
+// that two runs of a program give the same bits. The others are for tests and benchmarks; oneDNN's direct
+// form and its Winograd form (where it exists for the shape, else direct), and oneDNN's own guess.
+enum class Conv2dAlgorithm : uint8_t { rule, direct, winograd, onednn };
+
+// For plans made from now on; at first LILY_CONV=rule|direct|winograd|onednn of the environment.
+Conv2dAlgorithm conv2d_algorithm();
+void set_conv2d_algorithm(Conv2dAlgorithm algorithm);
+
+struct Conv2dPlan {
+    Conv2dPlan(const Conv2dShape& s, Conv2dPass p) : shape(s), pass(p) {}
+    virtual ~Conv2dPlan() = default;
+    Conv2dPlan(const Conv2dPlan&) = delete;
+    Conv2dPlan& operator=(const Conv2dPlan&) = delete;
+
+    const Conv2dShape shape;
+    const Conv2dPass pass;
+    std::string algorithm = "loops";     // for people: "direct (jit:avx512_core)"
+    int64_t x_layout = 1, y_layout = 1;  // of x and dx, of y and dy: 1 or a channel block, as in kernels/copy
+    int64_t packed_bytes = 0;            // of the packed weights; 0: the weights are used as they are
+    uint64_t packing = 0;                // names the packed layout; plans with the same one can share it
+};
+
+template <class T>
+struct Conv2dKernels {
+    // Plans are kept for the life of the process: asking again for one costs a look-up.
+    const Conv2dPlan& (*plan)(const Conv2dShape&, Conv2dPass);
+    // packed (plan.packed_bytes) = w (K, C/groups, R, S), for forward and backward data
+    void (*pack)(Queue&, const Conv2dPlan&, const T* w, void* packed);
+    // `w` below: the packed weights, or w itself if packed_bytes is 0
+    void (*forward)(Queue&, const Conv2dPlan&, const T* x, const void* w, const T* bias,
+                    T* y);  // bias or null
+    void (*backward_data)(Queue&, const Conv2dPlan&, const T* dy, const void* w, T* dx);
+    void (*backward_weights)(Queue&, const Conv2dPlan&, const T* x, const T* dy, T* dw);
+    // db[k] = Σ_n,m dy[n,k,m] of dy (N, K, M) in the layout 1 or b
+    void (*backward_bias)(Queue&, int64_t n, int64_t k, int64_t m, int64_t layout, const T* dy, T* db);
+};
+template <class T>
+const Conv2dKernels<T>& conv2d(Device device);
+
+}  // namespace lily::kernels

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+// Which algorithm convolves what on the CPU, and the store of plans.
+#include "kernels/conv2d/conv2d.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <tuple>
+
+#include "kernels/conv2d/conv2d_loops.h"
+#include "kernels/conv2d/conv2d_plans.h"
+
+namespace lily::kernels {
+namespace {
+
+Conv2dAlgorithm algorithm_of_environment() {
+    const char* text = std::getenv("LILY_CONV");
+    const std::string_view name = text ? text : "rule";
+    if (name == "rule") return Conv2dAlgorithm::rule;
+    if (name == "direct") return Conv2dAlgorithm::direct;
+    if (name == "winograd") return Conv2dAlgorithm::winograd;
+    if (name == "onednn") return Conv2dAlgorithm::onednn;
+    throw std::invalid_argument("LILY_CONV is rule, direct, winograd or onednn, not '" + std::string(name) +
+                                "'");
+}
+
+std::atomic<Conv2dAlgorithm>& current_algorithm() {
+    static std::atomic<Conv2dAlgorithm> algorithm{algorithm_of_environment()};
+    return algorithm;
+}
+
+// What oneDNN's Winograd form can do: 3x3, dense, blocks of 16 channels.
+bool winograd_fits(const Conv2dShape& s) {
+    const std::array<int64_t, 2> ones{1, 1};
+    return conv2d_layout(s.c) == 16 && conv2d_layout(s.k) == 16 && s.r == 3 && s.s == 3 && s.stride == ones &&
+           s.dilation == ones && s.groups == 1 && s.padding[0] <= 1 && s.padding[1] <= 1;
+}
+
+std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, Conv2dAlgorithm algorithm) {
+    using Onednn = OneDnnChoice::Algorithm;
+    const bool data = pass == Conv2dPass::backward_data;
+    std::unique_ptr<CpuConv2dPlan> plan;
+    if (algorithm == Conv2dAlgorithm::onednn)
+        plan = make_onednn_conv2d(s, pass, {.algorithm = Onednn::onednn});
+    else if (algorithm != Conv2dAlgorithm::direct && data && few_channels_conv2d_fits(s))
+        plan = make_few_channels_conv2d(s);
+    else if (algorithm != Conv2dAlgorithm::direct && winograd_fits(s))
+        plan = make_onednn_conv2d(s, pass, {.algorithm = Onednn::winograd, .as_forward = data});
+    if (!plan) plan = make_onednn_conv2d(s, pass, {.algorithm = Onednn::direct});
+    if (!plan) throw std::invalid_argument("[conv2d] oneDNN cannot convolve this shape");
+    return plan;
+}
+
+const Conv2dPlan& plan_f32(const Conv2dShape& s, Conv2dPass pass) {
+    // A primitive is made for a number of threads.
+    using Key = std::tuple<Conv2dShape, Conv2dPass, Conv2dAlgorithm, int>;
+    static std::mutex mutex;
+    static auto& plans = *new std::map<Key, std::unique_ptr<CpuConv2dPlan>>;
+    const Conv2dAlgorithm algorithm = conv2d_algorithm();
+    const std::lock_guard lock(mutex);
+    auto& plan = plans[{s, pass, algorithm, max_threads()}];
+    if (!plan) plan = make_plan(s, pass, algorithm);
+    return *plan;
+}
+
+const CpuConv2dPlan& cpu(const Conv2dPlan& plan) { return static_cast<const CpuConv2dPlan&>(plan); }
+
+const Conv2dPlan& plan_f64(const Conv2dShape& s, Conv2dPass pass) {
+    static std::mutex mutex;
+    static auto& plans = *new std::map<std::tuple<Conv2dShape, Conv2dPass>, std::unique_ptr<Conv2dPlan>>;
+    const std::lock_guard lock(mutex);
+    auto& plan = plans[{s, pass}];
+    if (!plan) plan = std::make_unique<Conv2dPlan>(s, pass);
+    return *plan;
+}
+
+template <class T>
+void backward_bias(Queue&, int64_t n, int64_t k, int64_t m, int64_t layout, const T* dy, T* db) {
+    constexpr int64_t kLanes = 16, kRun = 256;  // 256 values per lane in T, then in double
+    parallel_for(k / layout, std::max<int64_t>(1, kGrain / (n * m * layout)),
+                 [=](int64_t begin, int64_t end) {
+                     for (int64_t block = begin; block < end; ++block) {
+                         double total[kLanes] = {};  // of channels if blocked, else of neighbouring positions
+                         for (int64_t i = 0; i < n; ++i) {
+                             const T* plane = dy + (i * (k / layout) + block) * m * layout;
+                             const int64_t step = layout == 8 ? 8 : kLanes, whole = m * layout / step * step;
+                             for (int64_t first = 0; first < whole; first += kRun * step) {
+                                 T lane[kLanes] = {};
+                                 const int64_t last = std::min(whole, first + kRun * step);
+                                 for (int64_t at = first; at < last; at += step)
+                                     for (int64_t l = 0; l < step; ++l) lane[l] += plane[at + l];
+                                 for (int64_t l = 0; l < step; ++l) total[l] += lane[l];
+                             }
+                             for (int64_t at = whole; at < m * layout; ++at) total[0] += plane[at];
+                         }
+                         if (layout == 1)
+                             for (int64_t l = 1; l < kLanes; ++l) total[0] += total[l];
+                         for (int64_t l = 0; l < layout; ++l)
+                             db[block * layout + l] = static_cast<T>(total[l]);
+                     }
+                 });
+}
+
+const Conv2dKernels<float> cpu_f32{
+    plan_f32,
+    [](Queue& queue, const Conv2dPlan& plan, const float* w, void* packed) {
+        cpu(plan).pack(queue, w, packed);
+    },
+    [](Queue& queue, const Conv2dPlan& plan, const float* x, const void* w, const float* bias, float* y) {
+        cpu(plan).forward(queue, x, static_cast<const float*>(w), bias, y);
+    },
+    [](Queue& queue, const Conv2dPlan& plan, const float* dy, const void* w, float* dx) {
+        cpu(plan).backward_data(queue, dy, static_cast<const float*>(w), dx);
+    },
+    [](Queue& queue, const Conv2dPlan& plan, const float* x, const float* dy, float* dw) {
+        cpu(plan).backward_weights(queue, x, dy, dw);
+    },
+    backward_bias<float>,
+};
+
+const Conv2dKernels<double> cpu_f64{
+    plan_f64,
+    [](Queue&, const Conv2dPlan&, const double*, void*) {},
+    [](Queue&, const Conv2dPlan& plan, const double* x, const void* w, const double* bias, double* y) {
+        conv2d_loops::forward(plan.shape, plan.pass == Conv2dPass::forward_relu, x,
+                              static_cast<const double*>(w), bias, y);
+    },
+    [](Queue&, const Conv2dPlan& plan, const double* dy, const void* w, double* dx) {
+        conv2d_loops::backward_data(plan.shape, dy, static_cast<const double*>(w), dx);
+    },
+    [](Queue&, const Conv2dPlan& plan, const double* x, const double* dy, double* dw) {
+        conv2d_loops::backward_weights(plan.shape, x, dy, dw);
+    },
+    backward_bias<double>,
+};
+
+}  // namespace
+
+Conv2dAlgorithm conv2d_algorithm() { return current_algorithm(); }
+void set_conv2d_algorithm(Conv2dAlgorithm algorithm) { current_algorithm() = algorithm; }
+
+template <>
+const Conv2dKernels<float>& conv2d(Device device) {
+    return choose("conv2d", device, Implementations<Conv2dKernels<float>>{.cpu = &cpu_f32});
+}
+template <>
+const Conv2dKernels<double>& conv2d(Device device) {
+    return choose("conv2d", device, Implementations<Conv2dKernels<double>>{.cpu = &cpu_f64});
+}
+
+}  // namespace lily::kernels

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+// oneDNN's convolutions behind the plan interface: bias and ReLU as part of the primitive, scratch memory
+// from the queue, weights packed once.
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "kernels/common/onednn.h"
+#include "kernels/common/parallel.h"
+#include "kernels/conv2d/conv2d_plans.h"
+
+namespace lily::kernels {
+namespace {
+
+using dnnl::memory;
+using Tag = memory::format_tag;
+
+memory::desc activations(int64_t n, int64_t c, int64_t h, int64_t w, int64_t layout) {
+    const Tag tag = layout == 16 ? Tag::nChw16c : layout == 8 ? Tag::nChw8c : Tag::nchw;
+    return {{n, c, h, w}, memory::data_type::f32, tag};
+}
+
+memory::desc of_any_layout(const memory::desc& desc) {
+    return {desc.dims(), memory::data_type::f32, Tag::any};
+}
+
+// Names a layout of packed weights, so that plans for different picture sizes share one copy.
+uint64_t packing_of(const memory::desc& desc, bool flipped) {
+    static std::mutex mutex;
+    static auto& known = *new std::vector<std::pair<memory::desc, bool>>;
+    const std::lock_guard lock(mutex);
+    for (size_t i = 0; i < known.size(); ++i)
+        if (known[i].first == desc && known[i].second == flipped) return i + 1;
+    known.emplace_back(desc, flipped);
+    return known.size();
+}
+
+void copy_layout(const memory::desc& from_desc, const void* from, const memory::desc& to_desc, void* to) {
+    memory source(from_desc, onednn_engine(), const_cast<void*>(from));
+    memory target(to_desc, onednn_engine(), to);
+    dnnl::reorder(source, target).execute(onednn_stream(), source, target);
+    onednn_stream().wait();
+}
+
+// wt[c,k,r,s] = w[k,c,R-1-r,S-1-s]: turns backward data into a forward convolution.
+void flip_weights(const Conv2dShape& s, const float* w, float* wt) {
+    const int64_t taps = s.r * s.s;
+    parallel_for(s.c, 8, [=](int64_t begin, int64_t end) {
+        for (int64_t c = begin; c < end; ++c)
+            for (int64_t k = 0; k < s.k; ++k)
+                for (int64_t t = 0; t < taps; ++t)
+                    wt[(c * s.k + k) * taps + t] = w[(k * s.c + c) * taps + taps - 1 - t];
+    });
+}
+
+class OneDnnConv2d final : public CpuConv2dPlan {
+  public:
+    OneDnnConv2d(const Conv2dShape& s, Conv2dPass p, OneDnnChoice choice)
+        : CpuConv2dPlan(s, p), choice_(choice) {
+        x_layout = conv2d_layout(s.c);
+        y_layout = conv2d_layout(s.k);
+        x_ = activations(s.n, s.c, s.h, s.w, x_layout);
+        y_ = activations(s.n, s.k, s.out_h(), s.out_w(), y_layout);
+        if (choice.as_forward)
+            w_ = {{s.c, s.k, s.r, s.s}, memory::data_type::f32, Tag::oihw};
+        else if (s.groups > 1)
+            w_ = {{s.groups, s.k / s.groups, s.c / s.groups, s.r, s.s}, memory::data_type::f32, Tag::goihw};
+        else
+            w_ = {{s.k, s.c, s.r, s.s}, memory::data_type::f32, Tag::oihw};
+    }
+
+    // False if oneDNN has nothing for it, or (with `keep_layouts`) only its slow reference loops.
+    bool build(bool keep_layouts) {
+        const memory::desc x = keep_layouts ? x_ : of_any_layout(x_),
+                           y = keep_layouts ? y_ : of_any_layout(y_);
+        attributes_.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+        if (pass == Conv2dPass::forward_relu) {
+            dnnl::post_ops ops;
+            ops.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
+            attributes_.set_post_ops(ops);
+        }
+        const bool built = choice_.as_forward                     ? build_forward(y, x, false)
+                           : pass == Conv2dPass::backward_data    ? build_backward_data(x, y)
+                           : pass == Conv2dPass::backward_weights ? build_backward_weights(x, y)
+                                                                  : build_forward(x, y, true);
+        if (!built || (keep_layouts && algorithm.find("(ref") != std::string::npos)) return false;
+        if (pass != Conv2dPass::backward_weights) {
+            packed_bytes = static_cast<int64_t>(prim_w_.get_size());
+            packing = packing_of(prim_w_, choice_.as_forward);
+        }
+        return true;
+    }
+
+    void pack(Queue& queue, const float* w, void* packed) const override {
+        if (!choice_.as_forward) return copy_layout(w_, w, prim_w_, packed);
+        const auto flipped = queue.scratch<float>(shape.k * shape.c * shape.r * shape.s);
+        flip_weights(shape, w, flipped.data());
+        copy_layout(w_, flipped.data(), prim_w_, packed);
+    }
+
+    void forward(Queue& queue, const float* x, const float* w, const float* bias, float* y) const override {
+        const auto zeros = queue.scratch<float>(bias ? 0 : shape.k);
+        if (!bias) std::fill(zeros.data(), zeros.data() + shape.k, 0.0f);
+        const Input from(queue, x_, x, prim_x_);
+        const Output to(queue, y_, y, prim_y_);
+        execute(queue, {{DNNL_ARG_SRC, from.memory()},
+                        {DNNL_ARG_WEIGHTS, wrap(prim_w_, w)},
+                        {DNNL_ARG_BIAS, wrap(bias_, bias ? bias : zeros.data())},
+                        {DNNL_ARG_DST, to.memory()}});
+        to.finish();
+    }
+
+    void backward_data(Queue& queue, const float* dy, const float* w, float* dx) const override {
+        const Input from(queue, y_, dy, prim_y_);
+        const Output to(queue, x_, dx, prim_x_);
+        execute(queue, {{choice_.as_forward ? DNNL_ARG_SRC : DNNL_ARG_DIFF_DST, from.memory()},
+                        {DNNL_ARG_WEIGHTS, wrap(prim_w_, w)},
+                        {choice_.as_forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_SRC, to.memory()}});
+        to.finish();
+    }
+
+    void backward_weights(Queue& queue, const float* x, const float* dy, float* dw) const override {
+        const Input from_x(queue, x_, x, prim_x_), from_y(queue, y_, dy, prim_y_);
+        const Output to(queue, w_, dw, prim_w_);
+        execute(queue, {{DNNL_ARG_SRC, from_x.memory()},
+                        {DNNL_ARG_DIFF_DST, from_y.memory()},
+                        {DNNL_ARG_DIFF_WEIGHTS, to.memory()}});
+        to.finish();
+    }
+
+  private:
+    static memory wrap(const memory::desc& desc, const void* data) {
+        return {desc, onednn_engine(), const_cast<void*>(data)};
+    }
+    static int64_t floats(const memory::desc& desc) { return static_cast<int64_t>(desc.get_size() + 3) / 4; }
+
+    // A tensor in the layout that the primitive reads: itself, or a copy in scratch memory.
+    class Input {
+      public:
+        Input(Queue& queue, const memory::desc& user, const float* data, const memory::desc& wanted)
+            : wanted_(wanted), data_(data), copy_(queue.scratch<float>(user == wanted ? 0 : floats(wanted))) {
+            if (user == wanted) return;
+            copy_layout(user, data, wanted, copy_.data());
+            data_ = copy_.data();
+        }
+        dnnl::memory memory() const { return wrap(wanted_, data_); }
+
+      private:
+        const dnnl::memory::desc& wanted_;
+        const float* data_;
+        Scratch<float> copy_;  // empty where no copy is needed
+    };
+
+    // A tensor in the layout that the primitive writes; finish() brings it into the caller's.
+    class Output {
+      public:
+        Output(Queue& queue, const memory::desc& user, float* data, const memory::desc& wanted)
+            : user_(user),
+              wanted_(wanted),
+              data_(data),
+              copy_(queue.scratch<float>(user == wanted ? 0 : floats(wanted))) {}
+        dnnl::memory memory() const { return wrap(wanted_, copy_.data() ? copy_.data() : data_); }
+        void finish() const {
+            if (copy_.data()) copy_layout(wanted_, copy_.data(), user_, data_);
+        }
+
+      private:
+        const dnnl::memory::desc &user_, &wanted_;
+        float* data_;
+        Scratch<float> copy_;  // empty where no copy is needed
+    };
+
+    void execute(Queue& queue, std::unordered_map<int, memory> arguments) const {
+        const auto scratch = queue.scratch<float>(floats(scratchpad_));
+        arguments.emplace(DNNL_ARG_SCRATCHPAD, wrap(scratchpad_, scratch.data()));
+        primitive_.execute(onednn_stream(), arguments);
+        onednn_stream().wait();
+    }
+
+    dnnl::algorithm onednn_algorithm() const {
+        return choice_.algorithm == OneDnnChoice::Algorithm::winograd ? dnnl::algorithm::convolution_winograd
+               : choice_.algorithm == OneDnnChoice::Algorithm::onednn ? dnnl::algorithm::convolution_auto
+                                                                      : dnnl::algorithm::convolution_direct;
+    }
+    memory::dims strides() const { return {shape.stride[0], shape.stride[1]}; }
+    memory::dims dilates() const { return {shape.dilation[0] - 1, shape.dilation[1] - 1}; }
+    memory::dims padding() const {
+        if (!choice_.as_forward) return {shape.padding[0], shape.padding[1]};
+        return {shape.dilation[0] * (shape.r - 1) - shape.padding[0],
+                shape.dilation[1] * (shape.s - 1) - shape.padding[1]};
+    }
+
+    // The primitive's name for people, its scratch memory, its layouts.
+    template <class Description>
+    void adopt(const Description& pd, const char* kind) {
+        scratchpad_ = pd.scratchpad_desc();
+        const char* name = choice_.algorithm == OneDnnChoice::Algorithm::winograd ? "winograd"
+                           : choice_.algorithm == OneDnnChoice::Algorithm::onednn ? "onednn"
+                                                                                  : "direct";
+        algorithm = std::string(name) + kind + " (" + pd.impl_info_str() + ")";
+    }
+
+    std::optional<dnnl::convolution_forward::primitive_desc> forward_description(const memory::desc& from,
+                                                                                 const memory::desc& to,
+                                                                                 bool with_bias) const {
+        // "inference": the Winograd form then takes weights that are already transformed
+        const auto kind = dnnl::prop_kind::forward_inference;
+        const memory::desc w = of_any_layout(w_);
+        const auto desc = with_bias
+                              ? dnnl::convolution_forward::desc(kind, onednn_algorithm(), from, w, bias_, to,
+                                                                strides(), dilates(), padding(), padding())
+                              : dnnl::convolution_forward::desc(kind, onednn_algorithm(), from, w, to,
+                                                                strides(), dilates(), padding(), padding());
+        dnnl::convolution_forward::primitive_desc pd(desc, attributes_, onednn_engine(), true);
+        if (!pd) return {};
+        return pd;
+    }
+
+    // For the gradients: oneDNN asks for the description of the forward convolution that they belong to.
+    std::optional<dnnl::convolution_forward::primitive_desc> hint(const memory::desc& x,
+                                                                  const memory::desc& y) const {
+        dnnl::convolution_forward::primitive_desc pd(
+            {dnnl::prop_kind::forward_training, onednn_algorithm(), x, of_any_layout(w_), y, strides(),
+             dilates(), padding(), padding()},
+            attributes_, onednn_engine(), true);
+        if (!pd) return {};
+        return pd;
+    }
+
+    bool build_forward(const memory::desc& from, const memory::desc& to, bool with_bias) {
+        const auto pd = forward_description(from, to, with_bias);
+        if (!pd) return false;
+        (choice_.as_forward ? prim_y_ : prim_x_) = pd->src_desc();
+        (choice_.as_forward ? prim_x_ : prim_y_) = pd->dst_desc();
+        prim_w_ = pd->weights_desc();
+        adopt(*pd, choice_.as_forward ? " flipped" : "");
+        primitive_ = dnnl::convolution_forward(*pd);
+        return true;
+    }
+
+    bool build_backward_data(const memory::desc& x, const memory::desc& y) {
+        const auto forward_pd = hint(x, y);
+        if (!forward_pd) return false;
+        const dnnl::convolution_backward_data::primitive_desc pd(
+            {onednn_algorithm(), x, of_any_layout(w_), y, strides(), dilates(), padding(), padding()},
+            attributes_, onednn_engine(), *forward_pd, true);
+        if (!pd) return false;
+        prim_x_ = pd.diff_src_desc(), prim_y_ = pd.diff_dst_desc(), prim_w_ = pd.weights_desc();
+        adopt(pd, "");
+        primitive_ = dnnl::convolution_backward_data(pd);
+        return true;
+    }
+
+    bool build_backward_weights(const memory::desc& x, const memory::desc& y) {
+        const auto forward_pd = hint(x, y);
+        if (!forward_pd) return false;
+        const dnnl::convolution_backward_weights::primitive_desc pd(
+            {onednn_algorithm(), x, of_any_layout(w_), y, strides(), dilates(), padding(), padding()},
+            attributes_, onednn_engine(), *forward_pd, true);
+        if (!pd) return false;
+        prim_x_ = pd.src_desc(), prim_y_ = pd.diff_dst_desc(), prim_w_ = pd.diff_weights_desc();
+        adopt(pd, "");
+        primitive_ = dnnl::convolution_backward_weights(pd);
+        return true;
+    }
+
+    OneDnnChoice choice_;
+    dnnl::primitive_attr attributes_;
+    memory::desc x_, y_, w_;                 // the caller's layouts
+    memory::desc prim_x_, prim_y_, prim_w_;  // the primitive's
+    memory::desc bias_{{shape.k}, memory::data_type::f32, Tag::x};
+    memory::desc scratchpad_;
+    dnnl::primitive primitive_;
+};
+
+}  // namespace
+
+int64_t onednn_channel_block() {
+    static const int64_t block = [] {
+        onednn_engine();
+        switch (dnnl::get_effective_cpu_isa()) {
+            case dnnl::cpu_isa::sse41:
+            case dnnl::cpu_isa::avx:
+            case dnnl::cpu_isa::avx2:
+            case dnnl::cpu_isa::avx2_vnni:
+                return 8;
+            default:
+                return 16;
+        }
+    }();
+    return block;
+}
+
+std::unique_ptr<CpuConv2dPlan> make_onednn_conv2d(const Conv2dShape& s, Conv2dPass pass,
+                                                  OneDnnChoice choice) {
+    auto plan = std::make_unique<OneDnnConv2d>(s, pass, choice);
+    // Channels that fill no block are padded to one by oneDNN, in its own layout; a picture's few need not
+    // be.
+    const bool keep = conv2d_layout(s.k) > 1 && (conv2d_layout(s.c) > 1 || s.c <= 4);
+    if (keep && plan->build(true)) return plan;
+    if (choice.algorithm == OneDnnChoice::Algorithm::winograd) return nullptr;
+    if (plan->build(false)) return plan;
+    return nullptr;
+}
+
+}  // namespace lily::kernels

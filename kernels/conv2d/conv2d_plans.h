@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The f32 plans of the CPU, one per way to convolve; included by kernels/conv2d/*.cpp only.
+#pragma once
+
+#include <memory>
+
+#include "kernels/conv2d/conv2d.h"
+
+namespace lily::kernels {
+
+// What an f32 plan of the CPU does; each implements the pass that it was made for.
+struct CpuConv2dPlan : Conv2dPlan {
+    using Conv2dPlan::Conv2dPlan;
+    virtual void pack(Queue&, const float*, void*) const {}
+    virtual void forward(Queue&, const float*, const float*, const float*, float*) const {}
+    virtual void backward_data(Queue&, const float*, const float*, float*) const {}
+    virtual void backward_weights(Queue&, const float*, const float*, float*) const {}
+};
+
+// How oneDNN is asked to compute a plan.
+struct OneDnnChoice {
+    enum class Algorithm : uint8_t { direct, winograd, onednn } algorithm = Algorithm::direct;
+    // Backward data as a forward convolution of dy with flipped weights; stride 1, groups 1 only.
+    bool as_forward = false;
+};
+// Null if oneDNN has no such implementation of this shape (never for direct).
+std::unique_ptr<CpuConv2dPlan> make_onednn_conv2d(const Conv2dShape&, Conv2dPass, OneDnnChoice);
+
+// Backward data for up to four input channels (a picture's): dx contiguous, dy blocked.
+bool few_channels_conv2d_fits(const Conv2dShape&);
+std::unique_ptr<CpuConv2dPlan> make_few_channels_conv2d(const Conv2dShape&);
+
+// Channels that oneDNN keeps side by side on this machine.
+int64_t onednn_channel_block();
+
+// The layout that activations of this many channels have around a convolution: blocked where they divide.
+inline int64_t conv2d_layout(int64_t channels) {
+    return channels % onednn_channel_block() == 0 ? onednn_channel_block() : 1;
+}
+
+}  // namespace lily::kernels
