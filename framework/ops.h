@@ -4,6 +4,8 @@
 
 #include "framework/ops/activation.h"
 #include "framework/ops/arithmetic.h"
+#include "framework/ops/conv2d.h"
 #include "framework/ops/pointwise.h"
+#include "framework/ops/pool2d.h"
 #include "framework/ops/reduce.h"
 #include "framework/ops/shape.h"
