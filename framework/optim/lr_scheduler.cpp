@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "framework/optim/lr_scheduler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "framework/optim/state_reader.h"
+
+namespace lily::optim {
+namespace {
+
+int64_t at_least_one(const char* who, const char* what, int64_t value) {
+    check(value >= 1, "[{}] expected {} >= 1, got {}", who, what, value);
+    return value;
+}
+
+}  // namespace
+
+LRScheduler::LRScheduler(Optimizer& optimizer, Rate rate)
+    : optimizer_(optimizer), rate_(std::move(rate)), base_lr_(optimizer.lr()) {
+    apply();
+}
+
+void LRScheduler::step() {
+    ++n_;
+    apply();
+}
+
+StateDict LRScheduler::state_dict() const {
+    return {{"base_lr", scalar(base_lr_, {.dtype = DType::f64})},
+            {"last_epoch", from_vector<int64_t>({n_}, {})}};
+}
+
+void LRScheduler::load_state_dict(const StateDict& state) {
+    StateReader reader("LRScheduler", state);
+    const double base = reader.number("base_lr");
+    const int64_t n = reader.integer("last_epoch");
+    reader.finish();
+    base_lr_ = base;
+    n_ = n;
+    apply();
+}
+
+StepLR::StepLR(Optimizer& optimizer, int64_t step_size, double gamma)
+    : LRScheduler(optimizer,
+                  [size = at_least_one("StepLR", "step_size", step_size), gamma](double lr, int64_t n) {
+                      return lr * std::pow(gamma, static_cast<double>(n / size));
+                  }) {}
+
+MultiStepLR::MultiStepLR(Optimizer& optimizer, std::vector<int64_t> milestones, double gamma)
+    : LRScheduler(optimizer, [milestones = std::move(milestones), gamma](double lr, int64_t n) {
+          const auto passed =
+              std::count_if(milestones.begin(), milestones.end(), [n](int64_t m) { return m <= n; });
+          return lr * std::pow(gamma, static_cast<double>(passed));
+      }) {}
+
+ExponentialLR::ExponentialLR(Optimizer& optimizer, double gamma)
+    : LRScheduler(optimizer,
+                  [gamma](double lr, int64_t n) { return lr * std::pow(gamma, static_cast<double>(n)); }) {}
+
+CosineAnnealingLR::CosineAnnealingLR(Optimizer& optimizer, int64_t T_max, double eta_min)
+    : LRScheduler(optimizer, [period = at_least_one("CosineAnnealingLR", "T_max", T_max), eta_min](
+                                 double lr, int64_t n) {
+          const double angle = std::numbers::pi * static_cast<double>(n) / static_cast<double>(period);
+          return eta_min + (lr - eta_min) * (1 + std::cos(angle)) / 2;
+      }) {}
+
+LinearLR::LinearLR(Optimizer& optimizer, double start_factor, double end_factor, int64_t total_iters)
+    : LRScheduler(
+          optimizer, [=, total = at_least_one("LinearLR", "total_iters", total_iters)](double lr, int64_t n) {
+              const double done = static_cast<double>(std::min(n, total)) / static_cast<double>(total);
+              return lr * (start_factor + (end_factor - start_factor) * done);
+          }) {}
+
+LambdaLR::LambdaLR(Optimizer& optimizer, std::function<double(int64_t)> factor)
+    : LRScheduler(optimizer, [factor = std::move(factor)](double lr, int64_t n) { return lr * factor(n); }) {}
+
+}  // namespace lily::optim
