@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include "framework/io/checkpoint.h"
+
+#include <charconv>
+
+#include "framework/error.h"
+#include "framework/io/file.h"
+
+namespace lily::io {
+namespace {
+
+constexpr const char* kFormatKey = "format";
+constexpr const char* kFormat = "lilypad checkpoint";
+constexpr const char* kVersionKey = "version";
+constexpr const char* kVersion = "1";
+
+}  // namespace
+
+void Checkpoint::put(const std::string& part, const StateDict& state) {
+    check(!part.empty() && part.find('.') == std::string::npos,
+          "[checkpoint] the name of a part must not be empty or contain a dot, got '{}'", part);
+    for (const auto& [name, tensor] : state) tensors.insert_or_assign(part + "." + name, tensor);
+}
+
+StateDict Checkpoint::part(const std::string& name) const {
+    const std::string prefix = name + ".";
+    StateDict state;
+    for (auto entry = tensors.lower_bound(prefix); entry != tensors.end() && entry->first.starts_with(prefix);
+         ++entry)
+        state.emplace(entry->first.substr(prefix.size()), entry->second);
+    check(!state.empty(), "[checkpoint] it has no part '{}'", name);
+    return state;
+}
+
+void Checkpoint::put_integer(const std::string& key, uint64_t value) {
+    metadata.insert_or_assign(key, std::to_string(value));
+}
+
+const std::string& Checkpoint::text(const std::string& key) const {
+    const auto found = metadata.find(key);
+    check(found != metadata.end(), "[checkpoint] it has no '{}'", key);
+    return found->second;
+}
+
+uint64_t Checkpoint::integer(const std::string& key) const {
+    const std::string& digits = text(key);
+    uint64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    check(error == std::errc() && end == digits.data() + digits.size(),
+          "[checkpoint] '{}' is {}, expected a whole number", key, in_quotes(digits));
+    return value;
+}
+
+void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
+    std::map<std::string, std::string> metadata = checkpoint.metadata;
+    for (const char* key : {kFormatKey, kVersionKey})
+        check(!metadata.contains(key), "[save_checkpoint] the metadata key '{}' is reserved", key);
+    metadata.emplace(kFormatKey, kFormat);
+    metadata.emplace(kVersionKey, kVersion);
+    save_tensors(path, checkpoint.tensors, metadata);
+}
+
+Checkpoint load_checkpoint(const std::string& path) {
+    LoadedTensors file = load_tensors(path);
+    const auto take = [&](const char* key) {
+        const auto entry = file.metadata.extract(key);
+        return entry ? entry.mapped() : std::string();
+    };
+    check(take(kFormatKey) == kFormat,
+          "{} is not a checkpoint of lilypad, though it is a safetensors file: was it saved as weights?",
+          in_quotes(path));
+    const std::string version = take(kVersionKey);
+    check(version == kVersion, "{} is a checkpoint of version {}, this program reads version {}",
+          in_quotes(path), in_quotes(version), kVersion);
+    return {.tensors = std::move(file.tensors), .metadata = std::move(file.metadata)};
+}
+
+}  // namespace lily::io

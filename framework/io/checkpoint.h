@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "framework/io/tensors.h"
+
+namespace lily::io {
+
+// The state of a run in one file: named parts of tensors (a model, an optimiser) and text. As a file it is
+// safetensors, with the format's name and version in its metadata.
+struct Checkpoint {
+    StateDict tensors;                            // "model.features.0.weight", "optimizer.0.exp_avg"
+    std::map<std::string, std::string> metadata;  // "step", "loss", options of the run
+
+    // put("model", net.state_dict()); net.load_state_dict(checkpoint.part("model")).
+    void put(const std::string& part, const StateDict& state);
+    StateDict part(const std::string& name) const;  // throws where there is none
+
+    // Whole numbers of 64 bits as text, exact: steps, seeds, positions in the data.
+    void put_integer(const std::string& key, uint64_t value);
+    uint64_t integer(const std::string& key) const;
+    const std::string& text(const std::string& key) const;  // throws where there is none
+};
+
+// Atomic: killed at any moment, there is the old file or the new one.
+void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
+
+// The tensors may be changed in place; the file stays as it is.
+Checkpoint load_checkpoint(const std::string& path);
+
+}  // namespace lily::io
