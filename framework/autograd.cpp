@@ -21,9 +21,9 @@ struct Node {
     std::vector<std::shared_ptr<GradSlot>> inputs;
     BackwardFunction backward;
     Shape output_shape;
-    Tensor output;                 // with KeepOutput: detached, so that there is no cycle
+    Saved output;                  // with KeepOutput: detached, so that there is no cycle
     std::weak_ptr<GradSlot> slot;  // of the output
-    bool released = false;
+    bool kept_output = false, released = false;
 };
 
 namespace {
@@ -140,20 +140,22 @@ class BackwardPass {
               "[backward] the graph behind '{}' was freed by an earlier backward; pass retain_graph = true "
               "to that one",
               node->op);
+        check(dL_dy.shape() == node->output_shape, "[backward] '{}' made {}, but its gradient has shape {}",
+              node->op, node->output_shape, dL_dy.shape());
         const Gradients gradients = node->backward(Backward(dL_dy, *node, wanted));
         check(gradients.size() == wanted.size(), "[backward] '{}' returned {} gradients for {} inputs",
               node->op, gradients.size(), wanted.size());
-        const auto inputs = node->inputs;
         if (!retain_) release(*node);
         for (size_t i = 0; i < wanted.size(); ++i)
-            if (wanted[i] && gradients[i].defined()) accumulate(inputs[i], gradients[i]);
+            if (wanted[i] && gradients[i].defined()) accumulate(node->inputs[i], gradients[i]);
     }
 
+    // Frees what the forward pass saved. The edges stay, so that a later backward finds the freed node and
+    // throws, instead of taking it for the end of the graph.
     static void release(Node& node) {
         node.released = true;
         node.backward = nullptr;
         node.output = {};
-        node.inputs.clear();
     }
 
   public:
@@ -165,7 +167,11 @@ class BackwardPass {
             if (!targets_.empty()) {
                 if (targets_.contains(slot.get())) results_[slot.get()] = gradient;
             } else {
-                slot->grad = slot->grad.defined() ? add(slot->grad, gradient) : gradient;
+                if (slot->grad.defined())
+                    gradient = add(slot->grad, gradient);
+                else if (!gradient.is_only_owner())  // of a + b both gradients are dy: two tensors, not one
+                    gradient = gradient.clone();
+                slot->grad = std::move(gradient);
             }
         }
     }
@@ -200,16 +206,18 @@ GradSlot::~GradSlot() {
         const std::shared_ptr<Node> current = std::move(doomed.back());
         doomed.pop_back();
         if (current.use_count() > 1) continue;
-        const auto inputs = std::move(current->inputs);
+        auto inputs = std::move(current->inputs);
         current->backward = nullptr;
-        for (const auto& input : inputs)
+        for (auto& input : inputs) {
             if (input && input.use_count() == 1 && input->node) doomed.push_back(std::move(input->node));
+            input.reset();  // of y·y both inputs are y: the second one is the last
+        }
     }
 }
 
 Tensor Backward::output() const {
-    check(node_.output.defined(), "[backward] '{}' did not keep its output", node_.op);
-    Tensor y = node_.output;
+    check(node_.kept_output, "[backward] '{}' did not keep its output", node_.op);
+    Tensor y = node_.output();
     if (const auto slot = node_.slot.lock()) {
         y = y.detach();
         y.set_grad_slot(slot);
@@ -232,7 +240,8 @@ Tensor record(const char* op, Tensor y, const std::vector<Tensor>& inputs, Backw
     node->backward = std::move(backward);
     node->output_shape = y.shape();
     node->slot = slot;
-    if (keep == KeepOutput::yes) node->output = y.detach();
+    node->kept_output = keep == KeepOutput::yes;
+    if (node->kept_output) node->output = Saved(y.detach());
     slot->requires_grad = true;
     slot->node = std::move(node);
     y.set_grad_slot(std::move(slot));

@@ -103,6 +103,7 @@ class Tensor {
     const std::shared_ptr<GradSlot>& grad_slot() const { return impl().slot; }
     void set_grad_slot(std::shared_ptr<GradSlot> slot) { impl().slot = std::move(slot); }
     bool is_same(const Tensor& other) const { return impl_ == other.impl_; }
+    bool is_only_owner() const { return impl_.use_count() == 1 && storage().use_count() == 1; }
 
   private:
     struct Impl {
