@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): four random words as a
+// function of a counter and a key. No state, so any element of any tensor can be made on its own.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace lily::kernels {
+
+using PhiloxCounter = std::array<uint32_t, 4>;
+using PhiloxKey = std::array<uint32_t, 2>;
+
+inline PhiloxCounter philox4x32(PhiloxCounter c, PhiloxKey key) {
+    for (int round = 0; round < 10; ++round) {
+        const uint64_t a = uint64_t{0xD2511F53} * c[0], b = uint64_t{0xCD9E8D57} * c[2];
+        c = {static_cast<uint32_t>(b >> 32) ^ c[1] ^ key[0], static_cast<uint32_t>(b),
+             static_cast<uint32_t>(a >> 32) ^ c[3] ^ key[1], static_cast<uint32_t>(a)};
+        key[0] += 0x9E3779B9;  // the golden ratio
+        key[1] += 0xBB67AE85;  // √3 - 1
+    }
+    return c;
+}
+
+}  // namespace lily::kernels
