@@ -12,7 +12,7 @@ namespace lily::kernels {
 
 // exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln2/2; exp(r) by its Taylor series (next term below 6e-9).
 inline float fast_exp(float x) {
-    const float clamped = x < -87.3f ? -87.3f : (x > 88.7f ? 88.7f : x);
+    const float clamped = x < -87.3f ? -87.3f : (x > 88.73f ? 88.73f : x);
     const float n = std::nearbyint(clamped * 1.44269504f);
     const float r =
         (clamped - n * 0.693359375f) + n * 2.12194440e-4f;  // ln 2 in two parts: n * first is exact
@@ -42,7 +42,7 @@ inline float fast_tanh(float x) {
     p = p * s - 17.0f / 315;
     p = p * s + 2.0f / 15;
     p = p * s - 1.0f / 3;
-    const float near_zero = x + x * s * p;
+    const float near_zero = x * (1 + s * p);  // keeps the sign of -0
     const float far = std::copysign(1.0f - 2.0f / (fast_exp(2.0f * std::fabs(x)) + 1.0f), x);
     return s < 0.09f ? near_zero : far;
 }
