@@ -30,11 +30,27 @@ std::atomic<Conv2dAlgorithm>& current_algorithm() {
     return algorithm;
 }
 
-// What oneDNN's Winograd form can do: 3x3, dense, blocks of 16 channels.
+// What oneDNN's Winograd form of 4x4 tiles can do: 3x3, dense, blocks of 16 channels.
 bool winograd_fits(const Conv2dShape& s) {
     const std::array<int64_t, 2> ones{1, 1};
     return conv2d_layout(s.c) == 16 && conv2d_layout(s.k) == 16 && s.r == 3 && s.s == 3 && s.stride == ones &&
            s.dilation == ones && s.groups == 1 && s.padding[0] <= 1 && s.padding[1] <= 1;
+}
+
+// Where it pays. Milliseconds of one thread of a 2.6 GHz AVX-512 core, direct / Winograd, padding 1:
+//     N  C=K  H=W       forward      backward data  backward weights
+//     1   64   256    44.6 / 19.6     48.0 / 20.9     54.4 / 23.6
+//     1  128    64    11.1 /  4.4     13.4 /  4.5     15.0 /  5.9
+//     1  256    32    10.9 /  4.0     11.3 /  4.8     14.1 /  6.2
+//     1  512    32    48.5 / 14.4     47.8 / 16.2     59.3 / 28.5
+//     1  512    16    11.6 /  5.9     12.1 /  6.1     16.5 / 14.3
+//    16   32     8    0.16 / 0.10     0.15 / 0.10     0.17 / 0.13
+//    16  512     4     9.6 /  6.5      9.0 /  5.1     28.0 / 11.8
+// Weights that change at every step are transformed at every step, 6 ms for 512x512, hence the least number
+// of positions; and at least half of the outputs of the 4x4 tiles must be wanted. 16 channels gain nothing.
+bool winograd_pays(const Conv2dShape& s) {
+    const int64_t positions = s.out_h() * s.out_w(), tiles = (s.out_h() + 3) / 4 * ((s.out_w() + 3) / 4);
+    return s.c >= 32 && s.k >= 32 && s.n * positions >= 256 && 16 * tiles <= 2 * positions;
 }
 
 std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, Conv2dAlgorithm algorithm) {
@@ -45,7 +61,10 @@ std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, 
         plan = make_onednn_conv2d(s, pass, {.algorithm = Onednn::onednn});
     else if (algorithm != Conv2dAlgorithm::direct && data && few_channels_conv2d_fits(s))
         plan = make_few_channels_conv2d(s);
-    else if (algorithm != Conv2dAlgorithm::direct && winograd_fits(s))
+    else if (winograd_fits(s) && (algorithm == Conv2dAlgorithm::winograd ||
+                                  (algorithm == Conv2dAlgorithm::rule && winograd_pays(s))))
+        // (backward data as a forward convolution: its flipped weights are transformed once, not in every
+        // call)
         plan = make_onednn_conv2d(s, pass, {.algorithm = Onednn::winograd, .as_forward = data});
     if (!plan) plan = make_onednn_conv2d(s, pass, {.algorithm = Onednn::direct});
     if (!plan) throw std::invalid_argument("[conv2d] oneDNN cannot convolve this shape");

@@ -42,6 +42,17 @@ void copy_layout(const memory::desc& from_desc, const void* from, const memory::
     onednn_stream().wait();
 }
 
+// The layout in oneDNN's opaque description, where it is one that we know; other versions may keep others.
+std::optional<WinogradLayout> winograd_layout(const memory::desc& desc) {
+    const dnnl_version_t* version = dnnl_version();
+    const auto& d = desc.data.format_desc.wino_desc;
+    if (desc.data.format_kind != dnnl_format_kind_wino || version->major != 2 || version->minor != 6 ||
+        d.wino_format != dnnl_wino_wei_OBaaIBOIio || d.r != 3 || d.alpha != 6 || d.ic_block != 16 ||
+        d.oc_block != 16 || d.adj_scale != 1)
+        return {};
+    return WinogradLayout{d.oc, d.ic, d.oc2_block, d.ic2_block};
+}
+
 // wt[c,k,r,s] = w[k,c,R-1-r,S-1-s]: turns backward data into a forward convolution.
 void flip_weights(const Conv2dShape& s, const float* w, float* wt) {
     const int64_t taps = s.r * s.s;
@@ -84,6 +95,10 @@ class OneDnnConv2d final : public CpuConv2dPlan {
                            : pass == Conv2dPass::backward_weights ? build_backward_weights(x, y)
                                                                   : build_forward(x, y, true);
         if (!built || (keep_layouts && algorithm.find("(ref") != std::string::npos)) return false;
+        // tiles of 2x2 gain little, and their weights are slow to make
+        if (choice_.algorithm == OneDnnChoice::Algorithm::winograd &&
+            algorithm.find("4x3") == std::string::npos)
+            return false;
         if (pass != Conv2dPass::backward_weights) {
             packed_bytes = static_cast<int64_t>(prim_w_.get_size());
             packing = packing_of(prim_w_, choice_.as_forward);
@@ -92,6 +107,8 @@ class OneDnnConv2d final : public CpuConv2dPlan {
     }
 
     void pack(Queue& queue, const float* w, void* packed) const override {
+        if (const auto layout = winograd_layout(prim_w_))
+            return pack_winograd_weights(*layout, choice_.as_forward, w, static_cast<float*>(packed));
         if (!choice_.as_forward) return copy_layout(w_, w, prim_w_, packed);
         const auto flipped = queue.scratch<float>(shape.k * shape.c * shape.r * shape.s);
         flip_weights(shape, w, flipped.data());

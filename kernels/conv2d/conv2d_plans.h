@@ -26,6 +26,14 @@ struct OneDnnChoice {
 // Null if oneDNN has no such implementation of this shape (never for direct).
 std::unique_ptr<CpuConv2dPlan> make_onednn_conv2d(const Conv2dShape&, Conv2dPass, OneDnnChoice);
 
+// oneDNN's layout of transformed 4x4-tile Winograd weights, (out/16/ob, 6, 6, in/16/ib, ob, ib, 16 in, 16
+// out).
+struct WinogradLayout {
+    int64_t out, in, out_blocks, in_blocks;
+};
+// packed = the transformed w (out, in, 3, 3); flipped: of w (in, out, 3, 3), turned by 180 degrees.
+void pack_winograd_weights(const WinogradLayout&, bool flipped, const float* w, float* packed);
+
 // Backward data for up to four input channels (a picture's): dx contiguous, dy blocked.
 bool few_channels_conv2d_fits(const Conv2dShape&);
 std::unique_ptr<CpuConv2dPlan> make_few_channels_conv2d(const Conv2dShape&);
