@@ -27,25 +27,47 @@ void reorder(Queue&, PlanesShape s, int64_t from_layout, int64_t to_layout, cons
     });
 }
 
+// The same copy with few dimensions: sizes of 1 dropped, and neighbours that both sides walk through alike
+// merged.
+StridedCopy merged(const StridedCopy& s) {
+    StridedCopy m;
+    for (int d = 0; d < s.rank; ++d) {
+        if (s.size[d] == 1) continue;
+        const int last = m.rank - 1;
+        const bool joins = m.rank > 0 && m.from_stride[last] == s.from_stride[d] * s.size[d] &&
+                           m.to_stride[last] == s.to_stride[d] * s.size[d];
+        const int at = joins ? last : m.rank++;
+        m.size[at] = joins ? m.size[at] * s.size[d] : s.size[d];
+        m.from_stride[at] = s.from_stride[d];
+        m.to_stride[at] = s.to_stride[d];
+    }
+    if (m.rank == 0) m.size[m.rank++] = 1;  // one element
+    return m;
+}
+
 template <class T>
-void strided(Queue&, const StridedCopy& s, const T* x, T* y) {
+void strided(Queue&, const StridedCopy& wanted, const T* x, T* y) {
+    const StridedCopy s = merged(wanted);
     const int inner = s.rank - 1;
-    const int64_t n = s.rank == 0 ? 1 : s.size[inner];
-    const int64_t from_step = s.rank == 0 ? 1 : s.from_stride[inner],
-                  to_step = s.rank == 0 ? 1 : s.to_stride[inner];
+    const int64_t n = s.size[inner], from_step = s.from_stride[inner], to_step = s.to_stride[inner];
     int64_t rows = 1;
     for (int d = 0; d < inner; ++d) rows *= s.size[d];
     if (n == 0 || rows == 0) return;
-    parallel_for(rows, std::max<int64_t>(1, kGrain / n), [=, &s](int64_t begin, int64_t end) {
-        for (int64_t row = begin; row < end; ++row) {
-            int64_t rest = row, from = 0, to = 0;
+    const int64_t pieces = (n + kGrain - 1) / kGrain;  // of a row
+    parallel_for(rows * pieces, std::max<int64_t>(1, kGrain / n), [=](int64_t begin, int64_t end) {
+        for (int64_t piece = begin; piece < end; ++piece) {
+            const int64_t first = piece % pieces * kGrain, last = std::min(n, first + kGrain);
+            int64_t rest = piece / pieces, from = 0, to = 0;
             for (int d = inner - 1; d >= 0; --d) {
                 const int64_t i = rest % s.size[d];
                 rest /= s.size[d];
                 from += i * s.from_stride[d];
                 to += i * s.to_stride[d];
             }
-            for (int64_t i = 0; i < n; ++i) y[to + i * to_step] = x[from + i * from_step];
+            if (from_step == 1 && to_step == 1)
+                std::copy(x + from + first, x + from + last, y + to + first);
+            else
+                for (int64_t i = first; i < last; ++i) y[to + i * to_step] = x[from + i * from_step];
         }
     });
 }
