@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include "framework/ops/cat.h"
+
+#include "framework/autograd.h"
+#include "framework/ops/region.h"
+#include "framework/ops/slice.h"
+
+namespace lily {
+
+Tensor cat(const std::vector<Tensor>& xs, int64_t wanted) {
+    check(!xs.empty(), "[cat] expected at least one tensor");
+    const Tensor& first = xs[0];
+    check(first.rank() > 0, "[cat] scalars cannot be joined; use reshape(x, {{1}})");
+    const int64_t dim = wrap_dim("cat", wanted, first.rank());
+    Shape shape = first.shape();
+    shape[dim] = 0;
+    std::vector<int64_t> begin;  // of each x in the result
+    for (const Tensor& x : xs) {
+        check(x.dtype() == first.dtype(), "[cat] expected equal dtypes, got {} and {}", name(first.dtype()),
+              name(x.dtype()));
+        Shape other = x.shape();
+        if (other.rank() == first.rank()) other[dim] = first.size(dim);
+        check(other == first.shape(), "[cat] shapes {} and {} differ in more than dimension {}",
+              first.shape(), x.shape(), dim);
+        begin.push_back(shape[dim]);
+        shape[dim] += x.size(dim);
+    }
+    Tensor y = empty(shape, {.dtype = first.dtype(), .device = first.device()});
+    for (size_t i = 0; i < xs.size(); ++i) copy_into_region(xs[i], whole(shape, dim, begin[i]), y);
+    begin.push_back(shape[dim]);
+    return record("cat", y, xs, [dim, begin](const Backward& g) {
+        Gradients dxs(begin.size() - 1);
+        for (size_t i = 0; i < dxs.size(); ++i)
+            if (g.needs(i)) dxs[i] = slice(g.dy, dim, begin[i], begin[i + 1]);
+        return dxs;
+    });
+}
+
+}  // namespace lily

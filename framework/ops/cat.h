@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <vector>
+
+#include "framework/tensor.h"
+
+namespace lily {
+
+// The tensors one after the other along `dim`; all other sizes, and the dtypes, must agree.
+Tensor cat(const std::vector<Tensor>& xs, int64_t dim);
+
+}  // namespace lily
