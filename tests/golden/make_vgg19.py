@@ -119,7 +119,7 @@ def adam_losses(method, start):
 def lbfgs_losses(method, start):
     """((STEPS, 4), (STEPS,)): the losses before each step, and how often each step asked for the loss."""
     x = start.clone().requires_grad_()
-    optimiser = torch.optim.LBFGS([x], lr=1, max_iter=1, history_size=100, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS([x], lr=1, max_iter=1, max_eval=26, history_size=100, line_search_fn="strong_wolfe")
     rows, evaluations = [], []
     for _ in range(STEPS):
         seen = []
@@ -229,7 +229,7 @@ def main():
         "weights_sha256": sha256_file(WEIGHTS),
         "parameters": json.dumps({"alpha": ALPHA, "beta": BETA, "lambda": LAMBDA, "content_layer": CONTENT_LAYER, "style_layers": STYLE_LAYERS,
                                   "style_layer_weight": 0.2, "adam": {"lr": 0.01, "betas": [0.9, 0.999], "eps": 1e-8},
-                                  "lbfgs": {"lr": 1, "max_iter": 1, "history_size": 100, "line_search_fn": "strong_wolfe"}}),
+                                  "lbfgs": {"lr": 1, "max_iter": 1, "max_eval": 26, "history_size": 100, "line_search_fn": "strong_wolfe"}}),
         "columns": json.dumps(TERMS),
         "pytorch_f32_error": json.dumps({key: float(f"{value:.3g}") for key, value in error.items()}),
     }

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#include "models/style_transfer/pictures.h"
+
+#include "framework/autograd.h"
+#include "framework/io/image_ops.h"
+#include "framework/io/image_tensor.h"
+#include "framework/random.h"
+#include "models/vgg19/vgg19.h"
+
+namespace lily::models {
+
+Picture load_picture(const std::string& path, int size) {
+    const io::Image full = io::grey_to_rgb(io::load_image(path));
+    const auto [width, height] = io::fit_longest_side(full.width, full.height, size);
+    const io::Image fitted = io::resize_image(full, width, height);
+    Picture picture;
+    picture.alpha = io::split_alpha(fitted).second;
+    picture.rgb = fitted.has_alpha() ? io::on_white(fitted) : fitted;
+    picture.input = to_network_input(io::to_tensor(picture.rgb));
+    return picture;
+}
+
+Tensor initial_image(Init init, const Picture& content, const Picture& style, uint64_t seed) {
+    switch (init) {
+        case Init::content:
+            break;
+        case Init::style:
+            return to_network_input(
+                io::to_tensor(io::resize_image(style.rgb, content.rgb.width, content.rgb.height)));
+        case Init::noise: {
+            Generator generator(seed);
+            return randn(content.input.shape(), generator);
+        }
+    }
+    return content.input.clone();
+}
+
+io::Image finished_picture(const Tensor& image, const Picture& content, bool preserve_color) {
+    const NoGrad no_grad;
+    io::Image result = io::to_image(from_network_input(image.detach()));
+    if (preserve_color) result = io::preserve_color(content.rgb, result);
+    return io::attach_alpha(result, content.alpha);
+}
+
+io::Image comparison_sheet(const Picture& content, const std::vector<Picture>& styles,
+                           const io::Image& result) {
+    std::vector<io::Image> row = {io::attach_alpha(content.rgb, content.alpha)};
+    for (const Picture& style : styles) row.push_back(style.rgb);
+    row.push_back(result);
+    return io::side_by_side(row, 8);
+}
+
+}  // namespace lily::models

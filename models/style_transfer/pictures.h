@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// From files to the tensors that style transfer works on, and back to a picture that a person looks at.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "framework/io/image.h"
+#include "framework/tensor.h"
+
+namespace lily::models {
+
+// A picture ready for the network.
+struct Picture {
+    io::Image rgb;    // resized, alpha taken off
+    io::Image alpha;  // of the same size; width 0 if there is none
+    Tensor input;     // (1,3,H,W), normalised for Vgg19
+};
+
+// Reads a picture and shrinks or enlarges it so that its longer side is `size` pixels (0: as it is). Grey
+// becomes RGB; what lies behind transparent pixels is seen on white.
+Picture load_picture(const std::string& path, int size);
+
+enum class Init { content, style, noise };
+
+// Where the optimisation starts: the content, the style scaled to the content's size, or noise N(0,1) from
+// `seed`.
+Tensor initial_image(Init init, const Picture& content, const Picture& style, uint64_t seed);
+
+// The optimised tensor as a picture: denormalised, with the content's alpha, and its colours if asked for.
+io::Image finished_picture(const Tensor& image, const Picture& content, bool preserve_color);
+
+// content | style … | result, in a row.
+io::Image comparison_sheet(const Picture& content, const std::vector<Picture>& styles,
+                           const io::Image& result);
+
+}  // namespace lily::models

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include "models/style_transfer/run_file.h"
+
+#include "framework/io/checkpoint.h"
+
+namespace lily::models {
+namespace {
+
+const std::string kSetting = "setting.";
+const std::string kHistory = "history";  // (iterations, 4) of f64: content, style, tv, total
+
+}  // namespace
+
+void save_run(const std::string& path, const StyleTransfer& run, const RunHistory& history,
+              const RunSettings& settings) {
+    io::Checkpoint checkpoint;
+    checkpoint.tensors = run.state_dict();
+    std::vector<double> rows;
+    for (const LossValues& l : history.losses) rows.insert(rows.end(), {l.content, l.style, l.tv, l.total});
+    checkpoint.tensors[kHistory] = from_vector(rows, {static_cast<int64_t>(history.losses.size()), 4});
+    checkpoint.metadata["program"] = "style_transfer";
+    checkpoint.metadata["seconds"] = fmt::format("{}", history.seconds);
+    for (const auto& [name, value] : settings) checkpoint.metadata[kSetting + name] = value;
+    io::save_checkpoint(path, checkpoint);
+}
+
+RunHistory load_run(const std::string& path, StyleTransfer& run, const RunSettings& settings) {
+    const io::Checkpoint checkpoint = io::load_checkpoint(path);
+    const auto program = checkpoint.metadata.find("program");
+    check(program != checkpoint.metadata.end() && program->second == "style_transfer",
+          "'{}' is a checkpoint of another program", path);
+    std::string others;
+    for (const auto& [name, value] : settings) {
+        const auto saved = checkpoint.metadata.find(kSetting + name);
+        const std::string before = saved == checkpoint.metadata.end() ? "not set" : saved->second;
+        if (before != value)
+            others += fmt::format("{}{} {} (was {})", others.empty() ? "" : ", ", name, value, before);
+    }
+    check(others.empty(), "'{}' was made with other settings: {}", path, others);
+
+    RunHistory history;
+    const auto rows = checkpoint.tensors.find(kHistory);
+    check(rows != checkpoint.tensors.end() && rows->second.rank() == 2 && rows->second.size(1) == 4 &&
+              rows->second.dtype() == DType::f64,
+          "'{}' has no history of losses", path);
+    const double* row = rows->second.data<double>();
+    for (int64_t i = 0; i < rows->second.size(0); ++i, row += 4)
+        history.losses.push_back({row[0], row[1], row[2], row[3]});
+    const auto seconds = checkpoint.metadata.find("seconds");
+    if (seconds != checkpoint.metadata.end()) history.seconds = std::strtod(seconds->second.c_str(), nullptr);
+
+    run.load_state_dict(checkpoint.tensors);
+    check(run.iteration() == static_cast<int64_t>(history.losses.size()),
+          "'{}': {} iterations, but {} rows of losses", path, run.iteration(), history.losses.size());
+    return history;
+}
+
+std::string fingerprint(const Tensor& tensor) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    const auto mix = [&](const uint8_t* bytes, size_t count) {
+        for (size_t i = 0; i < count; ++i) hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    };
+    const std::string shape = fmt::format("{} {}", tensor.shape(), name(tensor.dtype()));
+    mix(reinterpret_cast<const uint8_t*>(shape.data()), shape.size());
+    mix(static_cast<const uint8_t*>(tensor.contiguous().storage()->data()), tensor.nbytes());
+    return fmt::format("{:016x}", hash);
+}
+
+}  // namespace lily::models

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include "models/style_transfer/style_transfer.h"
+
+#include <cmath>
+#include <optional>
+
+#include "framework/autograd.h"
+#include "framework/optim/adam.h"
+#include "framework/optim/lbfgs.h"
+
+namespace lily::models {
+
+namespace {
+
+std::unique_ptr<optim::Optimizer> make_optimizer(OptimizerKind kind, const Tensor& image,
+                                                 double learning_rate) {
+    if (kind == OptimizerKind::lbfgs)
+        return std::make_unique<optim::LBFGS>(
+            std::vector<Tensor>{image}, optim::LBFGSOptions{.lr = 1, .max_iter = 1, .history_size = 100});
+    check(std::isfinite(learning_rate) && learning_rate > 0,
+          "[style_transfer] the learning rate must be positive, got {}", learning_rate);
+    return std::make_unique<optim::Adam>(std::vector<Tensor>{image}, optim::AdamOptions{.lr = learning_rate});
+}
+
+}  // namespace
+
+StyleTransfer::StyleTransfer(StyleTransferLoss loss, const Tensor& initial, OptimizerKind optimizer,
+                             double learning_rate)
+    : loss_(std::move(loss)), image_(initial.detach().clone()), last_good_(initial.detach().clone()) {
+    image_.set_requires_grad();
+    optimizer_ = make_optimizer(optimizer, image_, learning_rate);
+}
+
+LossValues StyleTransfer::evaluate() {
+    image_.set_grad({});
+    const LossTerms terms = loss_(image_);
+    terms.total.backward();
+    return values_of(terms);
+}
+
+void StyleTransfer::check_finite(const LossValues& losses) {
+    if (std::isfinite(losses.total)) return;
+    image_.copy_(last_good_);
+    throw Diverged(fmt::format(
+        "[style_transfer] the loss became {} at iteration {}; try a lower --learning-rate or --style-weight",
+        losses.total, iteration_ + 1));
+}
+
+LossValues StyleTransfer::step() {
+    std::optional<LossValues>
+        before;  // a line search evaluates several images; the first is the one before the step
+    optimizer_->step([&] {
+        const LossValues losses = evaluate();
+        if (!before) {
+            check_finite(losses);
+            last_good_.copy_(image_.detach());
+            before = losses;
+        }
+        return losses.total;
+    });
+    ++iteration_;
+    return *before;
+}
+
+StateDict StyleTransfer::state_dict() const {
+    StateDict result;
+    for (const auto& [name, tensor] : optimizer_->state_dict()) result["optimizer." + name] = tensor;
+    result["image"] = image_.detach();
+    result["iteration"] = scalar(static_cast<double>(iteration_), {.dtype = DType::i64});
+    return result;
+}
+
+void StyleTransfer::load_state_dict(const StateDict& state) {
+    StateDict optimizer;
+    const std::string prefix = "optimizer.";
+    for (const auto& [name, tensor] : state)
+        if (name.starts_with(prefix)) optimizer[name.substr(prefix.size())] = tensor;
+    const auto get = [&](const char* name) -> const Tensor& {
+        const auto found = state.find(name);
+        check(found != state.end(), "[style_transfer] the checkpoint has no '{}'", name);
+        return found->second;
+    };
+    const Tensor& saved = get("image");
+    check(saved.shape() == image_.shape(), "[style_transfer] the checkpoint's image is {}, this run's is {}",
+          saved.shape(), image_.shape());
+    const auto iteration = get("iteration").item<int64_t>();
+    optimizer_->load_state_dict(optimizer);
+    image_.copy_(saved);
+    last_good_.copy_(saved);
+    iteration_ = iteration;
+}
+
+}  // namespace lily::models

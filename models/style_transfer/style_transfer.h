@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// One run of neural style transfer: a picture under optimisation.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "framework/io/tensors.h"
+#include "framework/optim/optimizer.h"
+#include "models/style_transfer/loss.h"
+
+namespace lily::models {
+
+enum class OptimizerKind { adam, lbfgs };
+
+// The loss became infinite or not a number; the picture is the last good one.
+class Diverged : public Error {
+  public:
+    using Error::Error;
+};
+
+class StyleTransfer {
+  public:
+    // `initial` (1,3,H,W): where the optimisation starts, as Vgg19's input. The learning rate is Adam's;
+    // L-BFGS takes steps of length 1 with a strong Wolfe line search, as torch.optim.LBFGS does.
+    StyleTransfer(StyleTransferLoss loss, const Tensor& initial, OptimizerKind optimizer,
+                  double learning_rate);
+
+    // One optimiser step. Returns the losses of the image before it. Throws Diverged.
+    LossValues step();
+
+    const Tensor& image() const { return image_; }
+    int64_t iteration() const { return iteration_; }  // steps done
+
+    // Everything that the next step depends on, for checkpoints: the same bits as a run that was never
+    // interrupted.
+    StateDict state_dict() const;
+    void load_state_dict(const StateDict& state);
+
+  private:
+    LossValues evaluate();  // losses of the image; fills its gradient
+    void check_finite(const LossValues& losses);
+
+    StyleTransferLoss loss_;
+    Tensor image_, last_good_;
+    std::unique_ptr<optim::Optimizer> optimizer_;
+    int64_t iteration_ = 0;
+};
+
+}  // namespace lily::models

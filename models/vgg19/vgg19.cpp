@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#include "models/vgg19/vgg19.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+
+#include "framework/io/tensors.h"
+#include "framework/ops.h"
+
+namespace lily::models {
+namespace {
+
+struct Layer {
+    const char* place;  // block_number
+    int64_t feature;    // index in torchvision's `features`
+    int64_t in, out;
+};
+
+constexpr std::array<Layer, 16> kLayers = {{{"1_1", 0, 3, 64},
+                                            {"1_2", 2, 64, 64},
+                                            {"2_1", 5, 64, 128},
+                                            {"2_2", 7, 128, 128},
+                                            {"3_1", 10, 128, 256},
+                                            {"3_2", 12, 256, 256},
+                                            {"3_3", 14, 256, 256},
+                                            {"3_4", 16, 256, 256},
+                                            {"4_1", 19, 256, 512},
+                                            {"4_2", 21, 512, 512},
+                                            {"4_3", 23, 512, 512},
+                                            {"4_4", 25, 512, 512},
+                                            {"5_1", 28, 512, 512},
+                                            {"5_2", 30, 512, 512},
+                                            {"5_3", 32, 512, 512},
+                                            {"5_4", 34, 512, 512}}};
+
+// A new block begins with a pooling of the last one.
+bool begins_block(const std::string& place) { return place.ends_with("_1") && place != "1_1"; }
+int64_t block_of(const std::string& place) { return place[0] - '0'; }
+std::string pool_before(const std::string& place) { return fmt::format("pool{}", block_of(place) - 1); }
+
+void check_finite(const std::string& path, const std::string& name, const Tensor& values) {
+    const float* data = values.data<float>();
+    for (int64_t i = 0; i < values.numel(); ++i)
+        check(std::isfinite(data[i]),
+              "[vgg19] '{}': {} holds a value that is not a number; convert the weights again", path, name);
+}
+
+Tensor statistics(const std::vector<float>& rgb, const Tensor& like) {
+    return from_vector(rgb, {1, 3, 1, 1}).to(like.dtype());
+}
+const std::vector<float> kMean = {0.485f, 0.456f, 0.406f};
+const std::vector<float> kStd = {0.229f, 0.224f, 0.225f};
+
+}  // namespace
+
+Vgg19::Convolution::Convolution(std::string at, const Tensor& w, const Tensor& b)
+    : place(std::move(at)),
+      weight(register_parameter("weight", w)),
+      bias(register_parameter("bias", b)),
+      pool_before(begins_block(place)) {}
+
+Vgg19::Vgg19(const std::string& path, Pooling pooling) : pooling_(pooling) {
+    register_module("features", features_);
+    const StateDict file = io::load_tensors(path).tensors;
+    const auto take = [&](const Layer& layer, const char* kind, const Shape& shape) {
+        const std::string name = fmt::format("features.{}.{}", layer.feature, kind);
+        const auto found = file.find(name);
+        check(found != file.end(),
+              "[vgg19] '{}' has no tensor {}: not VGG-19's weights; make them with tools/convert_vgg19.py",
+              path, name);
+        const Tensor& values = found->second;
+        check(values.dtype() == DType::f32 && values.shape() == shape,
+              "[vgg19] '{}': {} should be f32 {}, is {} {}", path, name, shape, lily::name(values.dtype()),
+              values.shape());
+        check_finite(path, name, values);
+        return values;
+    };
+    for (const Layer& layer : kLayers) {
+        const bool in_file = file.contains(fmt::format("features.{}.weight", layer.feature));
+        if (!in_file && layer.feature > 28)
+            break;  // files may end after conv5_1, the last layer that styles use
+        convolutions_.push_back(&features_.register_module(
+            std::to_string(layer.feature),
+            std::make_unique<Convolution>(layer.place, take(layer, "weight", {layer.out, layer.in, 3, 3}),
+                                          take(layer, "bias", {layer.out}))));
+    }
+    requires_grad_(false);
+}
+
+// How many convolutions have to run to reach all of `layers`.
+size_t Vgg19::convolutions_for(const std::vector<std::string>& layers) const {
+    size_t count = 0;
+    for (const std::string& wanted : layers) {
+        size_t needed = 0;
+        for (size_t i = 0; i < convolutions_.size() && needed == 0; ++i) {
+            const std::string& place = convolutions_[i]->place;
+            if (wanted == "conv" + place || wanted == "relu" + place) needed = i + 1;
+            if (convolutions_[i]->pool_before && wanted == pool_before(place)) needed = i + 1;
+        }
+        check(needed > 0,
+              "[vgg19] there is no layer '{}'; layers are conv1_1, relu1_1, … relu{} and pool1 … pool{}",
+              wanted, convolutions_.back()->place, block_of(convolutions_.back()->place) - 1);
+        count = std::max(count, needed);
+    }
+    return count;
+}
+
+void Vgg19::check_layers(const std::vector<std::string>& layers) const { convolutions_for(layers); }
+
+Activations Vgg19::forward(const Tensor& x, const std::vector<std::string>& layers) const {
+    check(x.rank() == 4 && x.size(1) == 3, "[vgg19] expected a picture (N,3,H,W), got {}", x.shape());
+    const std::set<std::string> wanted(layers.begin(), layers.end());
+    Activations found;
+    const auto keep = [&](const std::string& name, const Tensor& h) {
+        if (wanted.contains(name)) found[name] = h;
+    };
+    Tensor h = x;
+    const size_t count = convolutions_for(layers);
+    for (size_t i = 0; i < count; ++i) {
+        const Convolution& c = *convolutions_[i];
+        if (c.pool_before) {
+            check(h.size(2) >= 2 && h.size(3) >= 2,
+                  "[vgg19] a picture of {}x{} is too small to reach conv{}: at least {} pixels a side",
+                  x.size(3), x.size(2), c.place, 1 << (block_of(c.place) - 1));
+            h = pooling_ == Pooling::max ? max_pool2d(h, 2) : avg_pool2d(h, 2);
+            keep(pool_before(c.place), h);
+        }
+        const Conv2dOptions same_size{.padding = {1, 1}};
+        if (wanted.contains("conv" + c.place)) {
+            h = conv2d(h, c.weight, c.bias, same_size);
+            keep("conv" + c.place, h);
+            h = relu(h);
+        } else {
+            h = conv2d_relu(h, c.weight, c.bias, same_size);
+        }
+        keep("relu" + c.place, h);
+    }
+    return found;
+}
+
+int64_t Vgg19::activation_bytes(int64_t height, int64_t width, const std::vector<std::string>& layers) const {
+    int64_t floats = 0, channels = 3;
+    const size_t count = convolutions_for(layers);
+    for (size_t i = 0; i < count; ++i) {
+        if (convolutions_[i]->pool_before) {
+            height /= 2, width /= 2;
+            floats += channels * height * width;
+        }
+        channels = convolutions_[i]->weight.size(0);
+        floats += channels * height * width;
+    }
+    return floats * static_cast<int64_t>(sizeof(float));
+}
+
+int64_t Vgg19::flops(int64_t height, int64_t width, const std::vector<std::string>& layers) const {
+    int64_t total = 0;
+    const size_t count = convolutions_for(layers);
+    for (size_t i = 0; i < count; ++i) {
+        if (convolutions_[i]->pool_before) height /= 2, width /= 2;
+        total += 2 * convolutions_[i]->weight.numel() * height * width;
+    }
+    return total;
+}
+
+Tensor to_network_input(const Tensor& rgb) { return (rgb - statistics(kMean, rgb)) / statistics(kStd, rgb); }
+Tensor from_network_input(const Tensor& x) { return x * statistics(kStd, x) + statistics(kMean, x); }
+
+}  // namespace lily::models

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// VGG-19's convolutions (Simonyan & Zisserman 2015, configuration E) as a fixed feature extractor.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "framework/nn/module.h"
+
+namespace lily::models {
+
+enum class Pooling { max, average };
+
+// What the network says about a picture at named places: conv1_1, relu1_1, …, relu5_4 and pool1 … pool4.
+using Activations = std::map<std::string, Tensor>;
+
+class Vgg19 : public nn::Module {
+  public:
+    // Reads the safetensors file that tools/convert_vgg19.py writes; parameters are named as in torchvision
+    // (features.0.weight, …) and do not require gradients. Throws on missing layers, wrong shapes, NaN.
+    explicit Vgg19(const std::string& path, Pooling pooling = Pooling::max);
+
+    // x (1,3,H,W): a picture normalised by to_network_input. Runs no further than the last of `layers`; keeps
+    // only those.
+    using Module::forward;
+    Activations forward(const Tensor& x, const std::vector<std::string>& layers) const;
+
+    // Throws unless all names are layers that the weights reach.
+    void check_layers(const std::vector<std::string>& layers) const;
+
+    // Bytes of the activations that one forward and backward pass through `layers` keeps at the same time.
+    int64_t activation_bytes(int64_t height, int64_t width, const std::vector<std::string>& layers) const;
+    // Multiplications and additions of the convolutions up to the last of `layers`, forward.
+    int64_t flops(int64_t height, int64_t width, const std::vector<std::string>& layers) const;
+
+  private:
+    struct Convolution : nn::Module {
+        Convolution(std::string place, const Tensor& weight, const Tensor& bias);
+        std::string place;  // "1_1": conv1_1 and relu1_1
+        Tensor weight, bias;
+        bool pool_before;
+    };
+    struct Features : nn::Module {
+        using Module::register_module;
+    };
+
+    size_t convolutions_for(const std::vector<std::string>& layers) const;
+
+    Pooling pooling_;
+    Features features_;
+    std::vector<const Convolution*> convolutions_;  // owned by features_
+};
+
+// A picture (1,3,H,W) in 0…1 to the network's input and back: (rgb - mean) / std with ImageNet's statistics.
+Tensor to_network_input(const Tensor& rgb);
+Tensor from_network_input(const Tensor& x);
+
+}  // namespace lily::models

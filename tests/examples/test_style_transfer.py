@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: MIT
+"""The program style_transfer as a user meets it: every flag, bad input, interruption, resuming."""
+
+import csv
+import errno
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import xml.etree.ElementTree
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(os.environ.get("LILY_BIN", ROOT / "build/release/bin"))
+PROGRAM = BIN / "style_transfer"
+WEIGHTS = ROOT / "weights/vgg19.safetensors"
+
+
+def wave_picture(height, width, seed):
+    """RGB bytes with edges, waves and grain."""
+    y, x, c = np.meshgrid(np.arange(height), np.arange(width), np.arange(3), indexing="ij")
+    waves = 110 + 60 * np.sin((x * (1 + c) + y * seed) / 9) + 50 * ((x + 2 * y + 13 * seed) // 24 % 2)
+    return np.clip(waves + np.random.default_rng(seed).integers(-12, 12, waves.shape), 0, 255).astype(np.uint8)
+
+
+@unittest.skipUnless(WEIGHTS.exists(), "weights/vgg19.safetensors is not there: run tools/convert_vgg19.py")
+class StyleTransferTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.dir = Path(self.folder.name)
+        self.addCleanup(self.folder.cleanup)
+        Image.fromarray(wave_picture(48, 64, 1)).save(self.dir / "content.png")
+        Image.fromarray(wave_picture(40, 56, 2)).save(self.dir / "style.png")
+
+    def command(self, *options, content="content.png", style=("style.png",), output="out.png", iterations=3):
+        base = [PROGRAM, "--content", self.dir / content, "--style", *[self.dir / s for s in style], "--output", self.dir / output,
+                "--iterations", iterations, "--size", 48, "--weights", WEIGHTS]
+        return [str(part) for part in (*base, *options)]
+
+    def run_program(self, *options, **kwargs):
+        return subprocess.run(self.command(*options, **kwargs), capture_output=True, text=True, timeout=300)
+
+    def succeeds(self, *options, **kwargs):
+        result = self.run_program(*options, **kwargs)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result
+
+    def fails(self, message, *options, code=None, **kwargs):
+        """One line on stderr that matches, a non-zero exit, nothing half-written."""
+        before = {p.name: p.stat().st_mtime_ns for p in self.dir.iterdir()}
+        result = self.run_program(*options, **kwargs)
+        self.assertNotEqual(result.returncode, 0, "it did not fail")
+        self.assertGreater(result.returncode, 0, f"killed by a signal: {result.stderr}")
+        lines = [line for line in result.stderr.splitlines() if line.startswith("style_transfer: ")]
+        self.assertEqual(len(lines), 1, result.stderr)
+        self.assertEqual(lines[0], result.stderr.splitlines()[-1])
+        self.assertRegex(lines[0], message)
+        self.assertEqual({p.name: p.stat().st_mtime_ns for p in self.dir.iterdir()}, before, "files were left behind")
+
+    def picture(self, name="out.png"):
+        with Image.open(self.dir / name) as image:
+            return np.asarray(image)
+
+    def rows(self, name="run.csv"):
+        with open(self.dir / name, newline="") as file:
+            return list(csv.DictReader(file))
+
+    # What comes out
+
+    def test_result_log_sheet_plot(self):
+        result = self.succeeds("--log", self.dir / "run.csv", "--sheet", self.dir / "sheet.png", "--plot", self.dir / "loss.svg", iterations=6)
+        self.assertEqual(self.picture().shape, (36, 48, 3))
+        self.assertTrue((self.picture() != 0).any())
+        rows = self.rows()
+        self.assertEqual(list(rows[0]), ["iteration", "seconds", "content", "style", "tv", "total"])
+        self.assertEqual([int(r["iteration"]) for r in rows], [1, 2, 3, 4, 5, 6])
+        totals = [float(r["total"]) for r in rows]
+        self.assertEqual(float(rows[0]["content"]), 0.0, "the first row is the loss of the content picture itself")
+        self.assertLess(totals[-1], totals[0])
+        for r in rows:
+            self.assertAlmostEqual(float(r["total"]), float(r["content"]) + float(r["style"]) + float(r["tv"]), delta=1e-5 * float(r["total"]))
+        self.assertEqual(self.picture("sheet.png").shape[0], 36)
+        self.assertGreater(self.picture("sheet.png").shape[1], 3 * 48)
+        self.assertTrue(xml.etree.ElementTree.parse(self.dir / "loss.svg").getroot().tag.endswith("svg"))
+        self.assertRegex(result.stderr, r"picture 48x36.*about \d+ MB of memory")
+        self.assertRegex(result.stderr, r"6 iterations, about \d+:\d\d")
+        self.assertEqual(sorted(p.name for p in self.dir.iterdir()), ["content.png", "loss.svg", "out.png", "run.csv", "sheet.png", "style.png"])
+
+    def test_same_seed_same_bits(self):
+        for output, threads in (("a.png", 1), ("b.png", 2), ("c.png", 2)):
+            self.succeeds("--init", "noise", "--seed", 7, "--threads", threads, "--log", self.dir / f"{output}.csv", output=output)
+        self.assertTrue((self.picture("a.png") == self.picture("b.png")).all())
+        strip = lambda name: [{k: v for k, v in r.items() if k != "seconds"} for r in self.rows(name)]  # noqa: E731
+        self.assertEqual(strip("a.png.csv"), strip("b.png.csv"))
+        self.assertEqual(strip("b.png.csv"), strip("c.png.csv"))
+        self.succeeds("--init", "noise", "--seed", 8, output="d.png")
+        self.assertFalse((self.picture("a.png") == self.picture("d.png")).all())
+
+    def test_every_option_of_the_method(self):
+        plain = self.succeeds("--log", self.dir / "plain.csv") and self.rows("plain.csv")
+        last = lambda rows, term: float(rows[-1][term])  # noqa: E731
+        variants = {
+            ("--style-weight", "1e7"): "style", ("--content-weight", "0"): "content", ("--tv-weight", "1"): "tv",
+            ("--style-layers", "relu1_1:0.7,relu3_1"): "style", ("--content-layers", "relu2_2"): "content",
+            ("--content-reduction", "sum"): "content", ("--pooling", "avg"): "style", ("--learning-rate", "0.1"): "total",
+            ("--optimizer", "lbfgs"): "total", ("--init", "style"): "content", ("--init", "noise"): "content", ("--style-size", "24"): "style",
+        }
+        for options, term in variants.items():
+            with self.subTest(options=options):
+                self.succeeds(*options, "--log", self.dir / "v.csv", output="v.png")
+                self.assertNotEqual(last(self.rows("v.csv"), term), last(plain, term))
+        self.succeeds("--device", "cpu", "--quiet")
+
+    def test_quiet_prints_nothing(self):
+        result = self.succeeds("--quiet")
+        self.assertEqual((result.stdout, result.stderr), ("", ""))
+
+    def test_two_styles_and_blend(self):
+        Image.fromarray(wave_picture(50, 30, 3)).save(self.dir / "style2.png")
+        styles = ("style.png", "style2.png")
+        self.succeeds("--log", self.dir / "a.csv", style=styles)
+        self.succeeds("--log", self.dir / "b.csv", "--style-blend", "0.9,0.1", "--sheet", self.dir / "sheet.png", style=styles)
+        self.assertNotEqual(self.rows("a.csv")[0]["style"], self.rows("b.csv")[0]["style"])
+        self.assertGreater(self.picture("sheet.png").shape[1], 48 * 2 + 20)
+
+    def test_save_every_and_sizes(self):
+        self.succeeds("--save-every", 2, "--size", 0, iterations=4)
+        self.assertEqual(self.picture().shape, (48, 64, 3))
+        self.assertEqual(self.picture("out_0002.png").shape, (48, 64, 3))
+        self.assertTrue((self.picture("out_0004.png") == self.picture()).all())
+
+    def test_preserve_color(self):
+        grey = np.repeat(wave_picture(48, 64, 1)[:, :, :1], 3, axis=2)
+        Image.fromarray(grey).save(self.dir / "grey.png")
+        self.succeeds("--preserve-color", "--init", "style", content="grey.png")
+        result = self.picture().astype(int)
+        self.assertLessEqual(np.abs(result - result.mean(axis=2, keepdims=True)).max(), 2, "a grey content stays grey")
+
+    # What goes in
+
+    def test_kinds_of_pictures(self):
+        rgb = wave_picture(48, 64, 1)
+        alpha = np.dstack([rgb, np.where(np.arange(64) < 32, 255, 0).astype(np.uint8)[None].repeat(48, 0)])
+        Image.fromarray(rgb).save(self.dir / "c.jpg")
+        Image.fromarray(rgb).save(self.dir / "c.bmp")
+        Image.fromarray(rgb).save(self.dir / "c.tga")
+        Image.fromarray(rgb[:, :, 0]).save(self.dir / "grey.png")
+        for content in ("c.jpg", "c.bmp", "c.tga", "grey.png"):
+            with self.subTest(content=content):
+                self.succeeds(content=content, iterations=1)
+                self.assertEqual(self.picture().shape, (36, 48, 3))
+        Image.fromarray(alpha).save(self.dir / "alpha.png")
+        self.succeeds(content="alpha.png", iterations=1)
+        kept = self.picture()
+        self.assertEqual(kept.shape, (36, 48, 4))
+        self.assertEqual((kept[0, 2, 3], kept[0, -3, 3]), (255, 0))
+        self.succeeds(content="alpha.png", output="out.jpg", iterations=1)
+        self.assertEqual(self.picture("out.jpg").shape, (36, 48, 3))
+
+    def test_exif_orientation(self):
+        image = Image.fromarray(wave_picture(48, 64, 1))
+        exif = Image.Exif()
+        exif[0x0112] = 6  # turn by a quarter
+        image.save(self.dir / "turned.jpg", exif=exif)
+        self.succeeds(content="turned.jpg", iterations=1)
+        self.assertEqual(self.picture().shape, (48, 36, 3))
+
+    # What goes wrong
+
+    def test_bad_pictures(self):
+        self.fails("nothing.png", content="nothing.png")
+        (self.dir / "text.jpg").write_text("this is no picture\n")
+        self.fails("'.*text.jpg' is not a picture", content="text.jpg")
+        whole = (self.dir / "content.png").read_bytes()
+        (self.dir / "cut.png").write_bytes(whole[: len(whole) // 2])
+        self.fails("cut.png", content="cut.png")
+        (self.dir / "flipped.png").write_bytes(whole[:200] + bytes([whole[200] ^ 255]) + whole[201:])
+        self.fails("flipped.png", style=("flipped.png",))
+        (self.dir / "empty.png").write_bytes(b"")
+        self.fails("empty.png", content="empty.png")
+        huge = whole[:16] + (60000).to_bytes(4, "big") * 2 + whole[24:]
+        (self.dir / "huge.png").write_bytes(huge)
+        self.fails("huge.png", content="huge.png")
+        Image.fromarray(wave_picture(8, 8, 1)).save(self.dir / "tiny.png")
+        self.fails("too small", "--size", 0, content="tiny.png")
+        self.fails("is a directory|not a picture|directory", content=".")
+
+    def test_bad_numbers(self):
+        for options in (("--iterations", "0"), ("--iterations", "-5"), ("--iterations", "many"), ("--size", "-1"), ("--size", "99999"),
+                        ("--learning-rate", "0"), ("--learning-rate", "-1"), ("--style-weight", "-1"), ("--content-weight", "-1"),
+                        ("--tv-weight", "-1"), ("--threads", "0"), ("--save-every", "0"), ("--optimizer", "sgd"), ("--init", "x"),
+                        ("--pooling", "min"), ("--content-reduction", "max"), ("--device", "tpu"), ("--unknown", "1"), ("--seed", "-1")):
+            with self.subTest(options=options):
+                self.fails(re.escape(options[0].lstrip("-")), *options)
+        self.fails("nan|weight", "--style-weight", "nan")
+        self.fails("2 blend weights for 1 style", "--style-blend", "1,1")
+
+    def test_missing_options(self):
+        result = subprocess.run([str(PROGRAM)], capture_output=True, text=True)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.assertIn("required", result.stderr)
+
+    def test_bad_layers(self):
+        self.fails("no layer 'relu9_9'", "--style-layers", "relu9_9")
+        self.fails("no layer 'x'", "--content-layers", "x")
+        self.fails("is not a layer with a weight", "--style-layers", "relu1_1:much")
+        self.fails("named twice", "--style-layers", "relu1_1,relu1_1")
+
+    def test_bad_weights(self):
+        (self.dir / "cut.safetensors").write_bytes(WEIGHTS.read_bytes()[:5000])
+        (self.dir / "text.safetensors").write_text("not weights at all")
+        self.fails("missing.safetensors", "--weights", self.dir / "missing.safetensors")
+        self.fails("cut.safetensors", "--weights", self.dir / "cut.safetensors")
+        self.fails("text.safetensors", "--weights", self.dir / "text.safetensors")
+
+    def test_bad_outputs(self):
+        self.fails("gif", output="out.gif")
+        self.fails("no/such/folder", output="no/such/folder/out.png")
+        self.fails("sheet", "--sheet", self.dir / "no/sheet.png")
+        self.fails("run.csv", "--log", self.dir / "no/run.csv")
+        self.fails("x.svg", "--plot", self.dir / "content.png/x.svg")
+        self.fails("checkpoint", "--checkpoint", self.dir / "no/checkpoint")
+
+    def test_full_disk(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        self.fails("No space left", "--log", "/dev/full")
+
+    def test_divergence_saves_the_last_good_picture(self):
+        result = self.run_program("--learning-rate", "1e18", iterations=20)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr.splitlines()[-1], r"the loss became .* last good picture is in .*out.png")
+        self.assertEqual(self.picture().shape, (36, 48, 3))
+
+    # Interrupting and resuming
+
+    def wait_for_rows(self, process, log, count):
+        for _ in range(1500):
+            if process.poll() is not None:
+                self.fail(f"ended too early: {process.communicate()[1]}")
+            if (self.dir / log).exists() and len((self.dir / log).read_text().splitlines()) > count:
+                return
+            time.sleep(0.02)
+        self.fail("the program made no progress")
+
+    def test_interrupt_saves_and_resume_gives_the_same_bits(self):
+        self.succeeds("--log", self.dir / "whole.csv", output="whole.png", iterations=40)
+        process = subprocess.Popen(self.command("--log", self.dir / "run.csv", iterations=40), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.wait_for_rows(process, "run.csv", 2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 130, errors)
+        self.assertIn("interrupted after iteration", errors)
+        self.assertIn("--resume", errors)
+        self.assertTrue((self.dir / "out.png").exists())
+        self.succeeds("--resume", self.dir / "out.png.checkpoint", "--log", self.dir / "run.csv", iterations=40)
+        self.assertTrue((self.picture() == self.picture("whole.png")).all())
+        drop = lambda name: [{k: v for k, v in r.items() if k != "seconds"} for r in self.rows(name)]  # noqa: E731
+        self.assertEqual(drop("run.csv"), drop("whole.csv"))
+
+    def test_kill_9_and_resume_gives_the_same_bits(self):
+        for optimizer in ("adam", "lbfgs"):
+            with self.subTest(optimizer=optimizer):
+                options = ("--optimizer", optimizer)
+                checkpoint = self.dir / "state"
+                checkpoint.unlink(missing_ok=True)
+                (self.dir / "run.csv").unlink(missing_ok=True)
+                process = subprocess.Popen(self.command(*options, "--checkpoint", checkpoint, "--checkpoint-every", 1, "--log", self.dir / "run.csv", iterations=2000),
+                                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                self.wait_for_rows(process, "run.csv", 6)
+                process.kill()
+                process.communicate()
+                total = self.done(checkpoint, options) + 5  # how far it came depends on the machine
+                self.succeeds(*options, "--resume", checkpoint, "--log", self.dir / "run.csv", iterations=total)
+                self.succeeds(*options, output="whole.png", iterations=total)
+                self.assertTrue((self.picture() == self.picture("whole.png")).all())
+                self.assertEqual([int(r["iteration"]) for r in self.rows()], list(range(1, total + 1)))
+
+    def done(self, checkpoint, options):
+        """Iterations in a checkpoint, as the program itself says."""
+        result = self.run_program(*options, "--resume", checkpoint, iterations=1, output="probe.png")
+        match = re.search(r"has (\d+) iterations done already", result.stderr)
+        self.assertTrue(match, result.stderr)
+        return int(match.group(1))
+
+    def test_resume_with_other_settings_is_refused(self):
+        state = self.dir / "state"
+        self.succeeds("--checkpoint", state, iterations=2)
+        self.fails(r"other settings: --style-weight 100 \(was 5", "--resume", state, "--style-weight", "100", iterations=4)
+        Image.fromarray(wave_picture(48, 64, 5)).save(self.dir / "other.png")
+        self.fails("other settings: --content", "--resume", state, content="other.png", iterations=4)
+        self.fails("iterations done already", "--resume", state, iterations=2)
+        self.fails("vgg19.safetensors", "--resume", WEIGHTS, iterations=4)
+        (self.dir / "cut").write_bytes(state.read_bytes()[:-100])
+        self.fails("cut", "--resume", self.dir / "cut", iterations=4)
+
+    # On a terminal
+
+    def test_progress_bar_on_a_terminal(self):
+        parent, child = pty.openpty()
+        process = subprocess.Popen(self.command(iterations=30), stdout=child, stderr=child, close_fds=True)
+        os.close(child)
+        shown = b""
+        while True:
+            ready, _, _ = select.select([parent], [], [], 120)
+            self.assertTrue(ready, "the program is silent")
+            try:
+                piece = os.read(parent, 65536)
+            except OSError as error:
+                self.assertEqual(error.errno, errno.EIO)
+                break
+            if not piece:
+                break
+            shown += piece
+        os.close(parent)
+        self.assertEqual(process.wait(), 0)
+        text = shown.decode()
+        self.assertIn("\r", text)
+        self.assertRegex(text, r"30/30")
+        self.assertRegex(text, r"it/s")
+        self.assertRegex(text, r"total")
+
+
+    def test_help_has_examples(self):
+        result = subprocess.run([str(PROGRAM), "--help"], capture_output=True, text=True)
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("Examples:", result.stdout)
+        for option in ("--content", "--style-blend", "--preserve-color", "--resume", "--tv-weight"):
+            self.assertIn(option, result.stdout)
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())

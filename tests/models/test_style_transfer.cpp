@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+#include "models/style_transfer/style_transfer.h"
+
+#include <cmath>
+
+#include "framework/autograd.h"
+#include "tests/catch.h"
+#include "tests/models/golden_vgg19.h"
+
+namespace lily::testing {
+namespace {
+
+using namespace models;
+
+const Vgg19& network() {
+    static const Vgg19 loaded(kWeights);
+    return loaded;
+}
+
+StyleTransferLoss golden_loss(StyleTransferOptions options = {}) {
+    return {network(), std::move(options), golden_picture("content"), {golden_picture("style")}};
+}
+
+void check_row(const LossValues& got, const std::string& key, int64_t row, double tolerance) {
+    const auto want = golden().at(key).to_vector<double>();
+    const double* w = want.data() + 4 * row;
+    INFO(key << ", step " << row);
+    CHECK(got.content == Approx(w[0]).epsilon(tolerance));
+    CHECK(got.style == Approx(w[1]).epsilon(tolerance));
+    CHECK(got.tv == Approx(w[2]).epsilon(tolerance));
+    CHECK(got.total == Approx(w[3]).epsilon(tolerance));
+}
+
+}  // namespace
+
+TEST_CASE("style transfer: losses and the image's gradient are PyTorch's", "[style_transfer]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    Tensor x = golden_start().detach().set_requires_grad();
+    const LossTerms terms = golden_loss()(x);
+    check_row(values_of(terms), "losses", 0, 1e-5);
+    terms.total.backward();
+    const Tensor want = golden_picture("gradient");
+    const double error =
+        std::sqrt(sum(square(x.grad() - want)).item<double>() / sum(square(want)).item<double>());
+    CHECK(error <= 1e-4);
+    CHECK(amax(abs(x.grad() - want), {0, 1, 2, 3}).item() <= 1e-4f * amax(abs(want), {0, 1, 2, 3}).item());
+}
+
+TEST_CASE("style transfer: the gradient of each term alone is PyTorch's", "[style_transfer]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    const auto gradient_of = [](const StyleTransferOptions& options, auto term) {
+        const Tensor x = golden_start().detach().set_requires_grad();
+        const Tensor loss = term(golden_loss(options)(x));
+        return grad(loss, {x})[0].to_vector<double>();
+    };
+    const auto index = golden().at("gradient/index").to_vector<int64_t>();
+    const auto check_samples = [&](const std::string& key, const std::vector<double>& gradient) {
+        const auto want = golden().at("gradient/" + key).to_vector<double>();
+        double largest = 0, error = 0;
+        for (size_t i = 0; i < want.size(); ++i) {
+            largest = std::max(largest, std::fabs(want[i]));
+            const double difference = std::fabs(gradient[static_cast<size_t>(index[i])] - want[i]);
+            if (!(difference <= error)) error = difference;
+        }
+        INFO(key);
+        CHECK(error <= 1e-4 * largest);
+    };
+    check_samples("content_mean",
+                  gradient_of({.content_weight = 1}, [](const LossTerms& t) { return t.content; }));
+    check_samples("tv", gradient_of({.tv_weight = 1}, [](const LossTerms& t) { return t.tv; }));
+    for (const char* layer : {"relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"})
+        check_samples(layer, gradient_of({.style_layers = {{layer, 1}}, .style_weight = 1},
+                                         [](const LossTerms& t) { return t.style; }));
+}
+
+TEST_CASE("style transfer: every weight and layer is the caller's", "[style_transfer]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    const NoGrad no_grad;
+    const Tensor x = golden_start();
+    const auto losses = [&](StyleTransferOptions options) {
+        return values_of(golden_loss(std::move(options))(x));
+    };
+
+    const double content_mean = golden().at("content_mean").item<double>(),
+                 content_sum = golden().at("content_sum").item<double>();
+    const auto style = golden().at("style_layers").to_vector<double>();
+    CHECK(losses({.content_weight = 2}).content == Approx(2 * content_mean).epsilon(1e-5));
+    CHECK(losses({.content_weight = 1, .content_reduction = ContentReduction::sum}).content ==
+          Approx(content_sum).epsilon(1e-5));
+    CHECK(losses({.style_layers = {{"relu2_1", 3}, {"relu5_1", 0.5}}, .style_weight = 10}).style ==
+          Approx(10 * (3 * style[1] + 0.5 * style[4])).epsilon(1e-4));
+    CHECK(losses({.tv_weight = 1}).tv == Approx(golden().at("tv").item<double>()).epsilon(1e-5));
+
+    const auto two = losses({.content_layers = {{"relu1_1", 1}, {"relu4_2", 2}}, .content_weight = 1});
+    const auto first = losses({.content_layers = {{"relu1_1", 1}}, .content_weight = 1});
+    CHECK(two.content == Approx(first.content + 2 * content_mean).epsilon(1e-5));
+    CHECK_THROWS_WITH(losses({.style_weight = -1}),
+                      "[style_transfer] the style weight must not be negative, got -1");
+}
+
+TEST_CASE("style transfer: a blend of styles has the mean of their Gram matrices as target",
+          "[style_transfer]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    const NoGrad no_grad;
+    const Tensor a = golden_picture("style"), b = golden_picture("content"), x = golden_start();
+    const auto style = [&](const std::vector<Tensor>& styles, std::vector<double> blend) {
+        return values_of(StyleTransferLoss(network(), {}, b, styles, std::move(blend))(x)).style;
+    };
+    CHECK(style({a, b}, {1, 0}) == Approx(style({a}, {})).epsilon(1e-6));
+    CHECK(style({a, a}, {3, 1}) == Approx(style({a}, {})).epsilon(1e-5));
+    CHECK(style({a, b}, {}) < style({a}, {}));  // b is nearly x
+    CHECK_THROWS_WITH(style({a, b}, {1}), "[style_transfer] 1 blend weights for 2 style pictures");
+    CHECK_THROWS_WITH(style({a, b}, {0, 0}), "[style_transfer] the blend weights are all zero");
+}
+
+TEST_CASE("style transfer: the first ten Adam losses are PyTorch's", "[style_transfer]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    StyleTransfer run(golden_loss(), golden_start(), OptimizerKind::adam, 0.01);
+    for (int64_t i = 0; i < 10; ++i)
+        check_row(run.step(), "adam", i, 1e-4);  // PyTorch's f32 against its f64: 4.5e-6
+    CHECK(run.iteration() == 10);
+}
+
+TEST_CASE("style transfer: the first ten L-BFGS losses are PyTorch's", "[style_transfer]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    StyleTransfer run(golden_loss(), golden_start(), OptimizerKind::lbfgs, 1);
+    for (int64_t i = 0; i < 10; ++i)
+        check_row(run.step(), "lbfgs", i, 1e-3);  // PyTorch's f32 against its f64: 5e-5
+}
+
+TEST_CASE("style transfer: a resumed run has the bits of an uninterrupted one", "[style_transfer]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    const auto kind = GENERATE(OptimizerKind::adam, OptimizerKind::lbfgs);
+    StyleTransfer whole(golden_loss(), golden_start(), kind, 0.01);
+    for (int i = 0; i < 5; ++i) whole.step();
+    StyleTransfer first(golden_loss(), golden_start(), kind, 0.01),
+        second(golden_loss(), zeros_like(golden_start()), kind, 0.01);
+    for (int i = 0; i < 3; ++i) first.step();
+    second.load_state_dict(first.state_dict());
+    for (int i = 0; i < 2; ++i) second.step();
+    CHECK(second.iteration() == 5);
+    CHECK(second.image().to_vector() == whole.image().to_vector());
+}
+
+TEST_CASE("style transfer: a diverged run keeps the last good picture", "[style_transfer]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    StyleTransfer run(golden_loss(), golden_start(), OptimizerKind::adam, 1e18);
+    const auto before = run.image().to_vector();
+    run.step();
+    CHECK_THROWS_AS(run.step(), Diverged);
+    CHECK(run.image().to_vector() == before);
+}
+
+TEST_CASE("style transfer: after the first steps nothing is asked of the operating system",
+          "[style_transfer]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    StyleTransfer run(golden_loss(), golden_start(), OptimizerKind::adam, 0.01);
+    run.step();
+    run.step();
+    const auto before = allocator(Device::cpu).stats();
+    run.step();
+    CHECK(allocator(Device::cpu).stats().allocations == before.allocations);
+    CHECK(allocator(Device::cpu).stats().current_bytes == before.current_bytes);
+}
+
+TEST_CASE("layer lists", "[style_transfer]") {
+    const auto layers = parse_layers("relu1_1:0.5,conv2_1", 0.2);
+    REQUIRE(layers.size() == 2);
+    CHECK(layers[0].layer == "relu1_1");
+    CHECK(layers[0].weight == 0.5);
+    CHECK(layers[1].layer == "conv2_1");
+    CHECK(layers[1].weight == 0.2);
+    for (const char* bad : {"", ",", "relu1_1,", "relu1_1:", "relu1_1:x", "relu1_1:-1", "relu1_1:nan",
+                            "relu1_1,relu1_1", ":2"}) {
+        INFO(bad);
+        CHECK_THROWS_AS(parse_layers(bad, 1), Error);
+    }
+}
+
+}  // namespace lily::testing

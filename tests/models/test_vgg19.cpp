@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include <cmath>
+#include <limits>
+
+#include "framework/autograd.h"
+#include "models/vgg19/vgg19.h"
+#include "tests/catch.h"
+#include "tests/models/golden_vgg19.h"
+
+namespace lily::testing {
+namespace {
+
+using models::Vgg19;
+
+const std::vector<std::string> kGoldenLayers = {"relu1_1", "relu2_1", "relu3_1",
+                                                "relu4_1", "relu4_2", "relu5_1"};
+
+// A file like weights/vgg19.safetensors, but with one tensor replaced or (undefined) left out.
+std::string weights_with(const std::string& name, const Tensor& replacement) {
+    io::LoadedTensors file = io::load_tensors(kWeights);
+    file.tensors.erase(name);
+    if (replacement.defined()) file.tensors[name] = replacement;
+    const std::string path =
+        (std::filesystem::temp_directory_path() / fmt::format("lily_vgg19_{}.safetensors", ::getpid()))
+            .string();
+    io::save_tensors(path, file.tensors);
+    return path;
+}
+
+}  // namespace
+
+TEST_CASE("VGG-19: activations and Gram matrices are PyTorch's", "[vgg19]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    const Vgg19 network(kWeights);
+    const NoGrad no_grad;
+    const models::Activations of_content = network.forward(golden_picture("content"), kGoldenLayers);
+    const models::Activations of_style = network.forward(golden_picture("style"), kGoldenLayers);
+    for (const std::string& layer : kGoldenLayers) {
+        INFO(layer);
+        const Tensor& a = of_content.at(layer);
+        const auto shape = golden().at("activation/" + layer + "/shape").to_vector<int64_t>();
+        CHECK(a.shape() == Shape{1, shape[0], shape[1], shape[2]});
+        CHECK(sampled_error(a, "activation/" + layer) <= 1e-5);  // PyTorch's own f32 is within 5e-7
+        CHECK(mean(a).item<double>() ==
+              Approx(golden().at("activation/" + layer + "/mean").item<double>()).epsilon(1e-5));
+        CHECK(amax(a, {0, 1, 2, 3}).item<double>() ==
+              Approx(golden().at("activation/" + layer + "/absmax").item<double>()).epsilon(1e-5));
+        if (!golden().contains("gram/" + layer + "/value")) continue;
+        const Tensor g = gram(of_style.at(layer));
+        CHECK(sampled_error(g, "gram/" + layer) <= 1e-5);
+        CHECK(std::sqrt(sum(square(g)).item<double>()) ==
+              Approx(golden().at("gram/" + layer + "/frobenius").item<double>()).epsilon(1e-5));
+    }
+}
+
+TEST_CASE("VGG-19: layers by name, pooling, sizes", "[vgg19]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    const Vgg19 network(kWeights);
+    const NoGrad no_grad;
+    const Tensor x = golden_picture("content");
+    const models::Activations found = network.forward(x, {"conv2_1", "relu2_1", "pool1", "relu1_2"});
+    CHECK(found.size() == 4);
+    CHECK(found.at("pool1").shape() == Shape{1, 64, 24, 32});
+    CHECK(sum(abs(relu(found.at("conv2_1")) - found.at("relu2_1"))).item() <=
+          1e-3f * sum(found.at("relu2_1")).item());
+    CHECK(amax(found.at("pool1"), {0, 1, 2, 3}).item() == amax(found.at("relu1_2"), {0, 1, 2, 3}).item());
+
+    const Vgg19 averaging(kWeights, models::Pooling::average);
+    CHECK(mean(averaging.forward(x, {"pool1"}).at("pool1")).item() ==
+          Approx(mean(found.at("relu1_2")).item()).epsilon(1e-4));
+
+    CHECK_THROWS_WITH(network.check_layers({"relu6_1"}), Catch::Contains("there is no layer 'relu6_1'"));
+    CHECK_THROWS_WITH(network.forward(zeros({1, 3, 15, 40}), {"relu5_1"}),
+                      "[vgg19] a picture of 40x15 is too small to reach conv5_1: at least 16 pixels a side");
+    CHECK_THROWS_WITH(network.forward(zeros({1, 1, 32, 32}), {"relu1_1"}),
+                      "[vgg19] expected a picture (N,3,H,W), got (1,1,32,32)");
+    CHECK(network.forward(zeros({1, 3, 16, 16}), {"relu5_1"}).at("relu5_1").shape() == Shape{1, 512, 1, 1});
+    CHECK(network.flops(512, 512, {"relu5_1"}) ==
+          Approx(189.3e9).epsilon(0.01));  // PEERS' figure for conv1_1 … conv5_1
+}
+
+TEST_CASE("VGG-19: weights that are not VGG-19's are refused by name", "[vgg19]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    std::string path = weights_with("features.5.bias", {});
+    CHECK_THROWS_WITH(Vgg19(path), Catch::Contains("has no tensor features.5.bias"));
+    path = weights_with("features.0.weight", zeros({64, 3, 5, 5}));
+    CHECK_THROWS_WITH(Vgg19(path),
+                      Catch::Contains("features.0.weight should be f32 (64,3,3,3), is f32 (64,3,5,5)"));
+    path = weights_with("features.2.bias", full({64}, std::numeric_limits<double>::quiet_NaN()));
+    CHECK_THROWS_WITH(Vgg19(path), Catch::Contains("features.2.bias holds a value that is not a number"));
+    path = weights_with("features.30.weight", {});  // beyond conv5_1 a file may end
+    CHECK_THROWS_WITH(Vgg19(path).check_layers({"relu5_2"}), Catch::Contains("there is no layer 'relu5_2'"));
+    std::filesystem::remove(path);
+    CHECK_THROWS_WITH(Vgg19("/nowhere/w.safetensors"), Catch::Contains("/nowhere/w.safetensors"));
+}
+
+TEST_CASE("the network's input and back is the identity", "[vgg19]") {
+    const Tensor rgb = reshape(arange(12).to(DType::f32) / 12.0, {1, 3, 2, 2});
+    CHECK(sum(abs(models::from_network_input(models::to_network_input(rgb)) - rgb)).item() < 1e-5f);
+    CHECK(models::to_network_input(full({1, 3, 1, 1}, 0.485)).to_vector()[0] == Approx(0).margin(1e-6));
+}
+
+}  // namespace lily::testing
