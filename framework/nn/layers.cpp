@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "framework/nn/layers.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "framework/nn/init.h"
+#include "framework/ops/arithmetic.h"
+#include "framework/ops/linear.h"
+#include "framework/ops/shape.h"
+
+namespace lily::nn {
+namespace {
+
+Tensor initial_weight(const Shape& shape, DType dtype, Generator& generator) {
+    Tensor weight = empty(shape, {.dtype = dtype});
+    kaiming_uniform_(weight, std::sqrt(5), generator);
+    return weight;
+}
+
+Tensor initial_bias(int64_t size, const Tensor& weight, Generator& generator) {
+    Tensor bias = zeros({size}, {.dtype = weight.dtype()});
+    const int64_t inputs = fan_in(weight);
+    const double bound = inputs > 0 ? 1 / std::sqrt(static_cast<double>(inputs)) : 0;
+    uniform_(bias, -bound, bound, generator);
+    return bias;
+}
+
+void check_groups(const char* layer, int64_t in, int64_t out, int64_t groups) {
+    check(groups >= 1 && in % groups == 0 && out % groups == 0,
+          "[{}] expected channels that are multiples of groups = {}, got {} and {}", layer, groups, in, out);
+}
+
+}  // namespace
+
+Linear::Linear(int64_t in, int64_t out, Generator& generator, Bias with_bias, DType dtype)
+    : weight(register_parameter("weight", initial_weight({out, in}, dtype, generator))) {
+    if (with_bias == Bias::yes) bias = register_parameter("bias", initial_bias(out, weight, generator));
+}
+
+Tensor Linear::forward(const Tensor& x) { return linear(x, weight, bias); }
+
+Conv2d::Conv2d(int64_t in, int64_t out, KernelSize kernel, Generator& generator, Conv2dOptions conv_options,
+               Bias with_bias, DType dtype)
+    : options(conv_options) {
+    check_groups("Conv2d", in, out, options.groups);
+    const Shape shape{out, in / options.groups, kernel.size[0], kernel.size[1]};
+    weight = register_parameter("weight", initial_weight(shape, dtype, generator));
+    if (with_bias == Bias::yes) bias = register_parameter("bias", initial_bias(out, weight, generator));
+}
+
+Tensor Conv2d::forward(const Tensor& x) { return conv2d(x, weight, bias, options); }
+
+ConvTranspose2d::ConvTranspose2d(int64_t in, int64_t out, KernelSize kernel, Generator& generator,
+                                 ConvTranspose2dOptions conv_options, Bias with_bias, DType dtype)
+    : options(conv_options) {
+    check_groups("ConvTranspose2d", in, out, options.groups);
+    for (size_t i = 0; i < 2; ++i)
+        check(options.output_padding[i] >= 0 &&
+                  options.output_padding[i] < std::max(options.stride[i], options.dilation[i]),
+              "[ConvTranspose2d] expected output_padding below stride or dilation, got {}",
+              options.output_padding[i]);
+    const Shape shape{in, out / options.groups, kernel.size[0], kernel.size[1]};
+    weight = register_parameter("weight", initial_weight(shape, dtype, generator));
+    if (with_bias == Bias::yes) bias = register_parameter("bias", initial_bias(out, weight, generator));
+}
+
+// y = conv2d's gradient with respect to its input, at "dy" = x.
+Tensor ConvTranspose2d::forward(const Tensor& x) {
+    check(x.rank() == 4, "[ConvTranspose2d] expected (N,C,H,W), got {}", x.shape());
+    const auto& o = options;
+    std::array<int64_t, 2> size{};
+    for (size_t i = 0; i < 2; ++i) {
+        const auto dim = static_cast<int64_t>(i) + 2;
+        size[i] = (x.size(dim) - 1) * o.stride[i] - 2 * o.padding[i] +
+                  o.dilation[i] * (weight.size(dim) - 1) + o.output_padding[i] + 1;
+    }
+    const Conv2dOptions of_conv2d{
+        .stride = o.stride, .padding = o.padding, .dilation = o.dilation, .groups = o.groups};
+    const Tensor y = conv2d_backward_data(x, weight, size, of_conv2d);
+    return bias.defined() ? y.contiguous() + reshape(bias, {1, bias.numel(), 1, 1}) : y;
+}
+
+}  // namespace lily::nn

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// Layers with weights. They start as PyTorch's do: uniform in ±1/√fan_in, the bias too.
+#pragma once
+
+#include <array>
+
+#include "framework/nn/module.h"
+#include "framework/ops/conv2d.h"
+#include "framework/random.h"
+
+namespace lily::nn {
+
+enum class Bias : bool { no, yes };
+
+// x (…,in) -> (…,out); weight (out,in), bias (out)
+class Linear final : public Module {
+  public:
+    Linear(int64_t in, int64_t out, Generator& generator, Bias with_bias = Bias::yes,
+           DType dtype = DType::f32);
+    Tensor forward(const Tensor& x) override;
+
+    Tensor weight, bias;  // bias: undefined with Bias::no
+};
+
+// A square or (height, width) size.
+struct KernelSize {
+    std::array<int64_t, 2> size;
+    KernelSize(int64_t both) : size{both, both} {}
+    KernelSize(int64_t height, int64_t width) : size{height, width} {}
+};
+
+// x (N,in,H,W) -> (N,out,OH,OW); weight (out,in/groups,R,S), bias (out)
+class Conv2d final : public Module {
+  public:
+    Conv2d(int64_t in, int64_t out, KernelSize kernel, Generator& generator, Conv2dOptions options = {},
+           Bias with_bias = Bias::yes, DType dtype = DType::f32);
+    Tensor forward(const Tensor& x) override;
+
+    Tensor weight, bias;
+    const Conv2dOptions options;
+};
+
+struct ConvTranspose2dOptions {
+    std::array<int64_t, 2> stride{1, 1}, padding{0, 0}, output_padding{0, 0}, dilation{1, 1};
+    int64_t groups = 1;
+};
+
+// The transpose of Conv2d: spreads each x over a kernel's window. x (N,in,H,W) -> (N,out,OH,OW),
+// OH = (H − 1)·stride − 2·padding + dilation·(R − 1) + output_padding + 1; weight (in,out/groups,R,S),
+// bias (out)
+class ConvTranspose2d final : public Module {
+  public:
+    ConvTranspose2d(int64_t in, int64_t out, KernelSize kernel, Generator& generator,
+                    ConvTranspose2dOptions options = {}, Bias with_bias = Bias::yes,
+                    DType dtype = DType::f32);
+    Tensor forward(const Tensor& x) override;
+
+    Tensor weight, bias;
+    const ConvTranspose2dOptions options;
+};
+
+}  // namespace lily::nn
