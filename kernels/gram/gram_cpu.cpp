@@ -8,7 +8,6 @@
 #include "kernels/common/parallel.h"
 #include "kernels/gram/gram_tiles_cpu.h"
 #include "kernels/matmul/matmul.h"
-#include "kernels/matmul/sgemm_cpu.h"
 
 namespace lily::kernels {
 namespace {
@@ -31,15 +30,15 @@ struct Plan {
     }
 };
 
-// G = scale · Σ of the pieces' partial sums (n, pieces, C, C), of which what is above the diagonal is filled.
-void add_pieces(const GramShape& s, int64_t pieces, const float* partial, float* g) {
-    const int64_t c = s.channels, size = c * c;
+// G = scale · Σ of the pieces' partial sums (N, pieces, rows, rows), rows >= C, filled above the diagonal.
+void add_pieces(const GramShape& s, int64_t rows, int64_t pieces, const float* partial, float* g) {
+    const int64_t c = s.channels, size = rows * rows;
     parallel_for(s.n * c, std::max<int64_t>(1, kGrain / c), [=](int64_t begin, int64_t end) {
         const float scale = static_cast<float>(s.scale);
         for (int64_t row = begin; row < end; ++row) {
             const int64_t at = row / c, i = row % c;
-            float* out = g + at * size + i * c;
-            const float* from = partial + at * pieces * size + i * c;
+            float* out = g + row * c;
+            const float* from = partial + at * pieces * size + i * rows;
             for (int64_t j = i; j < c; ++j) out[j] = pieces > 0 ? from[j] : 0;
             for (int64_t piece = 1; piece < pieces; ++piece)
                 for (int64_t j = i; j < c; ++j) out[j] += from[piece * size + j];
@@ -49,7 +48,7 @@ void add_pieces(const GramShape& s, int64_t pieces, const float* partial, float*
     constexpr int64_t kTile = 16;  // mirrored tile by tile: rows and columns of a tile fit into the cache
     parallel_for(s.n * ceil_div(c, kTile), 4, [=](int64_t begin, int64_t end) {
         for (int64_t strip = begin; strip < end; ++strip) {
-            float* matrix = g + strip / ceil_div(c, kTile) * size;
+            float* matrix = g + strip / ceil_div(c, kTile) * c * c;
             const int64_t first = strip % ceil_div(c, kTile) * kTile, last = std::min(c, first + kTile);
             for (int64_t above = 0; above <= first; above += kTile)
                 for (int64_t i = first; i < last; ++i)
@@ -75,48 +74,50 @@ void block_row(int64_t i, int64_t blocks, int64_t positions, const float* f, int
                                               add, g + (i * B + r) * c + j * B, c);
 }
 
+// Some positions of a plain map f (C, M), of `channels`, as (blocks, kChunk, B); missing channels are 0.
+template <int B>
+void pack(int64_t channels, int64_t positions, const float* f, int64_t f_stride, float* packed) {
+    for (int64_t first = 0; first < channels; first += B)
+        for (int64_t m = 0; m < positions; m += 16) {
+            const int64_t width = std::min<int64_t>(16, positions - m),
+                          height = std::min<int64_t>(B, channels - first);
+            float tile[B][16] = {};  // read row by row: each line of memory once
+            for (int64_t l = 0; l < height; ++l)
+                for (int64_t i = 0; i < width; ++i) tile[l][i] = f[(first + l) * f_stride + m + i];
+            float* out = packed + first * kChunk + m * B;
+            for (int64_t i = 0; i < width; ++i)
+                for (int64_t l = 0; l < B; ++l) out[i * B + l] = tile[l][i];
+        }
+}
+
+// f blocked by B, or plain: then every chunk is packed first.
 template <int B, int R, int V>
-void forward_blocked(Queue& queue, const GramShape& s, const float* f, float* g) {
-    const int64_t c = s.channels, m = s.positions, blocks = c / B, f_stride = m * B;
+void forward_tiled(Queue& queue, const GramShape& s, const float* f, float* g) {
+    const int64_t c = s.channels, m = s.positions, blocks = ceil_div(c, B), size = blocks * B * blocks * B;
     const Plan plan(s, blocks);
-    const auto scratch = queue.scratch<float>(s.n * plan.pieces * c * c);
+    const auto scratch = queue.scratch<float>(s.n * plan.pieces * size);
     float* partial = scratch.data();
-    parallel_for(s.n * plan.pieces * plan.groups, 1, [=](int64_t begin, int64_t end) {
+    parallel_for(s.n * plan.pieces * plan.groups, 1, [&](int64_t begin, int64_t end) {
+        const auto packed = queue.scratch<float>(s.block == B ? 0 : blocks * B * kChunk);
         for (int64_t task = begin; task < end; ++task) {
             const int64_t group = task % plan.groups, at = task / plan.groups / plan.pieces;
             const int64_t first = task / plan.groups % plan.pieces * plan.length;
             const int64_t last = std::min(m, first + plan.length);
-            float* sums = partial + task / plan.groups * c * c;
-            for (int64_t chunk = first; chunk < last; chunk += kChunk)
+            for (int64_t chunk = first; chunk < last; chunk += kChunk) {
+                const int64_t positions = std::min(kChunk, last - chunk);
+                const float* from = s.block == B ? f + at * c * m + chunk * B : packed.data();
+                if (s.block != B) pack<B>(c, positions, f + at * c * m + chunk, m, packed.data());
                 for (int64_t i = 0; i < blocks; ++i) {
-                    // groups take turns forth and back, because rows near the diagonal's end are short
+                    // groups take turns forth and back, because the last rows are short
                     const int64_t turn = i % (2 * plan.groups);
                     if (std::min(turn, 2 * plan.groups - 1 - turn) != group) continue;
-                    block_row<B, R, V>(i, blocks, std::min(kChunk, last - chunk), f + at * c * m + chunk * B,
-                                       f_stride, chunk > first, sums);
+                    block_row<B, R, V>(i, blocks, positions, from, (s.block == B ? m : kChunk) * B,
+                                       chunk > first, partial + task / plan.groups * size);
                 }
+            }
         }
     });
-    add_pieces(s, plan.pieces, partial, g);
-}
-
-// f (N, C, M): strips of rows from the diagonal on, by oneDNN.
-void forward_plain(Queue& queue, const GramShape& s, const float* f, float* g) {
-    constexpr int64_t kStrip = 64;
-    const int64_t c = s.channels, m = s.positions, strips = ceil_div(c, kStrip);
-    const Plan plan(s, strips);
-    const auto scratch = queue.scratch<float>(s.n * plan.pieces * c * c);
-    float* partial = scratch.data();
-    parallel_for(s.n * plan.pieces * strips, 1, [=](int64_t begin, int64_t end) {
-        for (int64_t task = begin; task < end; ++task) {
-            const int64_t row = task % strips * kStrip, first = task / strips % plan.pieces * plan.length;
-            const float* from = f + task / strips / plan.pieces * c * m + row * m + first;
-            sgemm_one_thread(false, true, std::min(kStrip, c - row), c - row,
-                             std::min(plan.length, m - first), from, m, from, m, 0,
-                             partial + task / strips * c * c + row * c + row, c);
-        }
-    });
-    add_pieces(s, plan.pieces, partial, g);
+    add_pieces(s, blocks * B, plan.pieces, partial, g);
 }
 
 // scale (dG + dGᵀ) as (N, C/B, C, B); B = 0: as (N, C, C).
@@ -194,11 +195,9 @@ void backward_plain(Queue& queue, const GramShape& s, const float* f, const floa
 void forward_f32(Queue& queue, const GramShape& s, const float* f, float* g) {
     if (s.n * s.channels == 0) return;
     const bool wide = cpu_isa() == Isa::avx512;  // 32 registers instead of 16
-    if (s.block == 16)
-        return wide ? forward_blocked<16, 8, 2>(queue, s, f, g) : forward_blocked<16, 4, 1>(queue, s, f, g);
-    if (s.block == 8)
-        return wide ? forward_blocked<8, 8, 2>(queue, s, f, g) : forward_blocked<8, 4, 2>(queue, s, f, g);
-    forward_plain(queue, s, f, g);
+    if (s.block == 8 || (s.block == 1 && s.channels <= 8))
+        return wide ? forward_tiled<8, 8, 2>(queue, s, f, g) : forward_tiled<8, 4, 2>(queue, s, f, g);
+    return wide ? forward_tiled<16, 8, 2>(queue, s, f, g) : forward_tiled<16, 4, 1>(queue, s, f, g);
 }
 
 void backward_f32(Queue& queue, const GramShape& s, const float* f, const float* dg, float* df) {
@@ -213,35 +212,35 @@ void backward_f32(Queue& queue, const GramShape& s, const float* f, const float*
     backward_plain(queue, s, f, dg, df);
 }
 
-// Where (channel, position) of a sample lies.
-int64_t offset(const GramShape& s, int64_t channel, int64_t position) {
-    return (channel / s.block * s.positions + position) * s.block + channel % s.block;
+// Where channel c of sample n begins; its positions are s.block elements apart.
+int64_t channel_offset(const GramShape& s, int64_t n, int64_t c) {
+    return n * s.channels * s.positions + c / s.block * s.positions * s.block + c % s.block;
 }
 
 void forward_f64(Queue&, const GramShape& s, const double* f, double* g) {
     for (int64_t n = 0; n < s.n; ++n)
         for (int64_t i = 0; i < s.channels; ++i)
             for (int64_t j = 0; j < s.channels; ++j) {
-                const double* sample = f + n * s.channels * s.positions;
+                const double* fi = f + channel_offset(s, n, i);
+                const double* fj = f + channel_offset(s, n, j);
                 double total = 0;
-                for (int64_t m = 0; m < s.positions; ++m)
-                    total += sample[offset(s, i, m)] * sample[offset(s, j, m)];
+                for (int64_t m = 0; m < s.positions; ++m) total += fi[m * s.block] * fj[m * s.block];
                 g[(n * s.channels + i) * s.channels + j] = s.scale * total;
             }
 }
 
 void backward_f64(Queue&, const GramShape& s, const double* f, const double* dg, double* df) {
     for (int64_t n = 0; n < s.n; ++n)
-        for (int64_t i = 0; i < s.channels; ++i)
-            for (int64_t m = 0; m < s.positions; ++m) {
-                const double* sample = f + n * s.channels * s.positions;
+        for (int64_t i = 0; i < s.channels; ++i) {
+            double* dfi = df + channel_offset(s, n, i);
+            for (int64_t m = 0; m < s.positions; ++m) dfi[m * s.block] = 0;
+            for (int64_t j = 0; j < s.channels; ++j) {
+                const double* fj = f + channel_offset(s, n, j);
                 const double* slope = dg + n * s.channels * s.channels;
-                double total = 0;
-                for (int64_t j = 0; j < s.channels; ++j)
-                    total +=
-                        (slope[i * s.channels + j] + slope[j * s.channels + i]) * sample[offset(s, j, m)];
-                df[n * s.channels * s.positions + offset(s, i, m)] = s.scale * total;
+                const double weight = s.scale * (slope[i * s.channels + j] + slope[j * s.channels + i]);
+                for (int64_t m = 0; m < s.positions; ++m) dfi[m * s.block] += weight * fj[m * s.block];
             }
+        }
 }
 
 }  // namespace

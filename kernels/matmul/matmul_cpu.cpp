@@ -9,7 +9,6 @@
 #include <string>
 
 #include "kernels/common/parallel.h"
-#include "kernels/matmul/sgemm_cpu.h"
 
 namespace lily::kernels {
 namespace {
@@ -25,6 +24,22 @@ class OneThread {
   private:
     int before_;
 };
+
+// C (m,n) = op(A) op(B) + beta C. oneDNN splits sums by the number of threads it may use; called with one
+// thread, from tiles of our own choice, its bits do not depend on the number of cores.
+void sgemm_one_thread(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float* a,
+                      int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
+    if (k == 0) {  // an empty sum
+        for (int64_t i = 0; i < m; ++i)
+            for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
+        return;
+    }
+    const OneThread one_thread;
+    const dnnl_status_t status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f,
+                                            a, lda, b, ldb, beta, c, ldc);
+    if (status != dnnl_success)
+        throw std::runtime_error("[matmul] oneDNN's sgemm failed with status " + std::to_string(status));
+}
 
 // Edge of the square tiles of C that threads work on: large ones pack their operands less often, but there
 // should be 16 tiles to share out. Depends on the sizes only.
@@ -71,20 +86,6 @@ void product_f64(Queue&, const MatmulShape& s, const double* a, const double* b,
 }
 
 }  // namespace
-
-void sgemm_one_thread(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const float* a,
-                      int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
-    if (k == 0) {  // an empty sum
-        for (int64_t i = 0; i < m; ++i)
-            for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
-        return;
-    }
-    const OneThread one_thread;
-    const dnnl_status_t status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f,
-                                            a, lda, b, ldb, beta, c, ldc);
-    if (status != dnnl_success)
-        throw std::runtime_error("[matmul] oneDNN's sgemm failed with status " + std::to_string(status));
-}
 
 template <class T>
 const MatmulKernels<T>& matmul(Device device) {

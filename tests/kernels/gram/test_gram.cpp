@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/gram/gram.h"
+
+#include "framework/tensor.h"
+#include "tests/catch.h"
+#include "tests/kernels/buffer.h"
+
+namespace lily::testing {
+
+// The f64 loops read any layout, so that both types are given the same memory.
+TEST_CASE("gram kernels: f32 as f64, inside their memory, at any alignment", "[kernels][gram]") {
+    Queue& queue = default_queue(Device::cpu);
+    const auto& f32 = kernels::gram<float>(Device::cpu);
+    const auto& f64 = kernels::gram<double>(Device::cpu);
+    for (const int64_t block : {1, 8, 16})
+        for (const int64_t channels : {1, 7, 16, 17, 40, 48, 80, 144})
+            for (const int64_t positions : {1, 7, 64, 67, 300, 5000}) {
+                if (channels % block != 0 || channels * channels * positions > 1'000'000) continue;
+                const kernels::GramShape s{
+                    .n = 2, .channels = channels, .positions = positions, .block = block, .scale = 0.5};
+                const int64_t map = 2 * channels * positions, matrix = 2 * channels * channels;
+                Buffer<float> f(map, 1), g(matrix, 3), dg(matrix, 1), df(map, 3);
+                Buffer<double> f_64(map), g_64(matrix), dg_64(matrix), df_64(map);
+                f.randomise(1), f_64.randomise(1), dg.randomise(2), dg_64.randomise(2);
+                f32.forward(queue, s, f.data(), g.data());
+                f64.forward(queue, s, f_64.data(), g_64.data());
+                f32.backward(queue, s, f.data(), dg.data(), df.data());
+                f64.backward(queue, s, f_64.data(), dg_64.data(), df_64.data());
+                INFO("block " << block << ", channels " << channels << ", positions " << positions);
+                CHECK(worst_error(g, g_64, matrix) <= 2e-6);
+                CHECK(worst_error(df, df_64, map) <= 2e-6);
+                CHECK(g.fences_stand());
+                CHECK(df.fences_stand());
+            }
+}
+
+TEST_CASE("gram kernels: a device without them is named", "[kernels][gram]") {
+    CHECK_THROWS_WITH(kernels::gram<float>(Device::cuda), "[gram] has no CUDA implementation");
+}
+
+}  // namespace lily::testing
