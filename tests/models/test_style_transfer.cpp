@@ -125,7 +125,7 @@ TEST_CASE("style transfer: the first ten L-BFGS losses are PyTorch's", "[style_t
     if (!have_weights()) SKIP(kNoWeights);
     StyleTransfer run(golden_loss(), golden_start(), OptimizerKind::lbfgs, 1);
     for (int64_t i = 0; i < 10; ++i)
-        check_row(run.step(), "lbfgs", i, 1e-3);  // PyTorch's f32 against its f64: 5e-5
+        check_row(run.step(), "lbfgs", i, 1e-4);  // PyTorch's f32 against its f64: 1.9e-6
 }
 
 TEST_CASE("style transfer: a resumed run has the bits of an uninterrupted one", "[style_transfer]") {
