@@ -13,10 +13,12 @@ struct Conv2dOptions {
 };
 
 // x (N,C,H,W), weight (K,C/groups,R,S), bias (K) or undefined -> (N,K,OH,OW). In f32 the result is in the
-// CPU's blocked format where K allows it; x may be in any format.
+// CPU's blocked format where K allows it; x may be in any format. The same bits for any number of threads,
+// but for the f32 gradient of the weights, whose sum oneDNN splits over them.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dOptions options = {});
 
-// relu(conv2d(...)) in one pass over memory.
+// relu(conv2d(...)) in one pass over memory. In f32 this ReLU is oneDNN's, which turns NaN into 0; relu()
+// does not.
 Tensor conv2d_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dOptions options = {});
 
 // The two gradients of y = conv2d(x, weight), as ops of their own: linear in both arguments, so that the

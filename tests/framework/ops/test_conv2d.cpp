@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "framework/autograd.h"
+#include "kernels/common/parallel.h"
 #include "kernels/conv2d/conv2d.h"
 #include "tests/catch.h"
 #include "tests/framework/check_op.h"
+#include "tests/framework/ops/golden.h"
 
 namespace lily::testing {
 namespace {
 
 using kernels::Conv2dAlgorithm;
+using kernels::Conv2dPass;
+
+constexpr std::array<int64_t, 2> kOne{1, 1}, kTwo{2, 2};
 
 struct Case {
     const char* what;
@@ -15,33 +20,30 @@ struct Case {
     Conv2dOptions options = {};
 };
 
-// Every branch of the choice of a plan: Winograd, blocked, padded to a block, few channels, groups.
+// Every branch of the choice of a plan but Winograd, which wants more channels: blocked, padded to a block,
+// few channels, groups.
 std::vector<Case> shapes() {
-    const std::array<int64_t, 2> one{1, 1}, two{2, 2};
     return {
         {"1x1 in, 1x1 out", {1, 1, 1, 1}, {1, 1, 1, 1}},
-        {"a picture", {2, 3, 7, 6}, {16, 3, 3, 3}, {.padding = one}},
-        {"a picture, stride 2", {1, 3, 9, 8}, {16, 3, 3, 3}, {.stride = two, .padding = one}},
-        {"one channel, 5x5", {2, 1, 5, 4}, {16, 1, 5, 5}, {.padding = two}},
-        {"one channel, no padding", {1, 1, 8, 11}, {16, 1, 3, 2}},
-        {"four channels", {1, 4, 6, 19}, {16, 4, 3, 3}, {.padding = one}},
-        {"two channels", {1, 2, 5, 33}, {16, 2, 3, 3}, {.padding = one}},
-        {"16 channels, 3x3", {2, 16, 6, 5}, {16, 16, 3, 3}, {.padding = one}},
-        {"16 channels, 3x3, no padding", {1, 16, 7, 9}, {32, 16, 3, 3}},
-        {"16 channels, 3x3, 1x1 out", {1, 32, 1, 1}, {16, 32, 3, 3}, {.padding = one}},
-        {"16 channels, 1x1", {2, 16, 3, 3}, {32, 16, 1, 1}},
-        {"16 channels, stride 3 > kernel", {1, 16, 8, 7}, {16, 16, 2, 2}, {.stride = {3, 3}}},
-        {"dilation", {1, 16, 9, 8}, {16, 16, 3, 3}, {.padding = two, .dilation = two}},
-        {"odd channels", {2, 5, 6, 4}, {7, 5, 3, 3}, {.padding = one}},
-        {"20 to 24 channels", {1, 20, 5, 5}, {24, 20, 3, 3}, {.padding = one}},
-        {"16 to 3 channels", {1, 16, 5, 5}, {3, 16, 1, 1}},
-        {"two groups", {1, 8, 5, 5}, {6, 4, 3, 3}, {.padding = one, .groups = 2}},
-        {"two groups of 16", {1, 32, 5, 4}, {32, 16, 3, 3}, {.padding = one, .groups = 2}},
-        {"depthwise", {2, 16, 6, 5}, {16, 1, 3, 3}, {.padding = one, .groups = 16}},
-        {"depthwise, 2 per channel", {1, 6, 5, 5}, {12, 1, 3, 3}, {.padding = one, .groups = 6}},
-        {"kernel larger than x", {1, 3, 2, 3}, {8, 3, 5, 5}, {.padding = two}},
+        {"a picture", {2, 3, 3, 4}, {16, 3, 3, 3}, {.padding = kOne}},
+        {"a picture, stride 2", {1, 3, 5, 4}, {16, 3, 3, 3}, {.stride = kTwo, .padding = kOne}},
+        {"one channel, 5x5", {2, 1, 5, 4}, {16, 1, 5, 5}, {.padding = kTwo}},
+        {"one channel, no padding", {1, 1, 4, 5}, {16, 1, 3, 2}},
+        {"16 channels, 3x3", {2, 16, 3, 2}, {16, 16, 3, 3}, {.padding = kOne}},
+        {"1x1 out", {1, 32, 1, 1}, {16, 32, 3, 3}, {.padding = kOne}},
+        {"1x1 kernel", {2, 16, 2, 3}, {16, 16, 1, 1}},
+        {"stride 3 > kernel", {1, 16, 5, 4}, {16, 16, 2, 2}, {.stride = {3, 3}}},
+        {"dilation", {1, 16, 4, 5}, {16, 16, 3, 3}, {.padding = kTwo, .dilation = kTwo}},
+        {"odd channels", {2, 5, 4, 3}, {7, 5, 3, 3}, {.padding = kOne}},
+        {"20 to 24 channels", {1, 20, 3, 3}, {24, 20, 3, 3}, {.padding = kOne}},
+        {"16 to 3 channels", {1, 16, 3, 3}, {3, 16, 1, 1}},
+        {"two groups", {1, 8, 4, 3}, {6, 4, 3, 3}, {.padding = kOne, .groups = 2}},
+        {"two groups of 16", {1, 32, 3, 2}, {32, 16, 3, 3}, {.padding = kOne, .groups = 2}},
+        {"depthwise", {2, 16, 4, 3}, {16, 1, 3, 3}, {.padding = kOne, .groups = 16}},
+        {"depthwise, 2 per channel", {1, 6, 3, 4}, {12, 1, 3, 3}, {.padding = kOne, .groups = 6}},
+        {"kernel larger than x", {1, 3, 2, 3}, {8, 3, 5, 5}, {.padding = kTwo}},
         {"uneven everything",
-         {1, 4, 11, 7},
+         {1, 4, 6, 7},
          {8, 2, 3, 2},
          {.stride = {2, 1}, .padding = {2, 0}, .dilation = {1, 3}, .groups = 2}},
     };
@@ -49,28 +51,219 @@ std::vector<Case> shapes() {
 
 std::vector<OpCase> conv_cases() {
     std::vector<OpCase> all;
-    for (const Case& c : shapes()) {
-        const Shape bias{c.weight[0]};
+    for (const Case& c : shapes())
         all.push_back({.name = fmt::format("conv2d: {}", c.what),
-                       .shapes = {c.x, c.weight, bias},
+                       .shapes = {c.x, c.weight, {c.weight[0]}},
                        .op = [o = c.options](const Tensors& x) { return conv2d(x[0], x[1], x[2], o); },
                        .scale = 0.5,
                        .formats = true});
+    const Conv2dOptions padded{.padding = kOne};
+    for (const auto& [x, weight] : {std::pair<Shape, Shape>{{2, 3, 3, 4}, {16, 3, 3, 3}},
+                                    {{1, 16, 3, 2}, {16, 16, 3, 3}},
+                                    {{1, 5, 3, 3}, {6, 5, 3, 3}}})
         all.push_back(
-            {.name = fmt::format("conv2d_relu: {}", c.what),
-             .shapes = {c.x, c.weight, bias},
-             .op = [o = c.options](const Tensors& x) { return conv2d_relu(x[0], x[1], x[2], o); },
+            {.name = fmt::format("conv2d_relu {} * {}", x, weight),
+             .shapes = {x, weight, {weight[0]}},
+             .op = [padded](const Tensors& t) { return conv2d_relu(t[0], t[1], t[2], padded); },
              .scale = 0.5,
              .formats = true,
-             .reference = [o = c.options](const Tensors& x) { return relu(conv2d(x[0], x[1], x[2], o)); }});
-    }
+             .reference = [padded](const Tensors& t) { return relu(conv2d(t[0], t[1], t[2], padded)); }});
     all.push_back({.name = "conv2d without bias",
-                   .shapes = {{1, 16, 4, 4}, {16, 16, 3, 3}},
-                   .op = [](const Tensors& x) { return conv2d(x[0], x[1], {}); }});
+                   .shapes = {{1, 16, 3, 2}, {16, 16, 3, 3}},
+                   .op = [padded](const Tensors& x) { return conv2d(x[0], x[1], {}, padded); }});
+    const std::vector<std::tuple<Shape, Shape, int64_t, ConvTranspose2dOptions>> transposed = {
+        {{1, 16, 2, 3}, {16, 16, 3, 3}, 16, {}},
+        {{2, 4, 2, 3}, {4, 3, 3, 3}, 3, {.stride = kTwo, .padding = kOne, .output_padding = kOne}},
+        {{1, 4, 3, 2}, {4, 3, 2, 3}, 6, {.stride = {1, 2}, .dilation = kTwo, .groups = 2}}};
+    for (const auto& [x, weight, channels, o] : transposed)
+        all.push_back({.name = fmt::format("conv_transpose2d {} * {}", x, weight),
+                       .shapes = {x, weight, {channels}},
+                       .op = [o = o](const Tensors& t) { return conv_transpose2d(t[0], t[1], t[2], o); },
+                       .scale = 0.5,
+                       .formats = true});
     return all;
 }
 
 const AddCases registered{conv_cases()};
 
+Tensors random_tensors(const std::vector<Shape>& shapes, DType dtype) {
+    return make_inputs({.name = "conv2d by hand", .shapes = shapes, .op = nullptr, .scale = 0.5}, dtype);
+}
+
+// y and all gradients of conv2d_relu.
+Tensors everything(Tensors xs, const Conv2dOptions& o) {
+    for (Tensor& x : xs) x.set_requires_grad();
+    const Tensor y = conv2d_relu(xs[0], xs[1], xs[2], o);
+    Tensors result = grad(y, xs, {.dL_dy = ones_like(y)});
+    result.push_back(y.detach());
+    return result;
+}
+
+class Poison {
+  public:
+    Poison() { allocator(Device::cpu).poison(true); }
+    ~Poison() { allocator(Device::cpu).poison(false); }
+};
+
+std::string plan_of(const Shape& x, const Shape& w, const Conv2dOptions& o, Conv2dPass pass) {
+    return kernels::conv2d<float>(Device::cpu)
+        .plan({x[0], x[1], x[2], x[3], w[0], w[2], w[3], o.stride, o.padding, o.dilation, o.groups}, pass)
+        .algorithm;
+}
+
+bool has_winograd() {  // AVX-512 only
+    return conv2d(zeros({1, 16, 1, 1}), zeros({16, 16, 1, 1}), {}).format() == MemoryFormat::blocked16;
+}
+
 }  // namespace
+
+TEST_CASE("conv2d: Winograd equals the f64 loops, also on maps that its tiles do not fit", "[conv2d]") {
+    if (!has_winograd()) SKIP("Winograd needs AVX-512");
+    const Poison poison;
+    const std::vector<Case> cases = {{"odd map", {16, 32, 5, 7}, {48, 32, 3, 3}, {.padding = kOne}},
+                                     {"16x16", {1, 128, 16, 16}, {128, 128, 3, 3}, {.padding = kOne}},
+                                     {"uneven", {1, 128, 23, 17}, {128, 128, 3, 3}, {.padding = {1, 0}}}};
+    for (const Case& c : cases) {
+        INFO(c.what);
+        CHECK(plan_of(c.x, c.weight, c.options, Conv2dPass::forward_relu).find("winograd") == 0);
+        const std::vector<Shape> operands = {c.x, c.weight, {c.weight[0]}};
+        const Tensors got = everything(random_tensors(operands, DType::f32), c.options),
+                      want = everything(random_tensors(operands, DType::f64), c.options);
+        for (size_t i = 0; i < want.size(); ++i) CHECK(difference(got[i], want[i], 2e-5) == "");
+    }
+}
+
+TEST_CASE("conv2d: the gradient of a picture, all widths of the register tile", "[conv2d]") {
+    const Poison poison;
+    for (const int64_t channels : {1, 2, 3, 4})
+        for (const auto& [taps, padding] : {std::pair<int64_t, int64_t>{3, 1}, {3, 0}, {5, 3}, {1, 0}}) {
+            const Conv2dOptions o{.padding = {padding, padding}};
+            const std::vector<Shape> operands = {{2, channels, 6, 29}, {32, channels, taps, taps}, {32}};
+            INFO(channels << " channels, " << taps << " taps");
+            CHECK(plan_of(operands[0], operands[1], o, Conv2dPass::backward_data) == "few channels");
+            const Tensors got = everything(random_tensors(operands, DType::f32), o),
+                          want = everything(random_tensors(operands, DType::f64), o);
+            for (size_t i = 0; i < want.size(); ++i) CHECK(difference(got[i], want[i], 1e-5) == "");
+        }
+}
+
+TEST_CASE("conv2d: every algorithm gives the same up to rounding", "[conv2d]") {
+    const std::vector<Shape> operands = {{4, 32, 9, 9}, {32, 32, 3, 3}, {32}};
+    const Conv2dOptions o{.padding = kOne};
+    const Tensors want = everything(random_tensors(operands, DType::f64), o);
+    for (const auto algorithm :
+         {Conv2dAlgorithm::direct, Conv2dAlgorithm::winograd, Conv2dAlgorithm::onednn}) {
+        kernels::set_conv2d_algorithm(algorithm);
+        const Tensors got = everything(random_tensors(operands, DType::f32), o);
+        kernels::set_conv2d_algorithm(Conv2dAlgorithm::rule);
+        for (size_t i = 0; i < want.size(); ++i) CHECK(difference(got[i], want[i], 2e-5) == "");
+    }
+}
+
+TEST_CASE("conv2d: the same bits in every run and for any number of threads", "[conv2d]") {
+    for (const std::vector<Shape>& operands : {std::vector<Shape>{{16, 32, 9, 9}, {64, 32, 3, 3}, {64}},
+                                               {{2, 16, 20, 20}, {16, 16, 3, 3}, {16}},
+                                               {{1, 3, 40, 40}, {64, 3, 3, 3}, {64}},
+                                               {{1, 128, 32, 32}, {128, 128, 3, 3}, {128}}}) {
+        const Conv2dOptions o{.padding = kOne};
+        const Tensors once = everything(random_tensors(operands, DType::f32), o),
+                      again = everything(random_tensors(operands, DType::f32), o);
+        const int threads = kernels::max_threads();
+        kernels::set_max_threads(1);
+        const Tensors alone = everything(random_tensors(operands, DType::f32), o);
+        kernels::set_max_threads(threads);
+        for (size_t i = 0; i < once.size(); ++i) {
+            INFO(fmt::format("weight {}, result {}", operands[1], i));
+            CHECK(difference(once[i], again[i], 0) == "");
+            // oneDNN splits the sum of the weights' gradient over the threads; all else has one order
+            CHECK(difference(once[i], alone[i], i == 1 ? 1e-5 : 0) == "");
+        }
+    }
+}
+
+TEST_CASE("conv2d: layouts pass through, gradients come back in x's", "[conv2d]") {
+    const Tensor picture = zeros({1, 3, 6, 6}).set_requires_grad();
+    const Tensor w1 = zeros({16, 3, 3, 3}), w2 = zeros({32, 16, 3, 3});
+    const Tensor y = conv2d(picture, w1, {}, {.padding = kOne});
+    CHECK(channel_block(y.format()) > 1);
+    CHECK(conv2d(y, w2, {}).format() == y.format());
+    CHECK(conv2d(y, zeros({5, 16, 1, 1}), {}).format() == MemoryFormat::contiguous);
+    CHECK(grad(sum(y), {picture})[0].format() == MemoryFormat::contiguous);
+    for (const auto format : {MemoryFormat::channels_last, MemoryFormat::blocked8, MemoryFormat::blocked16}) {
+        const Tensor x = zeros({1, 16, 4, 4}).to(format).set_requires_grad();
+        CHECK(grad(sum(conv2d(x, w2, {})), {x})[0].format() == format);
+    }
+}
+
+TEST_CASE("conv2d: packed weights follow a change in place", "[conv2d]") {
+    const Tensors t = random_tensors({{1, 32, 16, 16}, {32, 32, 3, 3}}, DType::f32);
+    Tensor w = t[1].clone();
+    const Tensor before = conv2d(t[0], w, {});
+    w.copy_(w * 2.0);
+    CHECK(difference(conv2d(t[0], w, {}), before * 2.0, 1e-6) == "");
+}
+
+TEST_CASE("conv2d: keeps x only for the weights' gradient", "[conv2d]") {
+    const auto storage_uses = [](bool weight_needs) {
+        const Tensor source = ones({1, 16, 4, 4});
+        Tensor x = (source.clone().set_requires_grad() * 2.0), w = ones({16, 16, 3, 3});
+        w.set_requires_grad(weight_needs);
+        const std::weak_ptr<Storage> x_storage = x.storage();
+        const Tensor y = conv2d(x, w, {});
+        x = {};
+        return !x_storage.expired();
+    };
+    CHECK(!storage_uses(false));
+    CHECK(storage_uses(true));
+}
+
+TEST_CASE("conv2d: an empty batch", "[conv2d]") {
+    Tensor x = zeros({0, 3, 8, 8}).set_requires_grad(), w = ones({16, 3, 3, 3}).set_requires_grad();
+    const Tensor y = conv2d(x, w, {});
+    CHECK(y.shape() == Shape{0, 16, 6, 6});
+    const Tensors gradients = grad(sum(y), {x, w});
+    CHECK(gradients[0].shape() == x.shape());
+    CHECK(sum(abs(gradients[1])).item() == 0);
+}
+
+TEST_CASE("conv2d: errors say what to do", "[conv2d]") {
+    const Tensor x = zeros({1, 4, 8, 8}), w = zeros({8, 3, 3, 3});
+    CHECK_THROWS_WITH(conv2d(x, w, {}), "[conv2d] weight expects 3 input channels, got x (1,4,8,8)");
+    CHECK_THROWS_WITH(conv2d(zeros({4, 8, 8}), w, {}), "[conv2d] expected x of rank 4, got (4,8,8)");
+    CHECK_THROWS_WITH(conv2d_relu(x, zeros({8, 4}), {}),
+                      "[conv2d_relu] expected weight of rank 4, got (8,4)");
+    CHECK_THROWS_WITH(
+        conv2d(x, zeros({8, 4, 9, 9}), {}),
+        "[conv2d] a kernel of 9x9 with dilation (1,1) does not fit into x (1,4,8,8) with padding (0,0)");
+    CHECK_THROWS_WITH(conv2d(x, zeros({8, 4, 3, 3}), zeros({4})), "[conv2d] expected a bias (8), got (4)");
+    CHECK_THROWS_WITH(conv2d(x, zeros({8, 4, 3, 3}, {.dtype = DType::f64}), {}),
+                      "[conv2d] x is f32, weight is f64; convert one with to()");
+    CHECK_THROWS_WITH(conv2d(x, zeros({8, 4, 3, 3}), {}, {.stride = {0, 1}}),
+                      "[conv2d] expected stride >= 1, got (0,1)");
+    CHECK_THROWS_WITH(
+        conv2d(x, zeros({7, 2, 3, 3}), {}, {.groups = 2}),
+        "[conv2d] expected a weight (K,C/groups,R,S) with K divisible by groups = 2, got (7,2,3,3)");
+    CHECK_THROWS_WITH(conv_transpose2d(x, w, {}),
+                      "[conv_transpose2d] weight expects 8 input channels, got x (1,4,8,8)");
+    CHECK_THROWS_WITH(conv_transpose2d(x, zeros({4, 2, 3, 3}), {}, {.output_padding = kOne}),
+                      "[conv_transpose2d] expected 0 <= output_padding < stride, got (1,1) and (1,1)");
+}
+
+TEST_CASE("conv2d and conv_transpose2d equal PyTorch's", "[conv2d][golden]") {
+    const std::vector<std::string> inputs = {"x", "w", "b"};
+    const std::pair<const char*, Conv2dOptions> convolutions[] = {
+        {"conv2d.plain", {}},
+        {"conv2d.s2p1d2g2", {.stride = kTwo, .padding = kOne, .dilation = kTwo, .groups = 2}},
+        {"conv2d.s1p1g4", {.padding = kOne, .groups = 4}}};
+    for (const auto& [name, o] : convolutions)
+        check_golden(name, inputs, [o = o](const Tensors& t) { return conv2d(t[0], t[1], t[2], o); });
+    const std::pair<const char*, ConvTranspose2dOptions> transposed[] = {
+        {"conv_transpose2d.plain", {}},
+        {"conv_transpose2d.s2p1op1g2",
+         {.stride = kTwo, .padding = kOne, .output_padding = kOne, .groups = 2}}};
+    for (const auto& [name, o] : transposed)
+        check_golden(name, inputs,
+                     [o = o](const Tensors& t) { return conv_transpose2d(t[0], t[1], t[2], o); });
+}
+
 }  // namespace lily::testing

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "framework/autograd.h"
 #include "tests/catch.h"
 #include "tests/framework/check_op.h"
+#include "tests/framework/ops/golden.h"
 
 namespace lily::testing {
 namespace {
@@ -58,4 +61,70 @@ std::vector<OpCase> pool_cases() {
 const AddCases registered{pool_cases()};
 
 }  // namespace
+
+TEST_CASE("max_pool2d: ties, NaN, -inf", "[pool2d]") {
+    constexpr float nan = std::numeric_limits<float>::quiet_NaN(),
+                    inf = std::numeric_limits<float>::infinity();
+    const Shape shape{1, 1, 2, 4};
+    Tensor x = from_vector<float>({1, 1, -inf, -inf, 1, 0, -inf, -inf}, shape).set_requires_grad();
+    const Tensor y = max_pool2d(x, 2);
+    CHECK(y.to_vector() == std::vector<float>{1, -inf});
+    CHECK(grad(y, {x}, {.dL_dy = full({1, 1, 1, 2}, 3)})[0].to_vector() ==
+          std::vector<float>{3, 0, 3, 0, 0, 0, 0, 0});  // the first of equals
+    x = from_vector<float>({1, nan, 3, 4, 7, 8, 5, nan}, shape).set_requires_grad();
+    const Tensor z = max_pool2d(x, 2);
+    CHECK(std::isnan(z.to_vector()[0]));
+    CHECK(std::isnan(z.to_vector()[1]));
+    CHECK(grad(z, {x}, {.dL_dy = ones({1, 1, 1, 2})})[0].to_vector() ==
+          std::vector<float>{0, 1, 0, 0, 0, 0, 0, 1});
+}
+
+TEST_CASE("max_pool2d: every tap of a window of 256 can win", "[pool2d]") {
+    for (const int64_t place : {0, 255}) {
+        std::vector<float> values(256, -1);
+        values[static_cast<size_t>(place)] = 2;
+        Tensor x = from_vector(values, {1, 1, 16, 16}).set_requires_grad();
+        const Tensor y = max_pool2d(x, 16);
+        CHECK(y.item() == 2);
+        const auto dx = grad(y, {x})[0].to_vector();
+        CHECK(dx[static_cast<size_t>(place)] == 1);
+        CHECK(std::count(dx.begin(), dx.end(), 0.0f) == 255);
+    }
+}
+
+TEST_CASE("pooling keeps the memory format, and the gradient x's", "[pool2d]") {
+    for (const auto format : {MemoryFormat::contiguous, MemoryFormat::channels_last, MemoryFormat::blocked8,
+                              MemoryFormat::blocked16}) {
+        const Tensor x = zeros({1, 16, 4, 4}).to(format).set_requires_grad();
+        for (const Tensor& y : {max_pool2d(x, 2), avg_pool2d(x, 2)}) {
+            CHECK(y.format() == format);
+            CHECK(grad(sum(y), {x})[0].format() == format);
+        }
+    }
+}
+
+TEST_CASE("pooling: errors say what to do", "[pool2d]") {
+    const Tensor x = zeros({1, 2, 4, 4});
+    CHECK_THROWS_WITH(max_pool2d(zeros({2, 4, 4}), 2), "[max_pool2d] expected (N,C,H,W), got (2,4,4)");
+    CHECK_THROWS_WITH(max_pool2d(x, 5),
+                      "[max_pool2d] a kernel of 5x5 does not fit into x (1,2,4,4) with padding (0,0)");
+    CHECK_THROWS_WITH(max_pool2d(x, 2, 2, 2),
+                      "[max_pool2d] expected 0 <= padding <= kernel/2, got padding (2,2) and kernel (2,2)");
+    CHECK_THROWS_WITH(avg_pool2d(x, 0), "[avg_pool2d] expected kernel >= 1, got (0,0)");
+    CHECK_THROWS_WITH(avg_pool2d(x, 2, -1), "[avg_pool2d] expected stride >= 0, got (-1,-1)");
+    CHECK_THROWS_WITH(max_pool2d(zeros({1, 1, 17, 17}), 17),
+                      "[max_pool2d] expected a kernel of at most 256 positions, got 17x17");
+    CHECK_THROWS_WITH(max_pool2d(zeros({1, 1, 4, 4}, {.dtype = DType::u8}), 2),
+                      "[max_pool2d] expected a tensor of f32 or f64, got u8");
+}
+
+TEST_CASE("pooling equals PyTorch's", "[pool2d][golden]") {
+    for (const char* name : {"max_pool2d.k3s2p1", "max_pool2d.ties"})
+        check_golden(name, {"x"}, [](const Tensors& t) { return max_pool2d(t[0], 3, 2, 1); });
+    check_golden("avg_pool2d.k3s2p1.include", {"x"},
+                 [](const Tensors& t) { return avg_pool2d(t[0], 3, 2, 1, true); });
+    check_golden("avg_pool2d.k3s2p1.exclude", {"x"},
+                 [](const Tensors& t) { return avg_pool2d(t[0], 3, 2, 1, false); });
+}
+
 }  // namespace lily::testing
