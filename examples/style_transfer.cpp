@@ -55,103 +55,125 @@ Settings parse(int argc, char** argv) {
     Settings s;
     CLI::App app("Paints the content picture in the style of the style picture.", "style_transfer");
     app.footer(kExamples);
+    app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // the last word counts
     const auto positive = CLI::PositiveNumber;
     const auto not_negative = CLI::NonNegativeNumber;
 
     app.add_option("--content", s.content, "the picture to paint: PNG, JPEG, BMP or TGA")
         ->required()
+        ->option_text("FILE (required)")
         ->group("Pictures");
     app.add_option("--style", s.styles, "one or more pictures whose style to use")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->required()
+        ->option_text("FILE… (required)")
         ->group("Pictures");
     app.add_option("--output", s.output, "where the result goes: .png or .jpg")
         ->required()
+        ->option_text("FILE (required)")
         ->group("Pictures");
-    app.add_option("--style-blend", s.blend, "a weight per style picture (equal ones)")
+    app.add_option("--style-blend", s.blend, "a weight per style picture; equal without it")
         ->delimiter(',')
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->check(not_negative)
+        ->option_text("W,W,…")
         ->group("Pictures");
-    app.add_option("--size", s.size, "longest side in pixels; 0 keeps the picture's")
+    app.add_option("--size", s.size, "longest side in pixels; 0 keeps the picture's size")
         ->check(CLI::Range(0, 16384))
-        ->capture_default_str()
+        ->option_text("N [512]")
         ->group("Pictures");
     app.add_option("--style-size", s.style_size,
-                   "the same for the style pictures (as --size): larger gives larger strokes")
+                   "the same for the style pictures: larger gives larger strokes")
         ->check(CLI::Range(0, 16384))
+        ->option_text("N [as --size]")
         ->group("Pictures");
-    app.add_option("--init", s.init, "start from: content, style or noise")
+    app.add_option("--init", s.init, "where the optimisation starts")
         ->transform(CLI::CheckedTransformer(std::map<std::string, Init>{
             {"content", Init::content}, {"style", Init::style}, {"noise", Init::noise}}))
-        ->default_str("content")
+        ->option_text("content|style|noise [content]")
         ->group("Pictures");
-    app.add_option("--seed", s.seed, "of the noise")->capture_default_str()->group("Pictures");
+    app.add_option("--seed", s.seed, "of the noise")
+        ->check(not_negative)
+        ->option_text("N [0]")
+        ->group("Pictures");
     app.add_flag("--preserve-color", s.preserve_color, "keep the content's colours, take only the strokes")
         ->group("Pictures");
 
     app.add_option("--iterations", s.iterations, "steps")
         ->check(positive)
-        ->capture_default_str()
+        ->option_text("N [1500]")
         ->group("Optimisation");
-    app.add_option("--optimizer", s.optimizer, "adam or lbfgs")
+    app.add_option("--optimizer", s.optimizer, "how the picture is changed")
         ->transform(CLI::CheckedTransformer(std::map<std::string, OptimizerKind>{
             {"adam", OptimizerKind::adam}, {"lbfgs", OptimizerKind::lbfgs}}))
-        ->default_str("adam")
+        ->option_text("adam|lbfgs [adam]")
         ->group("Optimisation");
     app.add_option("--learning-rate", s.learning_rate, "Adam's")
         ->check(positive)
-        ->capture_default_str()
+        ->option_text("X [0.01]")
         ->group("Optimisation");
     app.add_option("--content-weight", s.content_weight, "alpha")
         ->check(not_negative)
-        ->default_str("1e3")
+        ->option_text("X [1e3]")
         ->group("Optimisation");
     app.add_option("--style-weight", s.style_weight, "beta")
         ->check(not_negative)
-        ->default_str("5e6")
+        ->option_text("X [5e6]")
         ->group("Optimisation");
     app.add_option("--tv-weight", s.tv_weight, "lambda, of total variation: smooths")
         ->check(not_negative)
-        ->default_str("1e-6")
+        ->option_text("X [1e-6]")
         ->group("Optimisation");
-    app.add_option("--content-layers", s.content_layers, "name[:weight],…")
-        ->capture_default_str()
+    app.add_option("--content-layers", s.content_layers, "name[:weight],name[:weight],…")
+        ->option_text("LIST [relu4_2]")
         ->group("Optimisation");
     app.add_option("--style-layers", s.style_layers,
-                   "name[:weight],…; weights are 1 / number of layers unless given")
-        ->capture_default_str()
+                   "the same; weights are 1 / number of layers unless given")
+        ->option_text("LIST [relu1_1,…,relu5_1]")
         ->group("Optimisation");
-    app.add_option("--content-reduction", s.content_reduction, "mean or sum of the squared differences")
+    app.add_option("--content-reduction", s.content_reduction, "of the squared differences")
         ->transform(CLI::CheckedTransformer(std::map<std::string, ContentReduction>{
             {"mean", ContentReduction::mean}, {"sum", ContentReduction::sum}}))
-        ->default_str("mean")
+        ->option_text("mean|sum [mean]")
         ->group("Optimisation");
-    app.add_option("--pooling", s.pooling, "max or avg")
+    app.add_option("--pooling", s.pooling, "how the network shrinks its maps")
         ->transform(CLI::CheckedTransformer(
             std::map<std::string, Pooling>{{"max", Pooling::max}, {"avg", Pooling::average}}))
-        ->default_str("max")
+        ->option_text("max|avg [max]")
         ->group("Optimisation");
 
     app.add_option("--save-every", s.save_every, "also save the picture each N iterations, as OUTPUT_N.png")
         ->check(positive)
+        ->option_text("N")
         ->group("Files");
-    app.add_option("--log", s.log, "CSV of the weighted losses, a row per iteration")->group("Files");
-    app.add_option("--sheet", s.sheet, "picture of content, style and result side by side")->group("Files");
-    app.add_option("--plot", s.plot, "SVG of the losses")->group("Files");
-    app.add_option("--checkpoint", s.checkpoint, "save the whole state here, to resume from")->group("Files");
+    app.add_option("--log", s.log, "CSV of the weighted losses, a row per iteration")
+        ->option_text("FILE")
+        ->group("Files");
+    app.add_option("--sheet", s.sheet, "picture of content, style and result side by side")
+        ->option_text("FILE")
+        ->group("Files");
+    app.add_option("--plot", s.plot, "SVG of the losses")->option_text("FILE")->group("Files");
+    app.add_option("--checkpoint", s.checkpoint, "save the whole state here, to resume from")
+        ->option_text("FILE")
+        ->group("Files");
     app.add_option("--checkpoint-every", s.checkpoint_every, "iterations between checkpoints")
         ->check(positive)
-        ->capture_default_str()
+        ->option_text("N [100]")
         ->group("Files");
-    app.add_option("--resume", s.resume, "go on from a checkpoint")->group("Files");
+    app.add_option("--resume", s.resume, "go on from a checkpoint")->option_text("FILE")->group("Files");
     app.add_option("--weights", s.weights,
                    "VGG-19 (weights/vgg19.safetensors, made by tools/convert_vgg19.py)")
+        ->option_text("FILE")
         ->group("Files");
 
-    app.add_option("--device", s.device, "auto or cpu")
+    app.add_option("--device", s.device, "where it runs")
         ->check(CLI::IsMember({"auto", "cpu"}))
-        ->capture_default_str()
+        ->option_text("auto|cpu [auto]")
         ->group("Machine");
-    app.add_option("--threads", s.threads, "CPU threads (all cores)")->check(positive)->group("Machine");
+    app.add_option("--threads", s.threads, "CPU threads")
+        ->check(positive)
+        ->option_text("N [all cores]")
+        ->group("Machine");
     app.add_flag("--quiet", s.quiet, "print errors only")->group("Machine");
     try {
         app.parse(argc, argv);
