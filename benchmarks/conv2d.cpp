@@ -65,7 +65,7 @@ void convolve(benchmark::State& state, const Layer& layer, int64_t size, Conv2dP
     }
     state.SetLabel(plan.algorithm);
     state.counters["GFLOP"] = benchmark::Counter(2e-9 * 9 * static_cast<double>(s.c * s.k * m * m),
-                                                   benchmark::Counter::kIsIterationInvariantRate);
+                                                 benchmark::Counter::kIsIterationInvariantRate);
 }
 
 }  // namespace
