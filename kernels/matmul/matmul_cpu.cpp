@@ -73,7 +73,8 @@ void product_f32(Queue&, const MatmulShape& s, const float* a, const float* b, f
 void product_f64(Queue&, const MatmulShape& s, const double* a, const double* b, double beta, double* c) {
     const int64_t a_row = s.transpose_a ? 1 : s.lda, a_column = s.transpose_a ? s.lda : 1;
     const int64_t b_row = s.transpose_b ? 1 : s.ldb, b_column = s.transpose_b ? s.ldb : 1;
-    parallel_for(s.batch * s.m, 16, [&](int64_t begin, int64_t end) {
+    const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, s.n * s.k));
+    parallel_for(s.batch * s.m, grain, [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
             const double* ai = a + row / s.m * s.a_stride + row % s.m * a_row;
             const double* bi = b + row / s.m * s.b_stride;
