@@ -193,7 +193,8 @@ std::string find_weights(const Settings& s) {
     if (!s.weights.empty()) return s.weights;
     const fs::path relative = "weights/vgg19.safetensors";
     std::error_code none;
-    for (fs::path base : {fs::path("."), fs::read_symlink("/proc/self/exe", none).parent_path() / "../../.."})
+    for (const fs::path& base :
+         {fs::path("."), fs::read_symlink("/proc/self/exe", none).parent_path() / "../../.."})
         if (fs::exists(base / relative, none)) return (base / relative).lexically_normal().string();
     fail(
         "there are no weights yet: run bash tools/demo.sh once, or tools/convert_vgg19.py, or name a file "

@@ -71,7 +71,7 @@ class BackwardPass {
         : targets_(targets.begin(), targets.end()), retain_(retain), create_graph_(create_graph) {}
 
     void run(const Tensor& y, Tensor dL_dy) {
-        const auto root = y.grad_slot();
+        const auto& root = y.grad_slot();
         mark_needed(*root);
         accumulate(root, std::move(dL_dy));
         const GradMode mode(create_graph_);
@@ -274,7 +274,7 @@ void Tensor::backward(BackwardOptions options) const {
     pass.finish();
 }
 
-std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, GradOptions options) {
+std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const GradOptions& options) {
     std::vector<GradSlot*> targets;
     for (const Tensor& x : xs) {
         check(x.requires_grad(), "[grad] an x of shape {} does not require a gradient", x.shape());

@@ -87,7 +87,7 @@ struct GradOptions {
     bool allow_unused = false;  // an x that y does not depend on: an undefined gradient instead of an error
 };
 // dL/dx for each x; accumulates nowhere.
-std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, GradOptions options = {});
+std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const GradOptions& options = {});
 
 // Names of all ops that were ever recorded in this process (the tests check that each is covered).
 std::vector<std::string> recorded_ops();

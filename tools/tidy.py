@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""clang-tidy over every source of build/release, on all cores; prints what it finds and, last, what it did.
+"""clang-tidy over the libraries and programs of build/release, on all cores; prints what it finds and, last, what it did.
 
 A file that was clean is not looked at again until it, a header of ours that it includes, or .clang-tidy changes: the
 digests of clean files are kept in build/tidy."""
@@ -17,7 +17,7 @@ REPO = Path(__file__).resolve().parent.parent
 BUILD = REPO / "build" / "release"
 CLEAN = REPO / "build" / "tidy"
 TIDY = shutil.which("clang-tidy-14") or shutil.which("clang-tidy")
-OURS = ("kernels", "framework", "models", "examples", "benchmarks", "tests")
+OURS = ("kernels", "framework", "models", "examples")
 
 
 def dependencies():
@@ -51,6 +51,8 @@ def main():
     if not (BUILD / "compile_commands.json").exists():
         sys.exit("build/release is not configured: cmake --preset release && cmake --build build/release")
     CLEAN.mkdir(parents=True, exist_ok=True)
+    if not dependencies():
+        sys.exit("build/release is not built, so the headers of each source are not known: cmake --build build/release")
     digests = {source: digest(files) for source, files in dependencies().items()}
     stale = [source for source in sorted(digests) if not (CLEAN / digests[source]).exists()]
     seen, failed = set(), 0

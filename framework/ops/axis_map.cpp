@@ -41,7 +41,8 @@ AxisMap AxisMap::transposed() const {
     return result;
 }
 
-Tensor map_axis(const Tensor& x, int64_t dim, std::shared_ptr<const AxisMapPair> pair, bool transposed) {
+Tensor map_axis(const Tensor& x, int64_t dim, const std::shared_ptr<const AxisMapPair>& pair,
+                bool transposed) {
     const AxisMap& map = transposed ? pair->backward : pair->forward;
     const Tensor source = [&] {
         const NoGrad no_grad;

@@ -38,7 +38,7 @@ struct AxisMapPair {
 };
 
 // x with dimension `dim` mapped; differentiable any number of times.
-Tensor map_axis(const Tensor& x, int64_t dim, std::shared_ptr<const AxisMapPair> map,
+Tensor map_axis(const Tensor& x, int64_t dim, const std::shared_ptr<const AxisMapPair>& map,
                 bool transposed = false);
 
 }  // namespace lily

@@ -36,7 +36,8 @@ int max_threads() { return thread_limit > 0 ? thread_limit : omp_get_max_threads
 
 void set_max_threads(int threads) {
     thread_limit = threads;
-    if (threads > 0) omp_set_num_threads(threads);  // oneDNN asks OpenMP
+    static const int all = omp_get_max_threads();      // before the first change
+    omp_set_num_threads(threads > 0 ? threads : all);  // oneDNN asks OpenMP
 }
 
 }  // namespace lily::kernels

@@ -13,7 +13,7 @@ enum class Isa { baseline, avx2, avx512 };
 Isa cpu_isa();
 
 int max_threads();
-void set_max_threads(int threads);
+void set_max_threads(int threads);  // 0: all
 
 // The lambda is inlined ("flatten") into a function per instruction set, so plain loops inside it become
 // AVX-512, AVX2 or SSE code: no -march=native, one binary for all machines, nothing shared between the

@@ -65,8 +65,15 @@ Tensor loss_of(const OpCase& c, const Tensors& xs) {
     return sum(y * upstream(y.shape(), seed_of(c) + 1, y.dtype()));
 }
 
-Tensors gradients_of(const OpCase& c, const Tensors& xs, bool create_graph) {
-    const Tensor loss = loss_of(c, xs);
+// Σ y·r + ½ y²: here dL/dy depends on x, so that the backward of a linear op is differentiated as well.
+Tensor curved_loss_of(const OpCase& c, const Tensors& xs) {
+    const Tensor y = c.op(xs);
+    return sum(y * (upstream(y.shape(), seed_of(c) + 1, y.dtype()) + 0.5 * y));
+}
+
+Tensors gradients_of(const OpCase& c, const Tensors& xs, bool create_graph,
+                     Tensor (*loss_function)(const OpCase&, const Tensors&) = loss_of) {
+    const Tensor loss = loss_function(c, xs);
     if (!loss.requires_grad()) return {};
     Tensors gradients = grad(loss, xs, {.create_graph = create_graph, .allow_unused = true});
     for (size_t i = 0; i < xs.size(); ++i)
@@ -129,7 +136,7 @@ AddCases::AddCases(std::vector<OpCase> cases) {
     all.insert(all.end(), cases.begin(), cases.end());
 }
 
-std::vector<OpCase> pointwise_cases(const std::string& name, std::function<Tensor(const Tensor&)> f,
+std::vector<OpCase> pointwise_cases(const std::string& name, const std::function<Tensor(const Tensor&)>& f,
                                     Domain domain, double scale) {
     std::vector<OpCase> cases;
     for (const Shape& shape : {Shape{}, Shape{1}, Shape{31}, Shape{32}, Shape{33}, Shape{1023}, Shape{0},
@@ -222,7 +229,7 @@ std::string check_double_gradients(const OpCase& c) {
     const Poisoned poisoned;
     // F(x) = Σ_i <dL/dx_i, v_i>, itself a function of x
     const auto directional = [&](const Tensors& xs) {
-        const Tensors gradients = gradients_of(c, xs, true);
+        const Tensors gradients = gradients_of(c, xs, true, curved_loss_of);
         Tensor total;
         for (size_t i = 0; i < gradients.size(); ++i) {
             const Tensor part =
@@ -244,6 +251,15 @@ std::string check_double_gradients(const OpCase& c) {
     }
     return against_differences(make_inputs(c, DType::f64), second,
                                [&](const Tensors& at) { return directional(leaves(at)).item<double>(); });
+}
+
+void run_to_third_order(const OpCase& c) {
+    const Tensors xs = leaves(make_inputs(c, DType::f64));
+    Tensor total;
+    for (const Tensor& gradient : gradients_of(c, xs, true, curved_loss_of))
+        total = total.defined() ? total + sum(square(gradient)) : sum(square(gradient));
+    if (total.defined() && total.requires_grad())
+        grad(total, xs, {.create_graph = true, .allow_unused = true});
 }
 
 }  // namespace lily::testing

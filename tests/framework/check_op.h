@@ -35,7 +35,7 @@ struct AddCases {
 };
 
 // One case per standard shape (scalar, 1, 31, 32, 33, 1023, empty, rank 2 to 4) of an elementwise function.
-std::vector<OpCase> pointwise_cases(const std::string& name, std::function<Tensor(const Tensor&)> f,
+std::vector<OpCase> pointwise_cases(const std::string& name, const std::function<Tensor(const Tensor&)>& f,
                                     Domain domain = Domain::any, double scale = 1);
 
 // Inputs of a case, the same for the same case: f64 values rounded to f32, with an outlier or two.
@@ -49,5 +49,8 @@ std::string check_values(const OpCase& c);     // f32 = f64 = reference; every m
 std::string check_gradients(const OpCase& c);  // f64 = central differences; fused = composed; f32 = f64
 std::string check_double_gradients(
     const OpCase& c);  // gradient of gradient = central differences of the gradient
+
+// Records the op, its backward, and the backward of that.
+void run_to_third_order(const OpCase& c);
 
 }  // namespace lily::testing
