@@ -9,6 +9,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <unordered_map>
 
 #include "framework/error.h"
 
@@ -27,22 +28,20 @@ size_t rounded(size_t bytes) {
 
 class CpuAllocator final : public CachingAllocator {
   public:
-    void* allocate(size_t bytes) override {
-        if (bytes == 0) return nullptr;
-        const size_t size = rounded(bytes);
-        const std::lock_guard lock(mutex_);
-        void* memory = take_cached(size);
-        if (!memory) memory = ask_system(size);
-        stats_.current_bytes += static_cast<int64_t>(size);
-        stats_.peak_bytes = std::max(stats_.peak_bytes, stats_.current_bytes);
-        if (poison_) std::memset(memory, 0xff, size);  // every float and double in it is NaN
-        return memory;
-    }
+    void* allocate(size_t bytes) override { return lend(bytes, rounded(bytes)); }
+
+    // Convolutions of a network ask for scratch of many sizes, one after the other: the largest block serves
+    // them all.
+    void* allocate_scratch(size_t bytes) override { return lend(bytes, SIZE_MAX); }
 
     void release(void* memory, size_t bytes) noexcept override {
         if (!memory) return;
-        const size_t size = rounded(bytes);
         const std::lock_guard lock(mutex_);
+        size_t size = rounded(bytes);
+        if (const auto larger = larger_.find(memory); larger != larger_.end()) {
+            size = larger->second;
+            larger_.erase(larger);
+        }
         stats_.current_bytes -= static_cast<int64_t>(size);
         stats_.cached_bytes += static_cast<int64_t>(size);
         free_[size].push_back(memory);
@@ -64,12 +63,26 @@ class CpuAllocator final : public CachingAllocator {
     void poison(bool on) override { poison_ = on; }
 
   private:
-    void* take_cached(size_t size) {
-        const auto blocks = free_.find(size);
-        if (blocks == free_.end() || blocks->second.empty()) return nullptr;
-        void* memory = blocks->second.back();
-        blocks->second.pop_back();
-        stats_.cached_bytes -= static_cast<int64_t>(size);
+    // A cached block of at least `bytes` and at most `limit`, else a new one.
+    void* lend(size_t bytes, size_t limit) {
+        if (bytes == 0) return nullptr;
+        size_t size = rounded(bytes);
+        const std::lock_guard lock(mutex_);
+        void* memory = nullptr;
+        const auto blocks = free_.lower_bound(size);
+        if (blocks != free_.end() && blocks->first <= limit) {
+            if (blocks->first > size) larger_[blocks->second.back()] = blocks->first;
+            size = blocks->first;
+            memory = blocks->second.back();
+            blocks->second.pop_back();
+            if (blocks->second.empty()) free_.erase(blocks);
+            stats_.cached_bytes -= static_cast<int64_t>(size);
+        } else {
+            memory = ask_system(size);
+        }
+        stats_.current_bytes += static_cast<int64_t>(size);
+        stats_.peak_bytes = std::max(stats_.peak_bytes, stats_.current_bytes);
+        if (poison_) std::memset(memory, 0xff, size);  // every float and double in it is NaN
         return memory;
     }
 
@@ -97,7 +110,8 @@ class CpuAllocator final : public CachingAllocator {
     }
 
     mutable std::mutex mutex_;
-    std::map<size_t, std::vector<void*>> free_;
+    std::map<size_t, std::vector<void*>> free_;  // no entry is empty
+    std::unordered_map<void*, size_t> larger_;   // lent blocks that are larger than what was asked for
     MemoryStats stats_;
     bool poison_ = false;
 };

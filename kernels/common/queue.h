@@ -14,6 +14,8 @@ class MemoryPool {
     virtual ~MemoryPool() = default;
     virtual void* allocate(size_t bytes) = 0;  // 64-byte aligned, uninitialised
     virtual void release(void* memory, size_t bytes) noexcept = 0;
+    // The same for a short while: may be a larger block that is lying idle.
+    virtual void* allocate_scratch(size_t bytes) = 0;
 };
 
 namespace kernels {
@@ -25,7 +27,7 @@ class Scratch {
     Scratch(MemoryPool& pool, int64_t count)
         : pool_(pool),
           bytes_(static_cast<size_t>(count) * sizeof(T)),
-          data_(static_cast<T*>(pool.allocate(bytes_))) {}
+          data_(static_cast<T*>(pool.allocate_scratch(bytes_))) {}
     ~Scratch() { pool_.release(data_, bytes_); }
     Scratch(const Scratch&) = delete;
     Scratch& operator=(const Scratch&) = delete;

@@ -91,6 +91,7 @@ StyleTransferLoss::StyleTransferLoss(const Vgg19& network, StyleTransferOptions 
             target = target.defined() ? target + g : g;
         }
     }
+    allocator(content.device()).empty_cache();  // the style pictures had other sizes
     content_features_ = network_->forward(content, names_of(options_.content_layers));
 }
 
