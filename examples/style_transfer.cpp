@@ -332,7 +332,7 @@ class Program {
         network_->check_layers(layers);
         const int64_t h = content_.rgb.height, w = content_.rgb.width;
         // Weights, read and prepared for both directions of the convolutions: 480 MB. Activations, gradients
-        // and scratch memory grow with the picture. Measured (peak resident set, 256 to 768 pixels): within 5
+        // and scratch memory grow with the picture. Measured (peak resident set, 256 to 768 pixels): within 6
         // %.
         const int64_t activations = network_->activation_bytes(h, w, layers);
         const double megabytes = 480 + 3.5 * static_cast<double>(activations) / 1e6;
