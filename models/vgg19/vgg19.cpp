@@ -61,7 +61,7 @@ Vgg19::Convolution::Convolution(std::string at, const Tensor& w, const Tensor& b
       bias(register_parameter("bias", b)),
       pool_before(begins_block(place)) {}
 
-Vgg19::Vgg19(const std::string& path, Pooling pooling) : pooling_(pooling) {
+Vgg19::Vgg19(const std::string& path, Pooling pooling, DType dtype) : pooling_(pooling) {
     register_module("features", features_);
     const StateDict file = io::load_tensors(path).tensors;
     const auto take = [&](const Layer& layer, const char* kind, const Shape& shape) {
@@ -75,7 +75,7 @@ Vgg19::Vgg19(const std::string& path, Pooling pooling) : pooling_(pooling) {
               "[vgg19] '{}': {} should be f32 {}, is {} {}", path, name, shape, lily::name(values.dtype()),
               values.shape());
         check_finite(path, name, values);
-        return values;
+        return values.to(dtype);
     };
     for (const Layer& layer : kLayers) {
         const bool in_file = file.contains(fmt::format("features.{}.weight", layer.feature));

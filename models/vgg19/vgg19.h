@@ -20,7 +20,8 @@ class Vgg19 : public nn::Module {
   public:
     // Reads the safetensors file that tools/convert_vgg19.py writes; parameters are named as in torchvision
     // (features.0.weight, …) and do not require gradients. Throws on missing layers, wrong shapes, NaN.
-    explicit Vgg19(const std::string& path, Pooling pooling = Pooling::max);
+    // dtype: of the parameters and so of everything computed; f64 is slow, and exact enough to be an oracle.
+    explicit Vgg19(const std::string& path, Pooling pooling = Pooling::max, DType dtype = DType::f32);
 
     // x (1,3,H,W): a picture normalised by to_network_input. Runs no further than the last of `layers`; keeps
     // only those.

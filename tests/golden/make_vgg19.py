@@ -26,6 +26,10 @@ LAYERS = sorted([CONTENT_LAYER, *STYLE_LAYERS])
 ALPHA, BETA, LAMBDA = 1e3, 5e6, 1e-6
 TERMS = ["content", "style", "tv", "total"]
 STEPS = 10
+# The small problem: few enough operations for plain f64 loops.
+SMALL_SIZE = 16
+SMALL_CONTENT_LAYER = "relu3_2"
+SMALL_STYLE_LAYERS = ["relu1_1", "relu2_1", "relu3_1"]
 
 
 def triangle(n, period):
@@ -59,6 +63,8 @@ class Vgg19:
     def __call__(self, x):
         activations = {}
         for layer in self.layers:
+            if layer.pool_before and min(x.shape[2:]) < 2:
+                break
             if layer.pool_before:
                 x = F.max_pool2d(x, 2)
             x = F.relu(F.conv2d(x, self.weights[layer.name + ".weight"], self.weights[layer.name + ".bias"], padding=1))
@@ -74,20 +80,20 @@ def gram(f):
 class Method:
     """The losses of style transfer; targets are computed once."""
 
-    def __init__(self, vgg, content, style):
-        self.vgg = vgg
+    def __init__(self, vgg, content, style, content_layer=CONTENT_LAYER, style_layers=STYLE_LAYERS):
+        self.vgg, self.content_layer, self.style_layers = vgg, content_layer, style_layers
         with torch.no_grad():
-            self.content = vgg(content)[CONTENT_LAYER]
+            self.content = vgg(content)[content_layer]
             features = vgg(style)
-            self.grams = {name: gram(features[name]) for name in STYLE_LAYERS}
-            self.positions = {name: features[name].shape[2] * features[name].shape[3] for name in STYLE_LAYERS}
+            self.grams = {name: gram(features[name]) for name in style_layers}
+            self.positions = {name: features[name].shape[2] * features[name].shape[3] for name in style_layers}
 
     def parts(self, x):
         """Unweighted: content as mean and as sum, E per style layer, TV."""
         features = self.vgg(x)
-        difference = features[CONTENT_LAYER] - self.content
+        difference = features[self.content_layer] - self.content
         layers = {}
-        for name in STYLE_LAYERS:
+        for name in self.style_layers:
             f = features[name]
             channels, positions = f.shape[1], f.shape[2] * f.shape[3]
             error = gram(f) / positions - self.grams[name] / self.positions[name]
@@ -135,6 +141,16 @@ def lbfgs_losses(method, start):
         rows.append(seen[0])
         evaluations.append(len(seen))
     return np.array(rows), np.array(evaluations)
+
+
+def small_lbfgs_losses(weights):
+    """lbfgs_losses of the pictures' first corner, in f64."""
+    def corner(picture):
+        return torch.tensor(picture[None, :, :SMALL_SIZE, :SMALL_SIZE]).double()
+
+    content = corner(CONTENT)
+    method = Method(Vgg19(weights, torch.float64), content, corner(STYLE), SMALL_CONTENT_LAYER, SMALL_STYLE_LAYERS)
+    return lbfgs_losses(method, content + (corner(PERTURBATION) - 128) / 1024)
 
 
 def run(weights, dtype):
@@ -223,6 +239,8 @@ def main():
     for name in ("losses", "adam", "adam_from_content", "lbfgs", "style_layers"):
         f64, f32 = tensors[name], tensors[name + "_f32"]
         error[name] = float((np.abs(f32 - f64) / np.maximum(np.abs(f64), 1e-300)).max())
+
+    tensors["lbfgs_small"], tensors["lbfgs_small_evaluations"] = small_lbfgs_losses(weights)
 
     metadata = {
         "torch": torch.__version__,
