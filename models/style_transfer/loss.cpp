@@ -48,6 +48,12 @@ std::vector<double> normalised_blend(std::vector<double> blend, size_t styles) {
 
 }  // namespace
 
+std::vector<std::string> StyleTransferOptions::layers() const {
+    std::vector<std::string> names = names_of(content_layers);
+    for (const LayerWeight& l : style_layers) names.push_back(l.layer);
+    return names;
+}
+
 std::vector<LayerWeight> parse_layers(const std::string& text, double default_weight) {
     std::vector<LayerWeight> layers;
     for (size_t begin = 0; begin <= text.size();) {
@@ -95,14 +101,8 @@ StyleTransferLoss::StyleTransferLoss(const Vgg19& network, StyleTransferOptions 
     content_features_ = network_->forward(content, names_of(options_.content_layers));
 }
 
-std::vector<std::string> StyleTransferLoss::layers() const {
-    std::vector<std::string> names = names_of(options_.content_layers);
-    for (const LayerWeight& l : options_.style_layers) names.push_back(l.layer);
-    return names;
-}
-
 LossTerms StyleTransferLoss::operator()(const Tensor& x) const {
-    const Activations features = network_->forward(x, layers());
+    const Activations features = network_->forward(x, options_.layers());
     const auto add_to = [](Tensor& sum, const Tensor& term) { sum = sum.defined() ? sum + term : term; };
     LossTerms loss;
     for (const auto& [layer, weight] : options_.content_layers) {

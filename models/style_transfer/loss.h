@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The objective of neural style transfer (Gatys, Ecker & Bethge 2016, equations 1 to 7, and total variation):
-//   content  E_c = ½ Σ (F - P)²  or its mean            F, P: features of the image and of the content
-//   picture style    E_l = Σ (G - A)² / (4 N²)                  G = F Fᵀ/M, A the same of the style picture;
-//   N channels, M positions smooth   TV  = Σ |x[h+1,w] - x[h,w]| + |x[h,w+1] - x[h,w]| total    α Σ w_l E_c +
-//   β Σ w_l E_l + λ TV
+//
+//   content   E_c = ½ Σ (F - P)², or its mean; F, P: features of the image and of the content picture
+//   style     E_l = Σ (G - A)² / (4 N²); G = F Fᵀ/M, A the same of the style; N channels, M positions
+//   smooth    TV  = Σ |x[h+1,w] - x[h,w]| + |x[h,w+1] - x[h,w]|
+//   total     α Σ w_l E_c + β Σ w_l E_l + λ TV
+//
 // Dividing each Gram matrix by its own M is the paper's 1/(4 N² M²) where both pictures have one size, and
 // right where not.
 #pragma once
@@ -32,6 +34,8 @@ struct StyleTransferOptions {
     double style_weight = 5e6;    // β
     double tv_weight = 1e-6;      // λ
     ContentReduction content_reduction = ContentReduction::mean;
+
+    std::vector<std::string> layers() const;  // the names of all
 };
 
 // The weighted terms of the loss; rank 0.
@@ -54,7 +58,6 @@ class StyleTransferLoss {
     LossTerms operator()(const Tensor& x) const;
 
     const StyleTransferOptions& options() const { return options_; }
-    std::vector<std::string> layers() const;  // all that are used
 
   private:
     const Vgg19* network_;

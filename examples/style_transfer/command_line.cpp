@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "examples/style_transfer/command_line.h"
+
+#include <CLI/CLI.hpp>
+
+namespace lily::style_transfer {
+namespace {
+
+const char* const kExamples = R"(Examples:
+  style_transfer --content me.jpg --style starry.jpg --output painted.png
+  style_transfer --content me.jpg --style a.jpg b.jpg --style-blend 0.7,0.3 --size 768 --output painted.png
+  style_transfer --content me.jpg --style a.jpg --output painted.png --preserve-color \
+                 --sheet sheet.png --plot loss.svg --log run.csv
+Ctrl-C saves the picture and a checkpoint; the same command with --resume FILE goes on from there.)";
+
+// A CLI::App to which an option is added in one line: its name, what it sets, what --help shows.
+class Options {
+  public:
+    Options() {
+        app.footer(kExamples);
+        app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // the last word counts
+    }
+
+    // The heading in --help of the options that follow.
+    void group(const char* name) { app.option_defaults()->group(name); }
+
+    template <class Value>
+    CLI::Option* add(const char* name, Value& value, const std::string& shown, const char* help) {
+        return app.add_option(name, value, help)->option_text(shown);
+    }
+
+    CLI::Option* file(const char* name, std::string& path, const char* help) {
+        return add(name, path, "FILE", help);
+    }
+
+    template <class Number>
+    CLI::Option* number(const char* name, Number& value, const CLI::Validator& range, const char* shown,
+                        const char* help) {
+        return add(name, value, shown, help)->check(range);
+    }
+
+    // One of a few words; the default is what `value` is now.
+    template <class Value>
+    CLI::Option* choice(const char* name, Value& value, const Words<Value>& words, const char* help) {
+        std::string shown;
+        for (const auto& [word, meaning] : words) shown += (shown.empty() ? "" : "|") + word;
+        return add(name, value, fmt::format("{} [{}]", shown, word_for(value, words)), help)
+            ->transform(CLI::CheckedTransformer(words));
+    }
+
+    void flag(const char* name, bool& value, const char* help) { app.add_flag(name, value, help); }
+
+    CLI::App app{"Paints the content picture in the style of the style picture.", "style_transfer"};
+};
+
+void add_pictures(Options& options, Settings& s) {
+    const CLI::Range pixels(0, 16384);
+    options.group("Pictures");
+    options.file("--content", s.content, "the picture to paint: PNG, JPEG, BMP or TGA")
+        ->required()
+        ->option_text("FILE (required)");
+    options.add("--style", s.styles, "FILE… (required)", "one or more pictures whose style to use")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->required();
+    options.file("--output", s.output, "where the result goes: .png or .jpg")
+        ->required()
+        ->option_text("FILE (required)");
+    options.add("--style-blend", s.blend, "W,W,…", "a weight per style picture; equal without it")
+        ->delimiter(',')
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->check(CLI::NonNegativeNumber);
+    options.number("--size", s.size, pixels, "N [512]", "longest side in pixels; 0 keeps the picture's size");
+    options.number("--style-size", s.style_size, pixels, "N [as --size]",
+                   "the same for the style pictures: larger gives larger strokes");
+    options.choice("--init", s.init, kInits, "where the optimisation starts");
+    options.number("--seed", s.seed, CLI::NonNegativeNumber, "N [0]", "of the noise");
+    options.flag("--preserve-color", s.preserve_color, "keep the content's colours, take only the strokes");
+}
+
+void add_optimisation(Options& options, Settings& s) {
+    const CLI::Validator &positive = CLI::PositiveNumber, &not_negative = CLI::NonNegativeNumber;
+    options.group("Optimisation");
+    options.number("--iterations", s.iterations, positive, "N [1500]", "steps");
+    options.choice("--optimizer", s.optimizer, kOptimizers, "how the picture is changed");
+    options.number("--learning-rate", s.learning_rate, positive, "X [0.01]", "Adam's");
+    options.number("--content-weight", s.content_weight, not_negative, "X [1e3]", "alpha");
+    options.number("--style-weight", s.style_weight, not_negative, "X [5e6]", "beta");
+    options.number("--tv-weight", s.tv_weight, not_negative, "X [1e-6]",
+                   "lambda, of total variation: smooths");
+    options.add("--content-layers", s.content_layers, "LIST [relu4_2]", "name[:weight],name[:weight],…");
+    options.add("--style-layers", s.style_layers, "LIST [relu1_1,…,relu5_1]",
+                "the same; weights are 1 / number of layers unless given");
+    options.choice("--content-reduction", s.content_reduction, kReductions, "of the squared differences");
+    options.choice("--pooling", s.pooling, kPoolings, "how the network shrinks its maps");
+}
+
+void add_files(Options& options, Settings& s) {
+    const CLI::Validator& positive = CLI::PositiveNumber;
+    options.group("Files");
+    options.number("--save-every", s.save_every, positive, "N",
+                   "also save the picture each N iterations, as OUTPUT_N.png");
+    options.file("--log", s.log, "CSV of the weighted losses, a row per iteration");
+    options.file("--sheet", s.sheet, "picture of content, style and result side by side");
+    options.file("--plot", s.plot, "SVG of the losses");
+    options.file("--checkpoint", s.checkpoint, "save the whole state here, to resume from");
+    options.number("--checkpoint-every", s.checkpoint_every, positive, "N [100]",
+                   "iterations between checkpoints");
+    options.file("--resume", s.resume, "go on from a checkpoint");
+    options.file("--weights", s.weights,
+                 "VGG-19 (weights/vgg19.safetensors, made by tools/convert_vgg19.py)");
+}
+
+void add_machine(Options& options, Settings& s) {
+    options.group("Machine");
+    options.add("--device", s.device, "auto|cpu [auto]", "where it runs")
+        ->check(CLI::IsMember({"auto", "cpu"}));
+    options.number("--threads", s.threads, CLI::PositiveNumber, "N [all cores]", "CPU threads");
+    options.flag("--quiet", s.quiet, "print errors only");
+}
+
+}  // namespace
+
+Settings parse_command_line(int argc, char** argv) {
+    Settings s;
+    Options options;
+    add_pictures(options, s);
+    add_optimisation(options, s);
+    add_files(options, s);
+    add_machine(options, s);
+    try {
+        options.app.parse(argc, argv);
+    } catch (const CLI::CallForHelp& help) {
+        std::exit(options.app.exit(help));
+    } catch (const CLI::ParseError& error) {
+        fmt::print(stderr, "style_transfer: {}; see style_transfer --help\n", error.what());
+        std::exit(2);
+    }
+    if (options.app.count("--style-size") == 0) s.style_size = s.size;
+    return s;
+}
+
+}  // namespace lily::style_transfer

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// The options of style_transfer.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/style_transfer/pictures.h"
+#include "models/style_transfer/style_transfer.h"
+
+namespace lily::style_transfer {
+
+// What the user asked for; each member is the option of that name, with its default. Empty: not given.
+struct Settings {
+    std::string content, output, weights, log, sheet, plot, checkpoint, resume, device = "auto";
+    std::vector<std::string> styles;
+    std::vector<double> blend;
+    int size = 512, style_size = 512, threads = 0;  // sizes: longest side in pixels; threads 0: all cores
+    int64_t iterations = 1500, save_every = 0, checkpoint_every = 100;
+    uint64_t seed = 0;
+    double learning_rate = 0.01, content_weight = 1e3, style_weight = 5e6, tv_weight = 1e-6;
+    std::string content_layers = "relu4_2", style_layers = "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1";
+    models::ContentReduction content_reduction = models::ContentReduction::mean;
+    models::Pooling pooling = models::Pooling::max;
+    models::Init init = models::Init::content;
+    models::OptimizerKind optimizer = models::OptimizerKind::adam;
+    bool preserve_color = false, quiet = false;
+
+    // Prints a line on stderr, unless --quiet.
+    template <class... Args>
+    void say(fmt::format_string<Args...> line, Args&&... args) const {
+        if (!quiet) fmt::print(stderr, "{}\n", fmt::format(line, std::forward<Args>(args)...));
+    }
+};
+
+// The words of an option that takes one of a few.
+template <class Value>
+using Words = std::vector<std::pair<std::string, Value>>;
+
+inline const Words<models::Init> kInits = {
+    {"content", models::Init::content}, {"style", models::Init::style}, {"noise", models::Init::noise}};
+inline const Words<models::OptimizerKind> kOptimizers = {{"adam", models::OptimizerKind::adam},
+                                                         {"lbfgs", models::OptimizerKind::lbfgs}};
+inline const Words<models::ContentReduction> kReductions = {{"mean", models::ContentReduction::mean},
+                                                            {"sum", models::ContentReduction::sum}};
+inline const Words<models::Pooling> kPoolings = {{"max", models::Pooling::max},
+                                                 {"avg", models::Pooling::average}};
+
+template <class Value>
+std::string word_for(Value value, const Words<Value>& words) {
+    for (const auto& [word, meaning] : words)
+        if (meaning == value) return word;
+    fail("a value of the program's own without a word");
+}
+
+// Ends the program: with 0 after --help, with 2 and one line on stderr if something is wrong.
+Settings parse_command_line(int argc, char** argv);
+
+}  // namespace lily::style_transfer

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// Everything that a run of style_transfer writes: picture, log, sheet, plot, checkpoints, progress.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "examples/style_transfer/command_line.h"
+#include "framework/io/csv.h"
+#include "framework/io/progress.h"
+#include "models/style_transfer/run_file.h"
+
+namespace lily::style_transfer {
+
+// Throws what writing these files would throw at the end, before the work begins.
+void check_outputs(const Settings& s);
+
+class Outputs {
+  public:
+    // Refers to all of its arguments but the last. `same` is what a resumed run must have in common with the
+    // one that it continues. With --resume, `run` is brought to where the checkpoint left it.
+    Outputs(const Settings& s, models::StyleTransfer& run, const models::Picture& content,
+            const std::vector<models::Picture>& styles, models::RunSettings same);
+
+    // Begins the log, or goes on with it, and shows the progress; the clock runs from here.
+    void begin();
+    // Records the losses of the step just done, and saves the picture and the checkpoint where they are due.
+    void after_step(const models::LossValues& losses);
+    // Saves the picture, and the state if --checkpoint or `keep_state` asks for it. Ends the progress bar.
+    void save_result(bool keep_state);
+    // All that is left to write. `signal`: what interrupted the run, or 0. Returns the program's exit code.
+    int finish(int signal);
+
+  private:
+    io::Image picture() const;
+    std::string checkpoint_path() const;
+    void save_plot() const;
+
+    const Settings& s_;
+    models::StyleTransfer& run_;
+    const models::Picture& content_;
+    const std::vector<models::Picture>& styles_;
+    models::RunSettings same_;
+    models::RunHistory history_;
+    std::optional<io::CsvLog> log_;
+    std::optional<io::ProgressBar> bar_;
+    std::chrono::steady_clock::time_point started_;
+    double seconds_before_ = 0;  // of the run that this one continues
+};
+
+}  // namespace lily::style_transfer
