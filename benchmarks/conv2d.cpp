@@ -74,10 +74,12 @@ int main(int argc, char** argv) {
     const std::pair<const char*, Conv2dPass> passes[] = {{"forward", Conv2dPass::forward_relu},
                                                          {"backward_data", Conv2dPass::backward_data},
                                                          {"backward_weights", Conv2dPass::backward_weights}};
-    const std::pair<const char*, Conv2dAlgorithm> algorithms[] = {{"rule", Conv2dAlgorithm::rule},
-                                                                  {"direct", Conv2dAlgorithm::direct},
-                                                                  {"winograd", Conv2dAlgorithm::winograd},
-                                                                  {"onednn", Conv2dAlgorithm::onednn}};
+    const std::pair<const char*, Conv2dAlgorithm> algorithms[] = {
+        {"rule", Conv2dAlgorithm::rule},
+        {"direct", Conv2dAlgorithm::direct},
+        {"winograd", Conv2dAlgorithm::winograd},
+        {"onednn", Conv2dAlgorithm::onednn},
+        {"onednn_winograd", Conv2dAlgorithm::onednn_winograd}};
     for (const Layer& layer : kLayers)
         for (const auto& [pass_name, pass] : passes)
             for (const int64_t size : {256, 512})

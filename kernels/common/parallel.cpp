@@ -34,6 +34,8 @@ Isa cpu_isa() {
 
 int max_threads() { return thread_limit > 0 ? thread_limit : omp_get_max_threads(); }
 
+int thread_number() { return omp_get_thread_num(); }
+
 void set_max_threads(int threads) {
     thread_limit = threads;
     static const int all = omp_get_max_threads();      // before the first change

@@ -14,6 +14,7 @@ Isa cpu_isa();
 
 int max_threads();
 void set_max_threads(int threads);  // 0: all
+int thread_number();                // of this thread among those of the present loop, from 0
 
 // The lambda is inlined ("flatten") into a function per instruction set, so plain loops inside it become
 // AVX-512, AVX2 or SSE code: no -march=native, one binary for all machines, nothing shared between the
@@ -61,6 +62,17 @@ void parallel_for(int64_t n, int64_t grain, const Body& body) {
     if (pieces <= 1) return vectorised(0, n, body);
 #pragma omp parallel for schedule(static) num_threads(max_threads())
     for (int64_t i = 0; i < pieces; ++i) vectorised(i * grain, std::min(n, (i + 1) * grain), body);
+}
+
+// body(task, thread) for each task in [0, n), each taken by the next thread that is free; thread counts from
+// 0.
+template <class Body>
+void parallel_tasks(int64_t n, const Body& body) {
+#pragma omp parallel for schedule(dynamic) num_threads(max_threads()) if (n > 1)
+    for (int64_t task = 0; task < n; ++task) {
+        const int64_t thread = thread_number();
+        vectorised(task, task + 1, [&](int64_t i, int64_t) { body(i, thread); });
+    }
 }
 
 // Elements per piece of an elementwise loop: large enough to hide the cost of a fork.

@@ -39,12 +39,13 @@ struct Conv2dShape {
 
 enum class Conv2dPass : uint8_t { forward, forward_relu, backward_data, backward_weights };
 
-// `rule` is the fixed table of kernels/conv2d/conv2d_cpu.cpp: the algorithm depends on the shape alone, so
-// that two runs of a program give the same bits. The others are for tests and benchmarks; oneDNN's direct
-// form and its Winograd form (where it exists for the shape, else direct), and oneDNN's own guess.
-enum class Conv2dAlgorithm : uint8_t { rule, direct, winograd, onednn };
+// `rule` is the fixed table of kernels/conv2d/conv2d_cpu.cpp: the algorithm depends on the shape and the
+// machine alone, so that two runs of a program give the same bits. The others are for tests and benchmarks:
+// oneDNN's direct form, our Winograd form, oneDNN's own guess and its Winograd form; direct where the shape
+// has no other.
+enum class Conv2dAlgorithm : uint8_t { rule, direct, winograd, onednn, onednn_winograd };
 
-// For plans made from now on; at first LILY_CONV=rule|direct|winograd|onednn of the environment.
+// For plans made from now on; at first the environment's LILY_CONV.
 Conv2dAlgorithm conv2d_algorithm();
 void set_conv2d_algorithm(Conv2dAlgorithm algorithm);
 

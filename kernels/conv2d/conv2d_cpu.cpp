@@ -21,20 +21,14 @@ Conv2dAlgorithm algorithm_of_environment() {
     if (name == "direct") return Conv2dAlgorithm::direct;
     if (name == "winograd") return Conv2dAlgorithm::winograd;
     if (name == "onednn") return Conv2dAlgorithm::onednn;
-    throw std::invalid_argument("LILY_CONV is rule, direct, winograd or onednn, not '" + std::string(name) +
-                                "'");
+    if (name == "onednn_winograd") return Conv2dAlgorithm::onednn_winograd;
+    throw std::invalid_argument("LILY_CONV is rule, direct, winograd, onednn or onednn_winograd, not '" +
+                                std::string(name) + "'");
 }
 
 std::atomic<Conv2dAlgorithm>& current_algorithm() {
     static std::atomic<Conv2dAlgorithm> algorithm{algorithm_of_environment()};
     return algorithm;
-}
-
-// What oneDNN's Winograd form of 4x4 tiles can do: 3x3, dense, blocks of 16 channels.
-bool winograd_fits(const Conv2dShape& s) {
-    const std::array<int64_t, 2> ones{1, 1};
-    return conv2d_layout(s.c) == 16 && conv2d_layout(s.k) == 16 && s.r == 3 && s.s == 3 && s.stride == ones &&
-           s.dilation == ones && s.groups == 1 && s.padding[0] <= 1 && s.padding[1] <= 1;
 }
 
 // Where it pays. Milliseconds of one thread of a 2.6 GHz AVX-512 core, direct / Winograd, padding 1:
@@ -55,17 +49,19 @@ bool winograd_pays(const Conv2dShape& s) {
 
 std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, Conv2dAlgorithm algorithm) {
     using Onednn = OneDnnChoice::Algorithm;
-    const bool data = pass == Conv2dPass::backward_data;
+    using enum Conv2dAlgorithm;
+    const bool data = pass == Conv2dPass::backward_data, weights = pass == Conv2dPass::backward_weights;
+    // (backward data as a forward convolution: its flipped weights are transformed once, not in every call)
+    const OneDnnChoice onednn_winograd_form{.algorithm = Onednn::winograd, .as_forward = data};
+    const bool pays = algorithm == rule && winograd_conv2d_fits(s) && winograd_pays(s);
     std::unique_ptr<CpuConv2dPlan> plan;
-    if (algorithm == Conv2dAlgorithm::onednn)
-        plan = make_onednn_conv2d(s, pass, {.algorithm = Onednn::onednn});
-    else if (algorithm != Conv2dAlgorithm::direct && data && few_channels_conv2d_fits(s))
+    if (algorithm == onednn) plan = make_onednn_conv2d(s, pass, {.algorithm = Onednn::onednn});
+    if (algorithm != onednn && algorithm != direct && data && few_channels_conv2d_fits(s))
         plan = make_few_channels_conv2d(s);
-    else if (winograd_fits(s) && (algorithm == Conv2dAlgorithm::winograd ||
-                                  (algorithm == Conv2dAlgorithm::rule && winograd_pays(s))))
-        // (backward data as a forward convolution: its flipped weights are transformed once, not in every
-        // call)
-        plan = make_onednn_conv2d(s, pass, {.algorithm = Onednn::winograd, .as_forward = data});
+    if (!plan && (pays || algorithm == onednn_winograd) && onednn_winograd_fits(s))
+        plan = make_onednn_conv2d(s, pass, onednn_winograd_form);
+    if (!plan && (pays || algorithm == winograd) && !weights && winograd_conv2d_fits(s))
+        plan = make_winograd_conv2d(s, pass);
     if (!plan) plan = make_onednn_conv2d(s, pass, {.algorithm = Onednn::direct});
     if (!plan) throw std::invalid_argument("[conv2d] oneDNN cannot convolve this shape");
     return plan;

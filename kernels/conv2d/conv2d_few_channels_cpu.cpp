@@ -8,6 +8,7 @@
 #include <array>
 
 #include "kernels/common/parallel.h"
+#include "kernels/common/vector_tiles.h"
 #include "kernels/conv2d/conv2d_plans.h"
 
 namespace lily::kernels {
@@ -15,8 +16,8 @@ namespace {
 
 constexpr int64_t kMaxChannels = 4;
 
-typedef float Vector8 __attribute__((vector_size(32), aligned(32), may_alias));
-typedef float Vector16 __attribute__((vector_size(64), aligned(64), may_alias));
+using Vector8 = VectorOf<8>::type;
+using Vector16 = VectorOf<16>::type;
 
 template <class Vector>
 inline float sum_of_lanes(const Vector& v) {

@@ -43,14 +43,14 @@ void copy_layout(const memory::desc& from_desc, const void* from, const memory::
 }
 
 // The layout in oneDNN's opaque description, where it is one that we know; other versions may keep others.
-std::optional<WinogradLayout> winograd_layout(const memory::desc& desc) {
+std::optional<OneDnnWinogradLayout> winograd_layout(const memory::desc& desc) {
     const dnnl_version_t* version = dnnl_version();
     const auto& d = desc.data.format_desc.wino_desc;
     if (desc.data.format_kind != dnnl_format_kind_wino || version->major != 2 || version->minor != 6 ||
         d.wino_format != dnnl_wino_wei_OBaaIBOIio || d.r != 3 || d.alpha != 6 || d.ic_block != 16 ||
         d.oc_block != 16 || d.adj_scale != 1)
         return {};
-    return WinogradLayout{d.oc, d.ic, d.oc2_block, d.ic2_block};
+    return OneDnnWinogradLayout{d.oc, d.ic, d.oc2_block, d.ic2_block};
 }
 
 // wt[c,k,r,s] = w[k,c,R-1-r,S-1-s]: turns backward data into a forward convolution.
@@ -108,7 +108,7 @@ class OneDnnConv2d final : public CpuConv2dPlan {
 
     void pack(Queue& queue, const float* w, void* packed) const override {
         if (const auto layout = winograd_layout(prim_w_))
-            return pack_winograd_weights(*layout, choice_.as_forward, w, static_cast<float*>(packed));
+            return pack_onednn_winograd_weights(*layout, choice_.as_forward, w, static_cast<float*>(packed));
         if (!choice_.as_forward) return copy_layout(w_, w, prim_w_, packed);
         const auto flipped = queue.scratch<float>(shape.k * shape.c * shape.r * shape.s);
         flip_weights(shape, w, flipped.data());
@@ -306,6 +306,12 @@ int64_t onednn_channel_block() {
         }
     }();
     return block;
+}
+
+bool onednn_winograd_fits(const Conv2dShape& s) {
+    const std::array<int64_t, 2> ones{1, 1};
+    return conv2d_layout(s.c) == 16 && conv2d_layout(s.k) == 16 && s.r == 3 && s.s == 3 && s.stride == ones &&
+           s.dilation == ones && s.groups == 1 && s.padding[0] <= 1 && s.padding[1] <= 1;
 }
 
 std::unique_ptr<CpuConv2dPlan> make_onednn_conv2d(const Conv2dShape& s, Conv2dPass pass,

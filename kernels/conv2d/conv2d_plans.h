@@ -26,13 +26,21 @@ struct OneDnnChoice {
 // Null if oneDNN has no such implementation of this shape (never for direct).
 std::unique_ptr<CpuConv2dPlan> make_onednn_conv2d(const Conv2dShape&, Conv2dPass, OneDnnChoice);
 
-// oneDNN's layout of transformed 4x4-tile Winograd weights, (out/16/ob, 6, 6, in/16/ib, ob, ib, 16 in, 16
-// out).
-struct WinogradLayout {
+// oneDNN's Winograd form can do this shape, if this version and machine have it at all (2.x with AVX-512).
+bool onednn_winograd_fits(const Conv2dShape&);
+// oneDNN's layout of transformed Winograd weights, (out/16/ob, 6, 6, in/16/ib, ob, ib, 16 in, 16 out).
+struct OneDnnWinogradLayout {
     int64_t out, in, out_blocks, in_blocks;
 };
 // packed = the transformed w (out, in, 3, 3); flipped: of w (in, out, 3, 3), turned by 180 degrees.
-void pack_winograd_weights(const WinogradLayout&, bool flipped, const float* w, float* packed);
+void pack_onednn_winograd_weights(const OneDnnWinogradLayout&, bool flipped, const float* w, float* packed);
+// The same in the layout of our own kernel, (36, out/block, in, block).
+void pack_winograd_weights(int64_t block, int64_t out, int64_t in, bool flipped, const float* w,
+                           float* packed);
+
+// 3x3, stride 1, dense, whole blocks of channels: forward, and backward data as a forward convolution of dy.
+bool winograd_conv2d_fits(const Conv2dShape&);
+std::unique_ptr<CpuConv2dPlan> make_winograd_conv2d(const Conv2dShape&, Conv2dPass);
 
 // Backward data for up to four input channels (a picture's): dx contiguous, dy blocked.
 bool few_channels_conv2d_fits(const Conv2dShape&);

@@ -155,12 +155,12 @@ void positions_backward(int64_t begin, int64_t end, int64_t c, const float* f, i
             if (end - begin < P)
                 for (int64_t single = begin; single < end; ++single)
                     for (int64_t v = 0; v < width; ++v)
-                        gram_tiles::backward_tile<B, 1, 1>(c, f + single * B, f_stride, s + v * c * B,
-                                                           out + v * f_stride + single * B);
+                        product_tile<B, 1, 1>(c, f + single * B, f_stride, s + v * c * B,
+                                              out + v * f_stride + single * B);
             else if (width == V)
-                gram_tiles::backward_tile<B, P, V>(c, f + at, f_stride, s, out + at);
+                product_tile<B, P, V>(c, f + at, f_stride, s, out + at);
             else
-                gram_tiles::backward_tile<B, P, 1>(c, f + at, f_stride, s, out + at);
+                product_tile<B, P, 1>(c, f + at, f_stride, s, out + at);
         }
         block += width;
     }

@@ -105,27 +105,36 @@ class Poison {
     ~Poison() { allocator(Device::cpu).poison(false); }
 };
 
+class WithAlgorithm {
+  public:
+    explicit WithAlgorithm(Conv2dAlgorithm algorithm) { kernels::set_conv2d_algorithm(algorithm); }
+    ~WithAlgorithm() { kernels::set_conv2d_algorithm(Conv2dAlgorithm::rule); }
+};
+
 std::string plan_of(const Shape& x, const Shape& w, const Conv2dOptions& o, Conv2dPass pass) {
     return kernels::conv2d<float>(Device::cpu)
         .plan({x[0], x[1], x[2], x[3], w[0], w[2], w[3], o.stride, o.padding, o.dilation, o.groups}, pass)
         .algorithm;
 }
 
-bool has_winograd() {  // AVX-512 only
-    return conv2d(zeros({1, 16, 1, 1}), zeros({16, 16, 1, 1}), {}).format() == MemoryFormat::blocked16;
-}
-
 }  // namespace
 
 TEST_CASE("conv2d: Winograd equals the f64 loops, also on maps that its tiles do not fit", "[conv2d]") {
-    if (!has_winograd()) SKIP("Winograd needs AVX-512");
     const Poison poison;
+    const auto algorithm =
+        GENERATE(Conv2dAlgorithm::rule, Conv2dAlgorithm::winograd, Conv2dAlgorithm::onednn_winograd);
     const std::vector<Case> cases = {{"odd map", {16, 32, 5, 7}, {48, 32, 3, 3}, {.padding = kOne}},
                                      {"16x16", {1, 128, 16, 16}, {128, 128, 3, 3}, {.padding = kOne}},
-                                     {"uneven", {1, 128, 23, 17}, {128, 128, 3, 3}, {.padding = {1, 0}}}};
+                                     {"uneven", {1, 128, 23, 17}, {128, 128, 3, 3}, {.padding = {1, 0}}},
+                                     {"more padding", {2, 48, 21, 14}, {80, 48, 3, 3}, {.padding = {2, 2}}},
+                                     {"one tile", {1, 32, 3, 4}, {32, 32, 3, 3}, {.padding = kOne}},
+                                     {"few tiles", {1, 64, 9, 13}, {144, 64, 3, 3}, {.padding = kOne}},
+                                     {"one output", {1, 32, 3, 3}, {32, 32, 3, 3}, {}}};
     for (const Case& c : cases) {
         INFO(c.what);
-        CHECK(plan_of(c.x, c.weight, c.options, Conv2dPass::forward_relu).find("winograd") == 0);
+        const WithAlgorithm with(algorithm);
+        if (algorithm == Conv2dAlgorithm::winograd)
+            CHECK(plan_of(c.x, c.weight, c.options, Conv2dPass::forward_relu) == "winograd");
         const std::vector<Shape> operands = {c.x, c.weight, {c.weight[0]}};
         const Tensors got = everything(random_tensors(operands, DType::f32), c.options),
                       want = everything(random_tensors(operands, DType::f64), c.options);
@@ -151,11 +160,10 @@ TEST_CASE("conv2d: every algorithm gives the same up to rounding", "[conv2d]") {
     const std::vector<Shape> operands = {{4, 32, 9, 9}, {32, 32, 3, 3}, {32}};
     const Conv2dOptions o{.padding = kOne};
     const Tensors want = everything(random_tensors(operands, DType::f64), o);
-    for (const auto algorithm :
-         {Conv2dAlgorithm::direct, Conv2dAlgorithm::winograd, Conv2dAlgorithm::onednn}) {
-        kernels::set_conv2d_algorithm(algorithm);
+    for (const auto algorithm : {Conv2dAlgorithm::direct, Conv2dAlgorithm::winograd, Conv2dAlgorithm::onednn,
+                                 Conv2dAlgorithm::onednn_winograd}) {
+        const WithAlgorithm with(algorithm);
         const Tensors got = everything(random_tensors(operands, DType::f32), o);
-        kernels::set_conv2d_algorithm(Conv2dAlgorithm::rule);
         for (size_t i = 0; i < want.size(); ++i) CHECK(difference(got[i], want[i], 2e-5) == "");
     }
 }
@@ -193,6 +201,14 @@ TEST_CASE("conv2d: layouts pass through, gradients come back in x's", "[conv2d]"
         const Tensor x = zeros({1, 16, 4, 4}).to(format).set_requires_grad();
         CHECK(grad(sum(conv2d(x, w2, {})), {x})[0].format() == format);
     }
+}
+
+TEST_CASE("conv2d: our Winograd and the ReLU in it keep NaN", "[conv2d]") {
+    const WithAlgorithm with(Conv2dAlgorithm::winograd);
+    Tensor x = zeros({1, 32, 8, 8});
+    x.fill_(std::numeric_limits<float>::quiet_NaN());
+    const auto y = conv2d_relu(x, zeros({32, 32, 3, 3}), zeros({32}), {.padding = kOne}).to_vector();
+    CHECK(std::all_of(y.begin(), y.end(), [](float v) { return std::isnan(v); }));
 }
 
 TEST_CASE("conv2d: packed weights follow a change in place", "[conv2d]") {
