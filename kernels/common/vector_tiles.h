@@ -35,19 +35,25 @@ inline typename VectorOf<B>::type& lanes(float* p) {
     return *reinterpret_cast<typename VectorOf<B>::type*>(p);
 }
 
-// out[v, p, l] = Σ_k a[k/B, p, k%B] · w[v, k, l]: V blocks of channels at P positions.
+// out[v, p, l] = (add ? out : 0) + Σ_k a[k/B, p, k%B] · w[v, k, l]: V blocks of channels at P positions.
 //   a (channels/B, stride), out (V, stride): blocks `stride` floats apart, here at the first position
-//   w (V, channels, B)
+//   w (V, w_stride): (channels, B) at the start of each
 template <int B, int P, int V>
-inline void product_tile(int64_t channels, const float* a, int64_t stride, const float* w, float* out) {
-    Vector<B> sum[P][V] = {};
+inline void product_tile(int64_t channels, const float* a, int64_t stride, const float* w, int64_t w_stride,
+                         bool add, float* out) {
+    Vector<B> sum[P][V];
+    for (int p = 0; p < P; ++p)
+        for (int v = 0; v < V; ++v) {
+            sum[p][v] = Vector<B>{};
+            if (add) sum[p][v] = lanes<B>(out + v * stride + p * B);
+        }
     for (int64_t block = 0; block < channels / B; ++block) {
         const float* from = a + block * stride;
         const float* row = w + block * B * B;
 #pragma GCC unroll 2
         for (int k = 0; k < B; ++k) {
             Vector<B> weight[V];
-            for (int v = 0; v < V; ++v) weight[v] = lanes<B>(row + v * channels * B + k * B);
+            for (int v = 0; v < V; ++v) weight[v] = lanes<B>(row + v * w_stride + k * B);
             for (int p = 0; p < P; ++p)
                 for (int v = 0; v < V; ++v) sum[p][v] += from[p * B + k] * weight[v];
         }

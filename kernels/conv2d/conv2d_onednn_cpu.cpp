@@ -20,10 +20,6 @@ memory::desc activations(int64_t n, int64_t c, int64_t h, int64_t w, int64_t lay
     return {{n, c, h, w}, memory::data_type::f32, tag};
 }
 
-memory::desc of_any_layout(const memory::desc& desc) {
-    return {desc.dims(), memory::data_type::f32, Tag::any};
-}
-
 // Names a layout of packed weights, so that plans for different picture sizes share one copy.
 uint64_t packing_of(const memory::desc& desc, bool flipped) {
     static std::mutex mutex;
@@ -42,8 +38,10 @@ void copy_layout(const memory::desc& from_desc, const void* from, const memory::
     onednn_stream().wait();
 }
 
-// The layout in oneDNN's opaque description, where it is one that we know; other versions may keep others.
-std::optional<OneDnnWinogradLayout> winograd_layout(const memory::desc& desc) {
+// The layout in oneDNN's opaque description, where it is one that we know: only 2.6's, other versions may
+// keep others (and 3.x has no Winograd for these CPUs).
+std::optional<OneDnnWinogradLayout> winograd_layout([[maybe_unused]] const memory::desc& desc) {
+#if DNNL_VERSION_MAJOR == 2
     const dnnl_version_t* version = dnnl_version();
     const auto& d = desc.data.format_desc.wino_desc;
     if (desc.data.format_kind != dnnl_format_kind_wino || version->major != 2 || version->minor != 6 ||
@@ -51,6 +49,9 @@ std::optional<OneDnnWinogradLayout> winograd_layout(const memory::desc& desc) {
         d.oc_block != 16 || d.adj_scale != 1)
         return {};
     return OneDnnWinogradLayout{d.oc, d.ic, d.oc2_block, d.ic2_block};
+#else
+    return {};
+#endif
 }
 
 // wt[c,k,r,s] = w[k,c,R-1-r,S-1-s]: turns backward data into a forward convolution.
@@ -82,14 +83,10 @@ class OneDnnConv2d final : public CpuConv2dPlan {
 
     // False if oneDNN has nothing for it, or (with `keep_layouts`) only its slow reference loops.
     bool build(bool keep_layouts) {
-        const memory::desc x = keep_layouts ? x_ : of_any_layout(x_),
-                           y = keep_layouts ? y_ : of_any_layout(y_);
+        const memory::desc x = keep_layouts ? x_ : onednn_any_layout(x_),
+                           y = keep_layouts ? y_ : onednn_any_layout(y_);
         attributes_.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-        if (pass == Conv2dPass::forward_relu) {
-            dnnl::post_ops ops;
-            ops.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
-            attributes_.set_post_ops(ops);
-        }
+        if (pass == Conv2dPass::forward_relu) attributes_.set_post_ops(onednn_relu());
         const bool built = choice_.as_forward                     ? build_forward(y, x, false)
                            : pass == Conv2dPass::backward_data    ? build_backward_data(x, y)
                            : pass == Conv2dPass::backward_weights ? build_backward_weights(x, y)
@@ -217,50 +214,39 @@ class OneDnnConv2d final : public CpuConv2dPlan {
         algorithm = std::string(name) + kind + " (" + pd.impl_info_str() + ")";
     }
 
-    std::optional<dnnl::convolution_forward::primitive_desc> forward_description(const memory::desc& from,
-                                                                                 const memory::desc& to,
-                                                                                 bool with_bias) const {
-        // "inference": the Winograd form then takes weights that are already transformed
-        const auto kind = dnnl::prop_kind::forward_inference;
-        const memory::desc w = of_any_layout(w_);
-        const auto desc = with_bias
-                              ? dnnl::convolution_forward::desc(kind, onednn_algorithm(), from, w, bias_, to,
-                                                                strides(), dilates(), padding(), padding())
-                              : dnnl::convolution_forward::desc(kind, onednn_algorithm(), from, w, to,
-                                                                strides(), dilates(), padding(), padding());
-        dnnl::convolution_forward::primitive_desc pd(desc, attributes_, onednn_engine(), true);
-        if (!pd) return {};
-        return pd;
-    }
-
     // For the gradients: oneDNN asks for the description of the forward convolution that they belong to.
-    std::optional<dnnl::convolution_forward::primitive_desc> hint(const memory::desc& x,
-                                                                  const memory::desc& y) const {
-        dnnl::convolution_forward::primitive_desc pd(
-            {dnnl::prop_kind::forward_training, onednn_algorithm(), x, of_any_layout(w_), y, strides(),
-             dilates(), padding(), padding()},
-            attributes_, onednn_engine(), true);
-        if (!pd) return {};
-        return pd;
+    dnnl::convolution_forward::primitive_desc hint(const memory::desc& x, const memory::desc& y) const {
+        return describe_onednn<dnnl::convolution_forward>(attributes_, dnnl::prop_kind::forward_training,
+                                                          onednn_algorithm(), x, onednn_any_layout(w_), y,
+                                                          strides(), dilates(), padding(), padding());
     }
 
     bool build_forward(const memory::desc& from, const memory::desc& to, bool with_bias) {
-        const auto pd = forward_description(from, to, with_bias);
+        // "inference": the Winograd form then takes weights that are already transformed
+        const auto kind = dnnl::prop_kind::forward_inference;
+        const memory::desc w = onednn_any_layout(w_);
+        const auto pd =
+            with_bias
+                ? describe_onednn<dnnl::convolution_forward>(attributes_, kind, onednn_algorithm(), from, w,
+                                                             bias_, to, strides(), dilates(), padding(),
+                                                             padding())
+                : describe_onednn<dnnl::convolution_forward>(attributes_, kind, onednn_algorithm(), from, w,
+                                                             to, strides(), dilates(), padding(), padding());
         if (!pd) return false;
-        (choice_.as_forward ? prim_y_ : prim_x_) = pd->src_desc();
-        (choice_.as_forward ? prim_x_ : prim_y_) = pd->dst_desc();
-        prim_w_ = pd->weights_desc();
-        adopt(*pd, choice_.as_forward ? " flipped" : "");
-        primitive_ = dnnl::convolution_forward(*pd);
+        (choice_.as_forward ? prim_y_ : prim_x_) = pd.src_desc();
+        (choice_.as_forward ? prim_x_ : prim_y_) = pd.dst_desc();
+        prim_w_ = pd.weights_desc();
+        adopt(pd, choice_.as_forward ? " flipped" : "");
+        primitive_ = dnnl::convolution_forward(pd);
         return true;
     }
 
     bool build_backward_data(const memory::desc& x, const memory::desc& y) {
-        const auto forward_pd = hint(x, y);
-        if (!forward_pd) return false;
-        const dnnl::convolution_backward_data::primitive_desc pd(
-            {onednn_algorithm(), x, of_any_layout(w_), y, strides(), dilates(), padding(), padding()},
-            attributes_, onednn_engine(), *forward_pd, true);
+        const auto forward = hint(x, y);
+        if (!forward) return false;
+        const auto pd = describe_onednn_gradient<dnnl::convolution_backward_data>(
+            attributes_, forward, onednn_algorithm(), x, onednn_any_layout(w_), y, strides(), dilates(),
+            padding(), padding());
         if (!pd) return false;
         prim_x_ = pd.diff_src_desc(), prim_y_ = pd.diff_dst_desc(), prim_w_ = pd.weights_desc();
         adopt(pd, "");
@@ -269,11 +255,11 @@ class OneDnnConv2d final : public CpuConv2dPlan {
     }
 
     bool build_backward_weights(const memory::desc& x, const memory::desc& y) {
-        const auto forward_pd = hint(x, y);
-        if (!forward_pd) return false;
-        const dnnl::convolution_backward_weights::primitive_desc pd(
-            {onednn_algorithm(), x, of_any_layout(w_), y, strides(), dilates(), padding(), padding()},
-            attributes_, onednn_engine(), *forward_pd, true);
+        const auto forward = hint(x, y);
+        if (!forward) return false;
+        const auto pd = describe_onednn_gradient<dnnl::convolution_backward_weights>(
+            attributes_, forward, onednn_algorithm(), x, onednn_any_layout(w_), y, strides(), dilates(),
+            padding(), padding());
         if (!pd) return false;
         prim_x_ = pd.src_desc(), prim_y_ = pd.diff_dst_desc(), prim_w_ = pd.diff_weights_desc();
         adopt(pd, "");
@@ -300,6 +286,9 @@ int64_t onednn_channel_block() {
             case dnnl::cpu_isa::avx:
             case dnnl::cpu_isa::avx2:
             case dnnl::cpu_isa::avx2_vnni:
+#if DNNL_VERSION_MAJOR >= 3
+            case dnnl::cpu_isa::avx2_vnni_2:
+#endif
                 return 8;
             default:
                 return 16;

@@ -78,27 +78,37 @@ inline void transform_patches(const Problem& p, const float* x, int64_t first, i
         }
 }
 
-// m[element][block][tile] for the output blocks [first, last), P tiles by V blocks at a time.
+// m[element][block][tile] for the output blocks [first, last), P tiles by V blocks at a time. So many input
+// channels at once that their weights stay in the first-level cache while the tiles go by.
 template <int B, int P, int V>
 inline void multiply(const Problem& p, const float* u, const float* v, int64_t first, int64_t last,
                      int64_t count, int64_t stride, int64_t v_element, int64_t m_element, float* m) {
+    constexpr int64_t kDepth = 128;
     for (int64_t e = 0; e < kElements; ++e, v += v_element, m += m_element)
         for (int64_t block = first; block < last;) {
             const int64_t width = block + V <= last ? V : 1;
-            const float* weights = u + (e * (p.out / B) + block) * p.in * B;
-            float* to = m + (block - first) * stride * B;
-            for (int64_t i = 0; i < count; i += P) {
-                // the last tile begins earlier instead of being shorter
-                const int64_t at = std::max<int64_t>(0, std::min(i, count - P)) * B;
-                if (count < P)
-                    for (int64_t single = 0; single < count; ++single)
+            for (int64_t c = 0; c < p.in; c += kDepth) {
+                const int64_t depth = std::min(kDepth, p.in - c), w_stride = p.in * B;
+                const float* weights = u + ((e * (p.out / B) + block) * p.in + c) * B;
+                const float* from = v + c * stride;
+                float* to = m + (block - first) * stride * B;
+                for (int64_t i = 0; i < count;) {
+                    const int64_t at = i * B;
+                    if (i + P <= count && width == V) {
+                        product_tile<B, P, V>(depth, from + at, stride * B, weights, w_stride, c > 0,
+                                              to + at);
+                        i += P;
+                    } else if (i + P <= count) {
+                        product_tile<B, P, 1>(depth, from + at, stride * B, weights, w_stride, c > 0,
+                                              to + at);
+                        i += P;
+                    } else {
                         for (int64_t k = 0; k < width; ++k)
-                            product_tile<B, 1, 1>(p.in, v + single * B, stride * B, weights + k * p.in * B,
-                                                  to + (k * stride + single) * B);
-                else if (width == V)
-                    product_tile<B, P, V>(p.in, v + at, stride * B, weights, to + at);
-                else
-                    product_tile<B, P, 1>(p.in, v + at, stride * B, weights, to + at);
+                            product_tile<B, 1, 1>(depth, from + at, stride * B, weights + k * w_stride,
+                                                  w_stride, c > 0, to + k * stride * B + at);
+                        ++i;
+                    }
+                }
             }
             block += width;
         }

@@ -155,12 +155,12 @@ void positions_backward(int64_t begin, int64_t end, int64_t c, const float* f, i
             if (end - begin < P)
                 for (int64_t single = begin; single < end; ++single)
                     for (int64_t v = 0; v < width; ++v)
-                        product_tile<B, 1, 1>(c, f + single * B, f_stride, s + v * c * B,
+                        product_tile<B, 1, 1>(c, f + single * B, f_stride, s + v * c * B, c * B, false,
                                               out + v * f_stride + single * B);
             else if (width == V)
-                product_tile<B, P, V>(c, f + at, f_stride, s, out + at);
+                product_tile<B, P, V>(c, f + at, f_stride, s, c * B, false, out + at);
             else
-                product_tile<B, P, 1>(c, f + at, f_stride, s, out + at);
+                product_tile<B, P, 1>(c, f + at, f_stride, s, c * B, false, out + at);
         }
         block += width;
     }

@@ -109,6 +109,14 @@ size_t Vgg19::convolutions_for(const std::vector<std::string>& layers) const {
 
 void Vgg19::check_layers(const std::vector<std::string>& layers) const { convolutions_for(layers); }
 
+// max(relu(a), relu(b)) = relu(max(a, b)): where only the pooled map is wanted, ReLU and its gradient are
+// taken of a quarter of the values, and the map before the pooling is not kept.
+bool Vgg19::relu_after_pool(size_t convolution, const std::set<std::string>& wanted) const {
+    return pooling_ == Pooling::max && convolution + 1 < convolutions_.size() &&
+           convolutions_[convolution + 1]->pool_before &&
+           !wanted.contains("relu" + convolutions_[convolution]->place);
+}
+
 Activations Vgg19::forward(const Tensor& x, const std::vector<std::string>& layers) const {
     check(x.rank() == 4 && x.size(1) == 3, "[vgg19] expected a picture (N,3,H,W), got {}", x.shape());
     const std::set<std::string> wanted(layers.begin(), layers.end());
@@ -118,6 +126,7 @@ Activations Vgg19::forward(const Tensor& x, const std::vector<std::string>& laye
     };
     Tensor h = x;
     const size_t count = convolutions_for(layers);
+    const Conv2dOptions same_size{.padding = {1, 1}};
     for (size_t i = 0; i < count; ++i) {
         const Convolution& c = *convolutions_[i];
         if (c.pool_before) {
@@ -125,9 +134,14 @@ Activations Vgg19::forward(const Tensor& x, const std::vector<std::string>& laye
                   "[vgg19] a picture of {}x{} is too small to reach conv{}: at least {} pixels a side",
                   x.size(3), x.size(2), c.place, 1 << (block_of(c.place) - 1));
             h = pooling_ == Pooling::max ? max_pool2d(h, 2) : avg_pool2d(h, 2);
+            if (relu_after_pool(i - 1, wanted)) h = relu(h);
             keep(pool_before(c.place), h);
         }
-        const Conv2dOptions same_size{.padding = {1, 1}};
+        if (i + 1 < count && relu_after_pool(i, wanted)) {
+            h = conv2d(h, c.weight, c.bias, same_size);
+            keep("conv" + c.place, h);
+            continue;
+        }
         if (wanted.contains("conv" + c.place)) {
             h = conv2d(h, c.weight, c.bias, same_size);
             keep("conv" + c.place, h);
