@@ -4,7 +4,9 @@
 // set.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace lily::kernels {
 
@@ -35,31 +37,58 @@ inline typename VectorOf<B>::type& lanes(float* p) {
     return *reinterpret_cast<typename VectorOf<B>::type*>(p);
 }
 
-// out[v, p, l] = (add ? out : 0) + Σ_k a[k/B, p, k%B] · w[v, k, l]: V blocks of channels at P positions.
-//   a (channels/B, stride), out (V, stride): blocks `stride` floats apart, here at the first position
-//   w (V, w_stride): (channels, B) at the start of each
+// Exchanges rows and lanes of B vectors, in log2(B) rounds: round d swaps the off-diagonal quarters of all
+// squares of side 2d.
+template <int B, int D, size_t... L>
+inline void transpose_round(Vector<B> (&rows)[B], std::index_sequence<L...>) {
+    for (int i = 0; i < B; ++i) {
+        if (i & D) continue;
+        const Vector<B> upper = rows[i], lower = rows[i + D];
+        rows[i] = __builtin_shufflevector(upper, lower, (L & D ? B + static_cast<int>(L) - D : L)...);
+        rows[i + D] = __builtin_shufflevector(upper, lower, (L & D ? B + L : L + D)...);
+    }
+}
+template <int B>
+inline void transpose(Vector<B> (&rows)[B]) {
+    constexpr auto lane = std::make_index_sequence<B>{};
+    if constexpr (B > 8) transpose_round<B, 8>(rows, lane);
+    transpose_round<B, 4>(rows, lane);
+    transpose_round<B, 2>(rows, lane);
+    transpose_round<B, 1>(rows, lane);
+}
+
+// A matrix of (channels/B, rows, B) or, as weights, (rows, channels/B, B, B) floats: how far apart its parts
+// are.
+struct BlockStrides {
+    int64_t a;          // between the blocks of channels of a
+    int64_t w, w_next;  // between the blocks of channels of w, and between its V blocks
+    int64_t out;        // between the V blocks of out
+};
+
+// out[v, p, l] = (add ? out : 0) + Σ_k a[k/B, p, k%B] · w[v, k/B, k%B, l]: V blocks of results at P
+// positions.
 template <int B, int P, int V>
-inline void product_tile(int64_t channels, const float* a, int64_t stride, const float* w, int64_t w_stride,
+inline void product_tile(int64_t channels, const BlockStrides& stride, const float* a, const float* w,
                          bool add, float* out) {
     Vector<B> sum[P][V];
     for (int p = 0; p < P; ++p)
         for (int v = 0; v < V; ++v) {
             sum[p][v] = Vector<B>{};
-            if (add) sum[p][v] = lanes<B>(out + v * stride + p * B);
+            if (add) sum[p][v] = lanes<B>(out + v * stride.out + p * B);
         }
     for (int64_t block = 0; block < channels / B; ++block) {
-        const float* from = a + block * stride;
-        const float* row = w + block * B * B;
+        const float* from = a + block * stride.a;
+        const float* row = w + block * stride.w;
 #pragma GCC unroll 2
         for (int k = 0; k < B; ++k) {
             Vector<B> weight[V];
-            for (int v = 0; v < V; ++v) weight[v] = lanes<B>(row + v * w_stride + k * B);
+            for (int v = 0; v < V; ++v) weight[v] = lanes<B>(row + v * stride.w_next + k * B);
             for (int p = 0; p < P; ++p)
                 for (int v = 0; v < V; ++v) sum[p][v] += from[p * B + k] * weight[v];
         }
     }
     for (int p = 0; p < P; ++p)
-        for (int v = 0; v < V; ++v) lanes<B>(out + v * stride + p * B) = sum[p][v];
+        for (int v = 0; v < V; ++v) lanes<B>(out + v * stride.out + p * B) = sum[p][v];
 }
 
 }  // namespace lily::kernels

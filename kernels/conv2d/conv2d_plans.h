@@ -34,9 +34,10 @@ struct OneDnnWinogradLayout {
 };
 // packed = the transformed w (out, in, 3, 3); flipped: of w (in, out, 3, 3), turned by 180 degrees.
 void pack_onednn_winograd_weights(const OneDnnWinogradLayout&, bool flipped, const float* w, float* packed);
-// The same in the layout of our own kernel, (36, out/block, in, block).
-void pack_winograd_weights(int64_t block, int64_t out, int64_t in, bool flipped, const float* w,
-                           float* packed);
+// The same for our own kernel, (36, in/block, out/block, block in, block out) with a cache line between the
+// blocks of `in`, lest they all fall into the same few sets of the cache.
+inline int64_t winograd_group(int64_t block, int64_t out) { return out * block + 16; }
+void pack_winograd_weights(int64_t block, int64_t out, int64_t in, const float* w, float* packed);
 
 // 3x3, stride 1, dense, whole blocks of channels: forward, and backward data as a forward convolution of dy.
 bool winograd_conv2d_fits(const Conv2dShape&);

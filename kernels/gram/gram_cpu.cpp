@@ -145,6 +145,7 @@ template <int B, int P, int V>
 void positions_backward(int64_t begin, int64_t end, int64_t c, const float* f, int64_t f_stride,
                         const float* sum, float* df) {
     const int64_t blocks = c / B;
+    const BlockStrides stride{.a = f_stride, .w = B * B, .w_next = c * B, .out = f_stride};
     for (int64_t block = 0; block < blocks;) {
         const int64_t width = block + V <= blocks ? V : 1;
         const float* s = sum + block * c * B;
@@ -155,12 +156,12 @@ void positions_backward(int64_t begin, int64_t end, int64_t c, const float* f, i
             if (end - begin < P)
                 for (int64_t single = begin; single < end; ++single)
                     for (int64_t v = 0; v < width; ++v)
-                        product_tile<B, 1, 1>(c, f + single * B, f_stride, s + v * c * B, c * B, false,
+                        product_tile<B, 1, 1>(c, stride, f + single * B, s + v * c * B, false,
                                               out + v * f_stride + single * B);
             else if (width == V)
-                product_tile<B, P, V>(c, f + at, f_stride, s, c * B, false, out + at);
+                product_tile<B, P, V>(c, stride, f + at, s, false, out + at);
             else
-                product_tile<B, P, 1>(c, f + at, f_stride, s, c * B, false, out + at);
+                product_tile<B, P, 1>(c, stride, f + at, s, false, out + at);
         }
         block += width;
     }
