@@ -32,8 +32,8 @@ std::atomic<Conv2dAlgorithm>& current_algorithm() {
     return algorithm;
 }
 
-// Where Winograd pays. Milliseconds of one thread, direct / Winograd, padding 1; oneDNN's on AVX-512 (2.6 GHz),
-// ours on AVX2 (Zen 3), where (w) is the time to transform the weights:
+// Where Winograd pays. Milliseconds of one thread, direct / Winograd, padding 1; oneDNN's on AVX-512 (2.6
+// GHz), ours on AVX2 (Zen 3), where (w) is the time to transform the weights:
 //     N  C=K  H=W   AVX-512: forward  backward data  backward weights    AVX2: forward  backward data   (w)
 //     1   64   256    44.6 / 19.6     48.0 / 20.9     54.4 / 23.6      55.5 / 24.3     54.4 / 23.8    0.5
 //     1  128    64    11.1 /  4.4     13.4 /  4.5     15.0 /  5.9      15.3 /  5.6     16.4 /  6.0    0.7
@@ -42,9 +42,9 @@ std::atomic<Conv2dAlgorithm>& current_algorithm() {
 //     1  512    16    11.6 /  5.9     12.1 /  6.1     16.5 / 14.3      19.4 /  9.7     16.2 /  6.2   11
 //    16   32     8    0.16 / 0.10     0.15 / 0.10     0.17 / 0.13      0.36 / 0.12     0.25 / 0.15    0.05
 //    16  512     4     9.6 /  6.5      9.0 /  5.1     28.0 / 11.8      23.2 /  9.4     22.4 /  7.3   10
-// Weights that change at every step are transformed at every step, hence the least number of positions; and at
-// least half of the outputs of the 4x4 tiles must be wanted. 16 channels gain little. Without AVX2 ours is 3 to
-// 4 times slower than direct, for want of registers.
+// Weights that change at every step are transformed at every step, hence the least number of positions; and
+// at least half of the outputs of the 4x4 tiles must be wanted. 16 channels gain little. Without AVX2 ours is
+// 3 to 4 times slower than direct, for want of registers.
 bool winograd_pays(const Conv2dShape& s) {
     const int64_t positions = s.out_h() * s.out_w(), tiles = (s.out_h() + 3) / 4 * ((s.out_w() + 3) / 4);
     return cpu_isa() != Isa::baseline && s.c >= 32 && s.k >= 32 && s.n * positions >= 256 &&
