@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <unistd.h>
+
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 #include "framework/autograd.h"
@@ -10,6 +13,7 @@
 namespace lily::testing {
 namespace {
 
+using Catch::Matchers::ContainsSubstring;
 using models::Vgg19;
 
 const std::vector<std::string> kGoldenLayers = {"relu1_1", "relu2_1", "relu3_1",
@@ -69,7 +73,7 @@ TEST_CASE("VGG-19: layers by name, pooling, sizes", "[vgg19]") {
     CHECK(mean(averaging.forward(x, {"pool1"}).at("pool1")).item() ==
           Approx(mean(found.at("relu1_2")).item()).epsilon(1e-4));
 
-    CHECK_THROWS_WITH(network.check_layers({"relu6_1"}), Catch::Contains("there is no layer 'relu6_1'"));
+    CHECK_THROWS_WITH(network.check_layers({"relu6_1"}), ContainsSubstring("there is no layer 'relu6_1'"));
     CHECK_THROWS_WITH(network.forward(zeros({1, 3, 15, 40}), {"relu5_1"}),
                       "[vgg19] a picture of 40x15 is too small to reach conv5_1: at least 16 pixels a side");
     CHECK_THROWS_WITH(network.forward(zeros({1, 1, 32, 32}), {"relu1_1"}),
@@ -82,16 +86,17 @@ TEST_CASE("VGG-19: layers by name, pooling, sizes", "[vgg19]") {
 TEST_CASE("VGG-19: weights that are not VGG-19's are refused by name", "[vgg19]") {
     if (!have_weights()) SKIP(kNoWeights);
     std::string path = weights_with("features.5.bias", {});
-    CHECK_THROWS_WITH(Vgg19(path), Catch::Contains("has no tensor features.5.bias"));
+    CHECK_THROWS_WITH(Vgg19(path), ContainsSubstring("has no tensor features.5.bias"));
     path = weights_with("features.0.weight", zeros({64, 3, 5, 5}));
     CHECK_THROWS_WITH(Vgg19(path),
-                      Catch::Contains("features.0.weight should be f32 (64,3,3,3), is f32 (64,3,5,5)"));
+                      ContainsSubstring("features.0.weight should be f32 (64,3,3,3), is f32 (64,3,5,5)"));
     path = weights_with("features.2.bias", full({64}, std::numeric_limits<double>::quiet_NaN()));
-    CHECK_THROWS_WITH(Vgg19(path), Catch::Contains("features.2.bias holds a value that is not a number"));
+    CHECK_THROWS_WITH(Vgg19(path), ContainsSubstring("features.2.bias holds a value that is not a number"));
     path = weights_with("features.30.weight", {});  // beyond conv5_1 a file may end
-    CHECK_THROWS_WITH(Vgg19(path).check_layers({"relu5_2"}), Catch::Contains("there is no layer 'relu5_2'"));
+    CHECK_THROWS_WITH(Vgg19(path).check_layers({"relu5_2"}),
+                      ContainsSubstring("there is no layer 'relu5_2'"));
     std::filesystem::remove(path);
-    CHECK_THROWS_WITH(Vgg19("/nowhere/w.safetensors"), Catch::Contains("/nowhere/w.safetensors"));
+    CHECK_THROWS_WITH(Vgg19("/nowhere/w.safetensors"), ContainsSubstring("/nowhere/w.safetensors"));
 }
 
 TEST_CASE("the network's input and back is the identity", "[vgg19]") {
