@@ -11,6 +11,7 @@
 #include "examples/style_transfer/command_line.h"
 #include "examples/style_transfer/estimate.h"
 #include "examples/style_transfer/outputs.h"
+#include "examples/style_transfer/profile.h"
 #include "kernels/common/parallel.h"
 
 namespace {
@@ -98,14 +99,19 @@ int paint(const Settings& s) {
     StyleTransfer run(std::move(loss), initial_image(s.init, content, styles[0], s.seed), s.optimizer,
                       s.learning_rate);
     Outputs outputs(s, run, content, styles, settings_that_matter(s, network, content, styles));
+    RunProfile profile(s, s.iterations - run.iteration());
     heed_interrupts();
     try {
         outputs.begin();
-        while (run.iteration() < s.iterations && !interrupted) outputs.after_step(run.step());
+        while (run.iteration() < s.iterations && !interrupted) {
+            outputs.after_step(run.step());
+            profile.after_step();
+        }
     } catch (const Diverged& error) {
         outputs.save_result(interrupted != 0);
         fail("{}; the last good picture is in {}", error.what(), s.output);
     }
+    profile.finish();
     return outputs.finish(interrupted);
 }
 

@@ -12,6 +12,7 @@
 #include <unordered_set>
 
 #include "framework/ops/arithmetic.h"
+#include "framework/profiler.h"
 
 namespace lily {
 
@@ -24,6 +25,7 @@ struct Node {
     Saved output;                  // with KeepOutput: detached, so that there is no cycle
     std::weak_ptr<GradSlot> slot;  // of the output
     bool kept_output = false, released = false;
+    std::shared_ptr<const OpShapes> shapes;  // for the profiler; null without one
 };
 
 namespace {
@@ -142,12 +144,17 @@ class BackwardPass {
               node->op);
         check(dL_dy.shape() == node->output_shape, "[backward] '{}' made {}, but its gradient has shape {}",
               node->op, node->output_shape, dL_dy.shape());
-        const Gradients gradients = node->backward(Backward(dL_dy, *node, wanted));
+        const Gradients gradients = run_node(*node, Backward(dL_dy, *node, wanted));
         check(gradients.size() == wanted.size(), "[backward] '{}' returned {} gradients for {} inputs",
               node->op, gradients.size(), wanted.size());
         if (!retain_) release(*node);
         for (size_t i = 0; i < wanted.size(); ++i)
             if (wanted[i] && gradients[i].defined()) accumulate(node->inputs[i], gradients[i]);
+    }
+
+    static Gradients run_node(const Node& node, const Backward& given) {
+        const ProfiledNode timed(node.op, node.shapes);
+        return node.backward(given);
     }
 
     // Frees what the forward pass saved. The edges stay, so that a later backward finds the freed node and
@@ -177,6 +184,7 @@ class BackwardPass {
     }
 
   private:
+    const ProfiledPass timed_;
     std::unordered_set<const GradSlot*> targets_, needed_;
     bool retain_, create_graph_;
     std::unordered_map<const GradSlot*, Tensor> pending_, results_;
@@ -227,6 +235,8 @@ Tensor Backward::output() const {
 
 Tensor record(const char* op, Tensor y, const std::vector<Tensor>& inputs, BackwardFunction backward,
               KeepOutput keep) {
+    std::shared_ptr<const OpShapes> shapes;
+    if (Profiler* profiler = Profiler::active()) shapes = profiler->op_ended(op, inputs, y);
     if (!recording) return y;
     const auto wants = [](const Tensor& t) { return t.defined() && t.requires_grad(); };
     if (std::none_of(inputs.begin(), inputs.end(), wants)) return y;
@@ -239,6 +249,7 @@ Tensor record(const char* op, Tensor y, const std::vector<Tensor>& inputs, Backw
     for (const Tensor& input : inputs) node->inputs.push_back(input.defined() ? input.grad_slot() : nullptr);
     node->backward = std::move(backward);
     node->output_shape = y.shape();
+    node->shapes = std::move(shapes);
     node->slot = slot;
     node->kept_output = keep == KeepOutput::yes;
     if (node->kept_output) node->output = Saved(y.detach());

@@ -102,6 +102,8 @@ void add_files(Options& options, Settings& s) {
     options.file("--log", s.log, "CSV of the weighted losses, a row per iteration");
     options.file("--sheet", s.sheet, "picture of content, style and result side by side");
     options.file("--plot", s.plot, "SVG of the losses");
+    options.file("--profile", s.profile,
+                 "CSV of the seconds that each op took, and a table on stderr; from the third iteration on");
     options.file("--checkpoint", s.checkpoint, "save the whole state here, to resume from");
     options.number("--checkpoint-every", s.checkpoint_every, positive, "N [100]",
                    "iterations between checkpoints");

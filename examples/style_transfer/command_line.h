@@ -17,7 +17,7 @@ namespace lily::style_transfer {
 
 // What the user asked for; each member is the option of that name, with its default. Empty: not given.
 struct Settings {
-    std::string content, output, weights, log, sheet, plot, checkpoint, resume, device = "auto";
+    std::string content, output, weights, log, sheet, plot, profile, checkpoint, resume, device = "auto";
     std::vector<std::string> styles;
     std::vector<double> blend;
     int size = 512, style_size = 512, threads = 0;  // sizes: longest side in pixels; threads 0: all cores

@@ -23,7 +23,7 @@ std::string numbered(const std::string& path, int64_t iteration) {
 void check_outputs(const Settings& s) {
     io::check_can_save_image(s.output);
     if (!s.sheet.empty()) io::check_can_save_image(s.sheet);
-    for (const std::string& path : {s.log, s.plot, s.checkpoint})
+    for (const std::string& path : {s.log, s.plot, s.profile, s.checkpoint})
         if (!path.empty()) io::check_writable(path);
     if (!s.plot.empty()) io::require_plot();
 }

@@ -7,6 +7,7 @@
 #include "framework/autograd.h"
 #include "framework/optim/adam.h"
 #include "framework/optim/lbfgs.h"
+#include "framework/profiler.h"
 
 namespace lily::models {
 
@@ -50,14 +51,17 @@ LossValues StyleTransfer::step() {
     std::optional<LossValues>
         before;  // a line search evaluates several images; the first is the one before the step
     optimizer_->step([&] {
+        if (before) profile_rest("line search");
         const LossValues losses = evaluate();
         if (!before) {
             check_finite(losses);
             last_good_.copy_(image_.detach());
             before = losses;
         }
+        profile_rest("losses and copy");
         return losses.total;
     });
+    profile_rest("optimizer");
     ++iteration_;
     return *before;
 }

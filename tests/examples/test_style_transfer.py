@@ -95,6 +95,28 @@ class StyleTransferTest(unittest.TestCase):
         self.assertRegex(result.stderr, r"6 iterations, about \d+:\d\d")
         self.assertEqual(sorted(p.name for p in self.dir.iterdir()), ["content.png", "loss.svg", "out.png", "run.csv", "sheet.png", "style.png"])
 
+    def test_profile(self):
+        result = self.succeeds("--profile", self.dir / "profile.csv", "--log", self.dir / "run.csv", iterations=5)
+        self.succeeds("--log", self.dir / "plain.csv", iterations=5)
+        strip = lambda name: [{k: v for k, v in r.items() if k != "seconds"} for r in self.rows(name)]  # noqa: E731
+        self.assertEqual(strip("run.csv"), strip("plain.csv"), "profiling changes no bits")
+        profile = self.rows("profile.csv")
+        self.assertEqual(list(profile[0]), ["op", "pass", "shape", "calls", "seconds"])
+        calls = {(r["op"], r["pass"], r["shape"]): int(r["calls"]) for r in profile}
+        self.assertEqual(len(calls), len(profile), "a row per op, pass and shape")
+        self.assertEqual(calls["optimizer", "other", ""], 3, "5 iterations less the first two")
+        for direction in ("forward", "backward"):
+            self.assertEqual(calls["gram", direction, "1x128x18x24 -> 1x128x128"], 3)
+            convolutions = sum(n for (op, way, _), n in calls.items() if op.startswith("conv2d") and way == direction)
+            self.assertEqual(convolutions, 13 * 3)
+        spent = sum(float(r["seconds"]) for r in profile)
+        log = [float(r["seconds"]) for r in self.rows("run.csv")]
+        self.assertLess(abs(spent - (log[-1] - log[1])), 0.2 * spent + 0.1, "the rows add up to the iterations")
+        self.assertRegex(result.stderr, r"profile of 3 iterations, [0-9.]+ ms each")
+        self.assertRegex(result.stderr, r"1 x  3x3, 3 -> 64 at 36x48 +[0-9.]+ ms +[0-9.]+ GFLOP/s +[0-9.]+ ms +[0-9.]+ GFLOP/s")
+        self.fails("--iterations 3 or more", "--profile", self.dir / "short.csv", iterations=2)
+        self.fails("no/profile.csv", "--profile", self.dir / "no/profile.csv")
+
     def test_same_seed_same_bits(self):
         for output, threads in (("a.png", 1), ("b.png", 2), ("c.png", 2)):
             self.succeeds("--init", "noise", "--seed", 7, "--threads", threads, "--log", self.dir / f"{output}.csv", output=output)
@@ -335,7 +357,7 @@ class StyleTransferTest(unittest.TestCase):
         result = subprocess.run([str(PROGRAM), "--help"], capture_output=True, text=True)
         self.assertEqual(result.returncode, 0)
         self.assertIn("Examples:", result.stdout)
-        for option in ("--content", "--style-blend", "--preserve-color", "--resume", "--tv-weight"):
+        for option in ("--content", "--style-blend", "--preserve-color", "--resume", "--tv-weight", "--profile"):
             self.assertIn(option, result.stdout)
 
 

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// --profile: what each op of an iteration takes.
+#pragma once
+
+#include <optional>
+
+#include "examples/style_transfer/command_line.h"
+#include "framework/profiler.h"
+
+namespace lily::style_transfer {
+
+class RunProfile {
+  public:
+    // The first iterations fetch memory, prepare weights and plan convolutions: they are left out.
+    static constexpr int64_t kLeftOut = 2;
+
+    // For a run of `iterations`. Does nothing without --profile. Throws if the run has no iteration to
+    // profile.
+    RunProfile(const Settings& s, int64_t iterations);
+
+    void after_step();
+    // Writes the CSV: op,pass,shape,calls,seconds, a row per op, pass and shape, the sum of all profiled
+    // iterations; and says a table of shares of an iteration.
+    void finish();
+
+  private:
+    void say_ops() const;
+    void say_convolutions() const;
+
+    const Settings& s_;
+    int64_t done_ = 0;
+    std::optional<Profiler> profiler_;
+};
+
+}  // namespace lily::style_transfer
