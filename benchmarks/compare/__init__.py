@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What benchmarks/vs_pytorch.py consists of."""

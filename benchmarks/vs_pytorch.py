@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Measures this project's programs against PyTorch on the same task, machine, weights, inputs and threads."""
+
+import argparse
+import json
+import math
+import os
+import shutil
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+sys.path[:0] = [str(HERE), str(ROOT / "tools")]
+
+try:
+    from compare import machine, nst, pictures, report, scaling, torch_venv
+except ModuleNotFoundError as error:
+    python = ROOT / "build" / "venv" / "bin" / "python"
+    if error.name != "PIL" or not python.exists() or os.environ.get("LILY_VENV"):
+        sys.exit(f"vs_pytorch: error: {error}; run bash tools/setup.sh, then this with build/venv/bin/python")
+    os.execve(python, [str(python), *sys.argv], {**os.environ, "LILY_VENV": "1"})
+from toolkit import ToolError, run_tool, write_whole  # noqa: E402
+
+EXAMPLES = """\
+examples:
+  benchmarks/vs_pytorch.py nst --sizes 256 512 --json build/nst.json
+  benchmarks/vs_pytorch.py nst --sizes 256 --isa avx2              both sides without AVX-512
+  benchmarks/vs_pytorch.py nst --scaling --plot build/scaling.svg  ours alone, 128 to 1024 pixels
+"""
+
+
+def number(text, least=1, most=16384):
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from {least} to {most}")
+    return value
+
+
+def picture_side(text):
+    return number(text, least=16)  # five poolings: the smallest that reaches relu5_1
+
+
+def arguments_of(words):
+    plain = {"epilog": EXAMPLES, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    parser = argparse.ArgumentParser(prog="vs_pytorch.py", description=__doc__, **plain)
+    tasks = parser.add_subparsers(dest="task", required=True, metavar="TASK")
+    task = tasks.add_parser("nst", help="neural style transfer on VGG-19, against PyTorch on the CPU", **plain)
+    add = task.add_argument
+    add("--sizes", type=picture_side, nargs="+", metavar="N",
+        help="sides of the square pictures (default: 256 512; with --scaling: 128 256 512 768 1024)")
+    add("--modes", nargs="+", choices=nst.MODES, default=list(nst.MODES), metavar="MODE",
+        help=f"of PyTorch, of {', '.join(nst.MODES)} (default: all)")
+    add("--iterations", type=number, default=200, metavar="N", help="in the first round, whose losses are compared (default: 200)")
+    add("--timing-iterations", type=number, default=30, metavar="N", help="in the other rounds, and with --scaling, at most (default: 30)")
+    add("--repeats", type=number, default=3, metavar="N", help="rounds of all sides, in turns (default: 3)")
+    add("--threads", type=number, default=machine.cores(), metavar="N", help="of both sides (default: all cores)")
+    add("--isa", choices=machine.NARROWER, help="narrower vectors than the machine has, for both sides")
+    add("--content", type=Path, metavar="FILE", help="picture to restyle (default: a photograph that tools/fetch_data.py fetches)")
+    add("--style", type=Path, default=pictures.STYLE, metavar="FILE", help="whose style to use (default: docs/images/lily_pond.jpg)")
+    add("--weights", type=Path, default=nst.WEIGHTS, metavar="FILE", help="VGG-19 (default: weights/vgg19.safetensors)")
+    add("--bin", type=Path, default=Path(os.environ.get("LILY_BIN", ROOT / "build" / "release" / "bin")), metavar="DIR",
+        help="where our programs are (default: build/release/bin)")
+    add("--torch-python", metavar="PYTHON", help="a Python that has PyTorch (default: build/torch-venv, made when needed)")
+    add("--scaling", action="store_true", help="ours alone: time and memory by size")
+    add("--plot", type=Path, metavar="FILE", help="with --scaling: an SVG of both")
+    add("--json", type=Path, metavar="FILE", help="everything that was measured")
+    arguments = parser.parse_args(words)
+    if arguments.plot and not arguments.scaling:
+        task.error("--plot goes with --scaling")
+    arguments.sizes = sorted(set(arguments.sizes or (scaling.SIZES if arguments.scaling else (256, 512))))
+    return arguments
+
+
+def check_there(arguments):
+    for program in ("style_transfer", "machine"):
+        if not os.access(arguments.bin / program, os.X_OK):
+            raise ToolError(f"{arguments.bin / program} is not there; "
+                            "build it: cmake --preset release && cmake --build build/release")
+    if arguments.plot and not shutil.which("gnuplot"):
+        raise ToolError("plots need gnuplot: apt-get install gnuplot-nox")
+    if not arguments.weights.exists():
+        raise ToolError(f"{arguments.weights} is not there; make it: build/venv/bin/python tools/convert_vgg19.py")
+
+
+def finite(value):
+    """The same with null for infinities and NaN, which JSON has not."""
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def log(line):
+    print(line, flush=True)
+
+
+def show(lines):
+    for line in lines:
+        log(line)
+    log("")
+
+
+def run_nst(arguments):
+    check_there(arguments)
+    content = arguments.content or pictures.fetch_content()
+    for path in (content, arguments.style):
+        pictures.square(path, 16)  # an unreadable picture is told before anything is measured
+    env = machine.NARROWER.get(arguments.isa, {})
+    versions = {"lily": machine.revision(), "threads": arguments.threads, "content": content.name, "style": arguments.style.name}
+    python = None
+    if not arguments.scaling:
+        python, versions["torch"] = torch_venv.find(arguments.torch_python, log)
+    result = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "command": sys.argv[1:], "versions": versions,
+              "machine": machine.describe(arguments.bin, arguments.threads, env)}
+    show(report.machine_lines(result["machine"]))
+    programs = nst.Programs(arguments.bin, python, arguments.weights, arguments.threads, env)
+    status = 0
+    if arguments.scaling:
+        points = scaling.measure(programs, arguments.sizes, (content, arguments.style), arguments.timing_iterations, arguments.repeats, log)
+        result["scaling"] = points
+        show(report.scaling_lines(points))
+        if arguments.plot:
+            scaling.plot(arguments.plot, points, f"style_transfer, {result['machine']['cpu']}, {arguments.threads} threads")
+    else:
+        show(report.header_lines(versions, arguments.modes))
+        result["sizes"] = []
+        for size in arguments.sizes:
+            one = nst.compare(programs, size, arguments.modes, (content, arguments.style), arguments.iterations,
+                              arguments.timing_iterations, arguments.repeats, log)
+            result["sizes"].append(one)
+            show(report.size_lines(one))
+            show(report.profile_lines(one["profile"], result["machine"]["fma_gflops"]))
+        apart = [f"{one['size']}x{one['size']} {name}" for one in result["sizes"] for name in one["disagreeing"]]
+        if apart:
+            print(f"vs_pytorch: error: the losses do not agree within {nst.AGREEMENT:.0%}: {', '.join(apart)}", file=sys.stderr)
+            status = 1
+    if arguments.json:
+        write_whole(arguments.json, [json.dumps(finite(result), indent=1, ensure_ascii=False, allow_nan=False).encode(), b"\n"])
+    return status
+
+
+def main():
+    return run_nst(arguments_of(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(run_tool("vs_pytorch", main))

@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: MIT
+"""The parts of benchmarks/vs_pytorch.py that need no PyTorch; the programs on both sides are played by scripts of the test."""
+
+import contextlib
+import io
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from PIL import Image
+
+import torch_files  # noqa: F401  (puts tools/ on the path)
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import vs_pytorch  # noqa: E402
+from compare import figures, machine, nst, pictures, process, profile, report, scaling, torch_venv  # noqa: E402
+from compare.process import Run  # noqa: E402
+from toolkit import ToolError, run_tool  # noqa: E402
+
+# Both sides: logs rows whose losses fall; what differs comes from the environment.
+PROGRAM = """#!{python}
+import json, os, sys
+words = {{word: sys.argv[i + 1] for i, word in enumerate(sys.argv) if word.startswith("--") and word != "--quiet"}}
+if os.environ.get("FAIL") == "start":
+    sys.exit("first line\\nfake: there is no picture")
+drift = float(os.environ.get("DRIFT", 0)) if "--mode" in words else 0
+with open(words["--log"], "w") as log:
+    log.write("iteration,seconds,total\\n")
+    for i in range(1, int(words["--iterations"]) + 1):
+        log.write(f"{{i}},{{0.25 * i}},{{1000 / i * (1 + drift * i)}}\\n")
+        log.flush()
+if os.environ.get("FAIL") == "end":
+    os.kill(os.getpid(), 9)
+if "--mode" in words:
+    print(json.dumps({{"peak_bytes": 4000000, "inputs": ["abc", os.environ.get("STYLE_INPUT", "def")]}}))
+if "--checkpoint" in words:
+    header = json.dumps({{"__metadata__": {{"setting.--content": "abc", "setting.--style 1": "def"}}}}).encode()
+    open(words["--checkpoint"], "wb").write(len(header).to_bytes(8, "little") + header)
+if "--profile" in words:
+    open(words["--profile"], "w").write({profile!r})
+"""
+PROFILE = """op,pass,shape,calls,seconds
+conv2d_relu,forward,1x3x8x6 64x3x3x3 64 -> 1x64x8x6,2,0.004
+conv2d,forward,1x3x8x6 64x3x3x3 - -> 1x64x8x6,2,0.002
+conv2d_relu,backward,1x3x8x6 64x3x3x3 64 -> 1x64x8x6,4,0.006
+conv2d_relu,forward,1x64x4x3 128x64x3x3 128 -> 1x128x4x3,2,0.001
+gram,forward,1x64x8x6 -> 1x64x64,2,0.006
+optimizer,other,,2,0.001
+"""
+MACHINE = "#!/bin/sh\necho '{\"isa\": \"avx2\", \"threads\": 2, \"fma_gflops\": 100, \"copy_gbytes\": 10, \"triad_gbytes\": 12}'\n"
+
+
+class Figures(unittest.TestCase):
+    def test_the_first_two_iterations_are_left_out(self):
+        self.assertEqual(figures.iteration_seconds([9, 8, 1, 3, 2]), 2)
+        self.assertEqual(figures.iteration_seconds([9, 8]), 8.5)
+        self.assertEqual(figures.iteration_seconds([7]), 7)
+
+    def test_medians_over_runs(self):
+        side = figures.Side.of([Run([5, 5, 1.0, 1.2, 1.1], [], 3.0, 10), Run([5, 5, 2], [], 4.0, 30), Run([5, 5, 4], [], 2.0, 20)])
+        self.assertEqual((side.iteration.median, side.iteration.least, side.iteration.most), (2, 1.1, 4))
+        self.assertEqual((side.start_to_first.median, side.peak_bytes.median, side.runs), (3.0, 20, 3))
+
+    def test_distance_of_curves(self):
+        self.assertEqual(figures.curve_distance([1, 2, 3], [1, 2, 3]), 0)
+        self.assertAlmostEqual(figures.curve_distance([1, 2.2, 3, 99], [1, 2, 3]), 0.1)
+        self.assertEqual(figures.curve_distance([1, math.nan], [1, 2]), math.inf)
+        self.assertEqual(figures.curve_distance([1, 2], [1, math.inf]), math.inf)
+        self.assertEqual(figures.curve_distance([1, 2], [1, 0]), math.inf)
+        self.assertEqual(figures.curve_distance([0], [0]), 0)
+
+    def test_line_through_points(self):
+        a, b = figures.slope([(1, 5), (2, 7), (4, 11)])
+        self.assertAlmostEqual(a, 3)
+        self.assertAlmostEqual(b, 2)
+        self.assertEqual(figures.slope([(2, 7)]), (7, 0))
+
+    def test_summary_takes_the_best_mode_of_each_precision_and_measure(self):
+        def run(seconds, start, peak, factor=1.0):
+            return Run([9, 9, seconds], [100 * factor, 90 * factor, 80 * factor], start, peak)
+        runs = {"ours": [run(1, 1, 100)], "eager": [run(4, 9, 200)], "compile": [run(3, 30, 300, 1.02)], "bf16": [run(2, 8, 150, 1.5)]}
+        rows, iterations = [profile.Row("optimizer", "", 2, 1.0)], 2
+        result = nst.summary(64, runs, rows, iterations)
+        f32, bf16 = result["against_best"]["f32"], result["against_best"]["bf16"]
+        self.assertEqual(f32["iteration"], {"mode": "compile", "ratio": 3})
+        self.assertEqual(f32["start_to_first"], {"mode": "eager", "ratio": 9})
+        self.assertEqual(f32["peak_bytes"], {"mode": "eager", "ratio": 2})
+        self.assertEqual(bf16["iteration"], {"mode": "bf16", "ratio": 2})
+        self.assertEqual(result["disagreeing"], ["compile"], "2 % is too far for f32; bf16 is only reported")
+        self.assertAlmostEqual(result["loss_distance"]["compile"], 1 - 1 / 1.02)
+        text = "\n".join(report.size_lines(result))
+        self.assertIn("an iteration 3.00 times faster than compile; the start to the first iteration 9.00 times faster than eager; "
+                      "peak memory 0.50 of eager's", text)
+        self.assertIn("FAIL: the losses of compile", text)
+        runs["compile"] = [run(0.5, 30, 300)]
+        text = "\n".join(report.size_lines(nst.summary(64, runs, rows, iterations)))
+        self.assertIn("an iteration 2.00 times slower than compile", text)
+        self.assertNotIn("FAIL", text)
+
+
+class Profiles(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.path = Path(holder.name) / "profile.csv"
+
+    def read(self, text):
+        self.path.write_text(text)
+        return profile.read(self.path)
+
+    def test_shares_and_rates(self):
+        rows, iterations = self.read(PROFILE)
+        self.assertEqual(iterations, 2)
+        flops = 2 * 64 * 3 * 9 * 48
+        self.assertEqual(profile.direct_flops(rows[0]), flops)
+        self.assertEqual(profile.direct_flops(rows[4]), 0)
+        ops = {one["op"]: one for one in profile.shares(rows, iterations)}
+        self.assertAlmostEqual(sum(one["share"] for one in ops.values()), 1)
+        self.assertAlmostEqual(ops["gram forward"]["share"], 0.3)
+        self.assertAlmostEqual(ops["gram forward"]["seconds"], 0.003)
+        self.assertIsNone(ops["gram forward"]["gflops"])
+        self.assertAlmostEqual(ops["conv2d_relu backward"]["gflops"], flops * 4 / 0.006 / 1e9)
+        self.assertEqual(ops["optimizer"]["calls"], 1)
+        seconds = [one["seconds"] for one in profile.shares(rows, iterations)]
+        self.assertEqual(seconds, sorted(seconds, reverse=True))
+
+    def test_convolutions_in_the_order_of_the_network(self):
+        rows, iterations = self.read(PROFILE)
+        first, second = profile.convolutions(rows, iterations)
+        self.assertEqual((first["layer"], first["calls"]), ("3x3, 3 -> 64 at 8x6", 2))
+        self.assertAlmostEqual(first["forward"][0], 0.0015)  # with and without a fused ReLU
+        self.assertAlmostEqual(first["forward"][1], 2 * 64 * 3 * 9 * 48 / 0.0015 / 1e9)
+        self.assertAlmostEqual(first["backward"][0], 0.0015)
+        self.assertEqual((second["layer"], second["backward"]), ("3x3, 64 -> 128 at 4x3", None))
+        text = "\n".join(report.profile_lines({"iterations": 2, "ops": profile.shares(rows, 2), "convolutions": [first, second]}, 100))
+        self.assertRegex(text, r"30\.00% +3\.000 ms +1 x  gram forward\n")
+        self.assertRegex(text, r"2 x  3x3, 3 -> 64 at 8x6 +1\.500 ms +0\.1 GFLOP/s +1\.500 ms +0\.1 GFLOP/s")
+
+    def test_no_profile(self):
+        with self.assertRaisesRegex(ToolError, "not a profile"):
+            self.read("a,b\n1,2\n")
+        with self.assertRaisesRegex(ToolError, "without an iteration"):
+            self.read("op,pass,shape,calls,seconds\n")
+        with self.assertRaisesRegex(ToolError, "no such file"):
+            profile.read(self.path.with_name("none.csv"))
+
+
+class Pictures(unittest.TestCase):
+    def test_both_files_hold_the_middle_square(self):
+        with tempfile.TemporaryDirectory() as folder:
+            wide = np.zeros((30, 50, 3), np.uint8)
+            wide[:, 10:40] = (10, 200, 30)  # the middle square is of one colour
+            Image.fromarray(wide).save(f"{folder}/wide.png")
+            png, rgb = pictures.prepare(f"{folder}/wide.png", 16, folder, "content")
+            with Image.open(png) as image:
+                shown = np.asarray(image)
+            self.assertEqual(shown.shape, (16, 16, 3))
+            self.assertEqual(shown.tobytes(), rgb.read_bytes())
+            self.assertTrue((shown == (10, 200, 30)).all())
+            Image.fromarray(wide[:, :, 1]).save(f"{folder}/grey.png")
+            self.assertEqual(pictures.square(f"{folder}/grey.png", 8).mode, "RGB")
+
+    def test_bad_pictures(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with self.assertRaisesRegex(ToolError, "no such file"):
+                pictures.square(f"{folder}/none.png", 16)
+            Path(folder, "text.png").write_text("no picture")
+            with self.assertRaisesRegex(ToolError, "not a picture"):
+                pictures.square(f"{folder}/text.png", 16)
+
+
+class Programs(unittest.TestCase):
+    """Runs of fake programs, through the command line too."""
+
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.dir = Path(holder.name)
+        for name, text in (("style_transfer", PROGRAM.format(python=sys.executable, profile=PROFILE)), ("machine", MACHINE)):
+            (self.dir / name).write_text(text)
+            (self.dir / name).chmod(0o755)
+        # a "Python with PyTorch": it drops the script's name and plays the program
+        (self.dir / "torch-python").write_text(
+            f'#!/bin/sh\nif [ "$1" = -c ]; then echo 9.9; else shift; exec {self.dir}/style_transfer "$@"; fi\n')
+        (self.dir / "torch-python").chmod(0o755)
+        Image.fromarray(np.arange(48 * 48 * 3, dtype=np.uint8).reshape(48, 48, 3)).save(self.dir / "picture.png")
+        (self.dir / "weights").write_bytes(b"")
+
+    def main(self, *words, env=None):
+        """(exit status, stdout, stderr) of the command line."""
+        command = ["nst", "--bin", self.dir, "--weights", self.dir / "weights", "--content", self.dir / "picture.png", *words]
+        if "--torch-python" not in words:
+            command += ["--torch-python", self.dir / "torch-python"]
+        out, errors = io.StringIO(), io.StringIO()
+        with mock.patch.object(sys, "argv", ["vs_pytorch.py", *map(str, command)]), mock.patch.dict(os.environ, env or {}), \
+                contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+            status = run_tool("vs_pytorch", vs_pytorch.main)
+        return status, out.getvalue(), errors.getvalue()
+
+    def fails(self, message, *words, env=None):
+        status, _, errors = self.main(*words, env=env)
+        self.assertEqual(status, 1)
+        self.assertEqual(len(errors.splitlines()), 1, errors)
+        self.assertRegex(errors, f"^vs_pytorch: error: .*{message}")
+
+    def test_a_run_is_followed(self):
+        run = process.follow("fake", [self.dir / "style_transfer", "--iterations", 4, "--log", "LOG"])
+        self.assertEqual(run.seconds, [0.25] * 4)
+        self.assertEqual(run.totals, [1000, 500, 1000 / 3, 250])
+        self.assertGreater(run.start_to_first, 0)
+        self.assertGreater(run.peak_bytes, 1 << 20)
+
+    def test_runs_that_fail(self):
+        for env, message in (({"FAIL": "start"}, r"fake failed \(exit status 1\): fake: there is no picture"),
+                             ({"FAIL": "end"}, "SIGKILL: out of memory")):
+            with self.subTest(message), self.assertRaisesRegex(ToolError, message):
+                process.follow("fake", [self.dir / "style_transfer", "--iterations", 2, "--log", "LOG"], env)
+        with self.assertRaisesRegex(ToolError, "cannot start fake"):
+            process.follow("fake", [self.dir / "none"])
+        with self.assertRaisesRegex(ToolError, "no iteration"):
+            process.follow("fake", ["true"])
+        with self.assertRaisesRegex(ToolError, "no seconds and total"):
+            process.follow("fake", ["sh", "-c", "printf 'a,b\\n1,2\\n' > $0", "LOG"])
+
+    def test_everything_is_reported(self):
+        status, out, errors = self.main("--sizes", 32, 16, "--iterations", 6, "--timing-iterations", 3, "--repeats", 2,
+                                        "--json", self.dir / "out.json")
+        self.assertEqual((status, errors), (0, ""))
+        result = json.loads((self.dir / "out.json").read_text())
+        self.assertEqual([one["size"] for one in result["sizes"]], [16, 32])
+        self.assertEqual(result["machine"]["fma_gflops"], 100)
+        self.assertEqual(result["versions"]["torch"], "9.9")
+        one = result["sizes"][0]
+        self.assertEqual(set(one["sides"]), {"ours", *nst.MODES})
+        self.assertEqual([len(run["seconds"]) for run in one["runs"]["eager"]], [6, 3])
+        self.assertEqual([len(run["seconds"]) for run in one["runs"]["compile+kept"]], [3, 3])
+        self.assertEqual(one["loss_distance"]["compile"], 0)
+        self.assertEqual(one["sides"]["eager"]["peak_bytes"]["median"], 4e6)
+        for text in ("16x16: median", "32x32: median", "PyTorch bf16_compile+kept", "limits, 2 threads: 100.0 GFLOP/s", "gram forward",
+                     "3x3, 3 -> 64 at 8x6"):
+            self.assertIn(text, out)
+
+    def test_losses_that_drift_apart_fail(self):
+        words = ("--sizes", 16, "--repeats", 1, "--json", self.dir / "out.json", "--modes", "channels_last", "bf16", "--iterations")
+        status, out, errors = self.main(*words, 20, env={"DRIFT": "0.001"})
+        self.assertEqual(status, 1)
+        self.assertEqual(errors, "vs_pytorch: error: the losses do not agree within 1%: 16x16 channels_last\n")
+        self.assertIn("FAIL", out)
+        self.assertTrue((self.dir / "out.json").exists(), "what was measured is kept")
+        self.assertEqual(self.main(*words, 9, env={"DRIFT": "0.001"})[0], 0)
+
+    def test_errors_are_one_line(self):
+        few = ("--sizes", 16, "--modes", "eager", "--repeats", 1, "--iterations", 3)
+        self.fails("both sides did not get the same pictures", *few, env={"STYLE_INPUT": "other"})
+        self.fails("style_transfer failed .*no picture", *few, env={"FAIL": "start"})
+        self.fails("none.png: no such file", *few, "--style", self.dir / "none.png")
+        self.fails("cannot import torch", *few, "--torch-python", "/bin/false")
+        self.fails("no such file", *few, "--torch-python", self.dir / "none")
+        self.fails("weights.* is not there; make it", *few, "--weights", self.dir / "no-weights")
+        self.fails("style_transfer is not there; build it", *few, "--bin", self.dir / "nowhere")
+        (self.dir / "machine").write_text("#!/bin/sh\necho broken >&2; exit 3\n")
+        self.fails(r"machine failed \(exit status 3\): broken", *few)
+
+    def test_bad_command_lines(self):
+        for words in (("--sizes", "8"), ("--sizes", "x"), ("--iterations", "0"), ("--modes", "fast"), ("--isa", "sse"), ("--plot", "x.svg")):
+            with self.subTest(words), contextlib.redirect_stderr(io.StringIO()), self.assertRaises(SystemExit) as stop:
+                vs_pytorch.arguments_of(["nst", *words])
+            self.assertEqual(stop.exception.code, 2)
+
+    def test_scaling(self):
+        words = ["--scaling", "--sizes", 16, 32, 64, "--repeats", 2, "--timing-iterations", 3, "--json", self.dir / "out.json"]
+        drawn = bool(shutil.which("gnuplot"))
+        status, out, _ = self.main(*words, *(("--plot", self.dir / "plot.svg") if drawn else ()), "--torch-python", "/bin/false")
+        self.assertEqual(status, 0)
+        points = json.loads((self.dir / "out.json").read_text())["scaling"]
+        self.assertEqual([(point["size"], point["runs"]) for point in points], [(16, 2), (32, 2), (64, 2)])
+        self.assertRegex(out, r"64x64 +0\.2500 ")
+        if drawn:
+            self.assertTrue(xml.etree.ElementTree.parse(self.dir / "plot.svg").getroot().tag.endswith("svg"))
+
+    def test_narrower_vectors_for_both_sides(self):
+        env = machine.NARROWER["avx2"]
+        programs = nst.Programs(self.dir, "python", "weights", 3, env)
+        with mock.patch.object(nst, "follow") as follow:
+            follow.return_value = Run(output='{"peak_bytes": 1, "inputs": []}')
+            programs.ours(16, "c.png", "s.png", 3, self.dir)
+            programs.theirs("compile+kept", 16, "c.rgb", "s.rgb", 3)
+        (_, ours, ours_env), (_, theirs, theirs_env) = (call.args for call in follow.call_args_list)
+        self.assertEqual(theirs[theirs.index("--mode") + 1], "compile")
+        for environment in (ours_env, theirs_env):
+            self.assertEqual((environment["OMP_NUM_THREADS"], environment["ONEDNN_MAX_CPU_ISA"]), ("3", "AVX2"))
+        self.assertIn("MALLOC_MMAP_MAX_", theirs_env)
+        self.assertNotIn("MALLOC_MMAP_MAX_", ours_env)
+
+
+class TorchVenv(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.venv = Path(holder.name) / "build" / "torch-venv"
+        self.log = []
+        for name, value in (("VENV", self.venv), ("ROOT", Path(holder.name))):
+            patch = mock.patch.object(torch_venv, name, value)
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def test_made_once_after_saying_so(self):
+        commands = []
+
+        def run(command, **_):
+            commands.append([str(word) for word in command])
+            if "venv" in commands[-1]:
+                self.assertIn("installing into build/torch-venv", self.log[0])
+                (self.venv / "bin").mkdir(parents=True)
+                (self.venv / "bin" / "python").touch()
+            return subprocess.CompletedProcess(command, 0, "2.99.0\n", "")
+
+        with mock.patch("subprocess.run", run):
+            self.assertEqual(torch_venv.find(None, self.log.append), (self.venv / "bin" / "python", "2.99.0"))
+            self.assertEqual(torch_venv.find(None, self.log.append)[1], "2.99.0")
+        self.assertEqual(len(self.log), 1)
+        self.assertEqual(sum("pip" in command for command in commands), 1)
+
+    def test_a_failed_installation_leaves_nothing(self):
+        def run(command, **_):
+            self.venv.mkdir(parents=True, exist_ok=True)
+            return subprocess.CompletedProcess(command, int("pip" in command), "", "ERROR: one\nERROR: no network\n")
+
+        with mock.patch("subprocess.run", run), self.assertRaisesRegex(ToolError, "cannot install PyTorch: ERROR: no network; check"):
+            torch_venv.find(None, self.log.append)
+        self.assertFalse(self.venv.exists())
+
+
+class Machine(unittest.TestCase):
+    def test_loads_are_noted(self):
+        one = {"cpu": "X", "cores": 2, "memory_gbytes": 8, "isa": "avx2", "threads": 2, "fma_gflops": 1.0, "copy_gbytes": 1.0, "triad_gbytes": 1.0}
+        self.assertNotIn("NOTE", "".join(report.machine_lines({**one, "load_before": 0.1})))
+        self.assertIn("not to be trusted", "".join(report.machine_lines({**one, "load_before": 3.0})))
+
+    def test_not_a_number_becomes_null(self):
+        self.assertEqual(vs_pytorch.finite({"a": [1.0, math.inf], "b": (math.nan, "x")}), {"a": [1.0, None], "b": [None, "x"]})
+
+
+class Scaling(unittest.TestCase):
+    def test_a_title_cannot_leave_its_quotes(self):
+        figure = {"median": 1.0, "least": 0.9, "most": 1.1}
+        script = scaling.plot_script([{"size": 100, "iteration": figure, "peak_bytes": figure}], "it's")
+        self.assertIn("'it''s'", script)
+
+
+if __name__ == "__main__":
+    unittest.main()
