@@ -15,6 +15,13 @@
 namespace lily::kernels {
 namespace {
 
+// oneDNN 2.x has it for AVX-512, 3.x for no x64 CPU.
+bool onednn_has_winograd() {
+    const Conv2dShape typical{.n = 1, .c = 64, .h = 32, .w = 32, .k = 64, .r = 3, .s = 3, .padding = {1, 1}};
+    return onednn_winograd_fits(typical) &&
+           make_onednn_conv2d(typical, Conv2dPass::forward, {.algorithm = OneDnnChoice::Algorithm::winograd});
+}
+
 Conv2dAlgorithm algorithm_of_environment() {
     const char* text = std::getenv("LILY_CONV");
     const std::string_view name = text ? text : "rule";
@@ -22,7 +29,12 @@ Conv2dAlgorithm algorithm_of_environment() {
     if (name == "direct") return Conv2dAlgorithm::direct;
     if (name == "winograd") return Conv2dAlgorithm::winograd;
     if (name == "onednn") return Conv2dAlgorithm::onednn;
-    if (name == "onednn_winograd") return Conv2dAlgorithm::onednn_winograd;
+    if (name == "onednn_winograd") {
+        if (onednn_has_winograd()) return Conv2dAlgorithm::onednn_winograd;
+        throw std::invalid_argument(
+            "LILY_CONV=onednn_winograd: this version of oneDNN has no Winograd form for this CPU; "
+            "LILY_CONV=winograd is our own");
+    }
     throw std::invalid_argument("LILY_CONV is rule, direct, winograd, onednn or onednn_winograd, not '" +
                                 std::string(name) + "'");
 }

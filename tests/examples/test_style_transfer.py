@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import unittest
+import unittest.mock
 import xml.etree.ElementTree
 from pathlib import Path
 
@@ -244,6 +245,12 @@ class StyleTransferTest(unittest.TestCase):
         self.fails("missing.safetensors", "--weights", self.dir / "missing.safetensors")
         self.fails("cut.safetensors", "--weights", self.dir / "cut.safetensors")
         self.fails("text.safetensors", "--weights", self.dir / "text.safetensors")
+
+    def test_bad_environment(self):
+        with unittest.mock.patch.dict(os.environ, LILY_CONV="fft"):
+            self.fails("LILY_CONV is rule, direct, winograd, onednn or onednn_winograd, not 'fft'")
+        with unittest.mock.patch.dict(os.environ, LILY_CONV="onednn_winograd", LILY_CPU_ISA="avx2"):
+            self.fails("LILY_CONV=onednn_winograd: this version of oneDNN has no Winograd form for this CPU")
 
     def test_bad_outputs(self):
         self.fails("gif", output="out.gif")
