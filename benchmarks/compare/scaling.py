@@ -39,7 +39,7 @@ def plot_script(points, title):
 $data << EOD
 {rows}
 EOD
-plot {a:.9g} + {b:.9g} * x with lines lw 1.5 lc rgb '#bbbbbb' title '{a:.3g} + {b:.3g} per megapixel', \\
+plot {a:.9g} + {b:.9g} * x with lines lw 1.5 lc rgb '#bbbbbb' title '{a:.4g} + {b:.4g} per megapixel', \\
   $data using 1:2:3:4 with yerrorbars pt 7 ps 0.7 lw 1.5 lc rgb '#0072b2' title 'measured, median and spread'
 """)
     quoted = title.replace("'", "''")
