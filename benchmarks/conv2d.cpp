@@ -57,11 +57,11 @@ void convolve(benchmark::State& state, const Layer& layer, int64_t size, Conv2dP
     const float* weights = plan.packed_bytes ? packed.data<float>() : w.data<float>();
     for (auto _ : state) {
         if (pass == Conv2dPass::backward_data)
-            kernel.backward_data(queue, plan, y.data<float>(), weights, x.mutable_data<float>());
+            kernel.backward_data(queue, plan, {y.data<float>()}, weights, false, x.mutable_data<float>());
         else if (pass == Conv2dPass::backward_weights)
             kernel.backward_weights(queue, plan, x.data<float>(), y.data<float>(), w.mutable_data<float>());
         else
-            kernel.forward(queue, plan, x.data<float>(), weights, bias.data(), y.mutable_data<float>());
+            kernel.forward(queue, plan, x.data<float>(), weights, bias.data(), {y.mutable_data<float>()});
     }
     state.SetLabel(plan.algorithm);
     state.counters["GFLOP"] = benchmark::Counter(2e-9 * 9 * static_cast<double>(s.c * s.k * m * m),

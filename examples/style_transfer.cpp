@@ -98,7 +98,8 @@ int paint(const Settings& s) {
 
     StyleTransfer run(std::move(loss), initial_image(s.init, content, styles[0], s.seed), s.optimizer,
                       s.learning_rate);
-    Outputs outputs(s, run, content, styles, settings_that_matter(s, network, content, styles));
+    Outputs outputs(s, run, content, styles,
+                    [&] { return settings_that_matter(s, network, content, styles); });
     RunProfile profile(s, s.iterations - run.iteration());
     heed_interrupts();
     try {

@@ -144,12 +144,29 @@ class BackwardPass {
               node->op);
         check(dL_dy.shape() == node->output_shape, "[backward] '{}' made {}, but its gradient has shape {}",
               node->op, node->output_shape, dL_dy.shape());
-        const Gradients gradients = run_node(*node, Backward(dL_dy, *node, wanted));
+        const std::vector<Tensor> so_far = lend_sums(*node, wanted);
+        const Gradients gradients = run_node(*node, Backward(dL_dy, *node, wanted, so_far));
         check(gradients.size() == wanted.size(), "[backward] '{}' returned {} gradients for {} inputs",
               node->op, gradients.size(), wanted.size());
         if (!retain_) release(*node);
-        for (size_t i = 0; i < wanted.size(); ++i)
-            if (wanted[i] && gradients[i].defined()) accumulate(node->inputs[i], gradients[i]);
+        for (size_t i = 0; i < wanted.size(); ++i) {
+            if (so_far[i].defined()) pending_[node->inputs[i].get()] = so_far[i];
+            if (!wanted[i] || !gradients[i].defined()) continue;
+            if (so_far[i].defined() && gradients[i].is_same(so_far[i])) continue;  // added in place
+            accumulate(node->inputs[i], gradients[i]);
+        }
+    }
+
+    // The sums that a node may add to in place: those that nobody else holds. (pending_ lends them out.)
+    std::vector<Tensor> lend_sums(const Node& node, const std::vector<bool>& wanted) {
+        std::vector<Tensor> sums(wanted.size());
+        for (size_t i = 0; i < wanted.size() && !create_graph_; ++i) {
+            const auto entry = wanted[i] ? pending_.find(node.inputs[i].get()) : pending_.end();
+            if (entry == pending_.end() || !entry->second.defined() || !entry->second.is_only_owner())
+                continue;
+            sums[i] = std::move(entry->second);
+        }
+        return sums;
     }
 
     static Gradients run_node(const Node& node, const Backward& given) {

@@ -27,16 +27,21 @@ struct GradSlot {
 // What a backward function is given.
 class Backward {
   public:
-    Backward(Tensor dL_dy, const Node& node, const std::vector<bool>& needed)
-        : dy(std::move(dL_dy)), node_(node), needed_(needed) {}
+    Backward(Tensor dL_dy, const Node& node, const std::vector<bool>& needed,
+             const std::vector<Tensor>& so_far)
+        : dy(std::move(dL_dy)), node_(node), needed_(needed), so_far_(so_far) {}
 
     const Tensor dy;                                           // dL/dy, in the shape of the op's result
     bool needs(size_t input) const { return needed_[input]; }  // is dL/d(input) asked for?
     Tensor output() const;                                     // y itself; for ops recorded with keep_output
+    // What other ops have given to dL/d(input) so far. An op may add to it in place and return it, instead of
+    // a gradient of its own that has to be added. Undefined: there is none, or somebody else holds it too.
+    Tensor sum_so_far(size_t input) const { return so_far_[input]; }
 
   private:
     const Node& node_;
     const std::vector<bool>& needed_;
+    const std::vector<Tensor>& so_far_;
 };
 
 using Gradients = std::vector<Tensor>;  // one per input; undefined where not needed

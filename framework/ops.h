@@ -6,6 +6,7 @@
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/cat.h"
 #include "framework/ops/conv2d.h"
+#include "framework/ops/conv2d_relu.h"
 #include "framework/ops/conv_transpose2d.h"
 #include "framework/ops/gram.h"
 #include "framework/ops/interpolate.h"

@@ -25,6 +25,7 @@ struct TensorOptions {
     DType dtype = DType::f32;
     Device device = Device::cpu;
     MemoryFormat format = MemoryFormat::contiguous;
+    bool operator==(const TensorOptions&) const = default;
 };
 
 struct GradSlot;  // a tensor's place in the graph of gradients: framework/autograd.h

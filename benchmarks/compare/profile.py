@@ -56,11 +56,17 @@ def direct_flops(row):
 
 
 def convolution(row):
-    """The sizes of a convolution's weight (K,C,R,S) and result (N,K,H,W); None for any other op."""
+    """The sizes of a convolution's weight (K,C,R,S) and result (N,K,H,W), before a pooling that is part of it; None for any other
+    op."""
     if not row.op.startswith("conv2d"):
         return None
     found = re.fullmatch(r"\S+ (\d+)x(\d+)x(\d+)x(\d+)(?: \S+)* -> (\d+)x\d+x(\d+)x(\d+)", row.shape)
-    return dict(zip(("k", "c", "r", "s", "n", "height", "width"), map(int, found.groups()))) if found else None
+    if not found:
+        return None
+    shape = dict(zip(("k", "c", "r", "s", "n", "height", "width"), map(int, found.groups())))
+    if "max_pool2d" in row.op:
+        shape["height"], shape["width"] = 2 * shape["height"], 2 * shape["width"]
+    return shape
 
 
 def convolutions(rows, iterations):

@@ -29,14 +29,15 @@ void Estimate::memory() const {
           megabytes, available);
 }
 
-// An iteration is a forward and a backward pass over the content picture.
+// An iteration is a forward and a backward pass over the content picture; the styles' passes have also made
+// the weights ready.
 void Estimate::time(double seconds) const {
     const auto flops = [&](const models::Picture& picture) {
         return static_cast<double>(network_.flops(picture.rgb.height, picture.rgb.width, layers_));
     };
-    double all = flops(content_);
+    double all = 0;
     for (const models::Picture& style : styles_) all += flops(style);
-    const double per_iteration = 2.2 * seconds * flops(content_) / all;
+    const double per_iteration = 2.0 * seconds * flops(content_) / all;
     s_.say("{} iterations, about {}", s_.iterations,
            io::format_duration(per_iteration * static_cast<double>(s_.iterations)));
 }

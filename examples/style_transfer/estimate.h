@@ -17,7 +17,7 @@ class Estimate {
 
     // Says how much memory the run will take; throws if that is more than the machine has.
     void memory() const;
-    // Says how long the run will take. `seconds`: what one forward pass over each of the pictures has taken.
+    // Says how long the run will take. `seconds`: what one forward pass over each of the styles has taken.
     void time(double seconds) const;
 
   private:

@@ -29,10 +29,10 @@ void check_outputs(const Settings& s) {
 }
 
 Outputs::Outputs(const Settings& s, StyleTransfer& run, const Picture& content,
-                 const std::vector<Picture>& styles, RunSettings same)
+                 const std::vector<Picture>& styles, std::function<RunSettings()> same)
     : s_(s), run_(run), content_(content), styles_(styles), same_(std::move(same)) {
     if (s.resume.empty()) return;
-    history_ = load_run(s.resume, run_, same_);
+    history_ = load_run(s.resume, run_, same_());
     check(run_.iteration() < s.iterations,
           "'{}' has {} iterations done already; pass --iterations {} or more", s.resume, run_.iteration(),
           run_.iteration() + 1);
@@ -59,7 +59,7 @@ void Outputs::after_step(const LossValues& l) {
                                 l.tv, l.total));
     if (s_.save_every > 0 && i % s_.save_every == 0) io::save_image(numbered(s_.output, i), picture());
     if (!s_.checkpoint.empty() && i % s_.checkpoint_every == 0)
-        save_run(s_.checkpoint, run_, history_, same_);
+        save_run(s_.checkpoint, run_, history_, same_());
 }
 
 // If the picture cannot be written (a full disk), the work of the run is still put into the checkpoint.
@@ -72,7 +72,7 @@ void Outputs::save_result(bool keep_state) {
         lost = error.what();
     }
     if (keep_state || !s_.checkpoint.empty()) {
-        save_run(checkpoint_path(), run_, history_, same_);
+        save_run(checkpoint_path(), run_, history_, same_());
         s_.say("checkpoint: {}", checkpoint_path());
     }
     check(lost.empty(), "{}", lost);

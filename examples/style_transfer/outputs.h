@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,10 +20,11 @@ void check_outputs(const Settings& s);
 
 class Outputs {
   public:
-    // Refers to all of its arguments but the last. `same` is what a resumed run must have in common with the
-    // one that it continues. With --resume, `run` is brought to where the checkpoint left it.
+    // Refers to all of its arguments but the last. `same` tells what a resumed run must have in common with
+    // the one that it continues; it is asked only when a checkpoint is read or written. With --resume, `run`
+    // is brought to where the checkpoint left it.
     Outputs(const Settings& s, models::StyleTransfer& run, const models::Picture& content,
-            const std::vector<models::Picture>& styles, models::RunSettings same);
+            const std::vector<models::Picture>& styles, std::function<models::RunSettings()> same);
 
     // Begins the log, or goes on with it, and shows the progress; the clock runs from here.
     void begin();
@@ -42,7 +44,7 @@ class Outputs {
     models::StyleTransfer& run_;
     const models::Picture& content_;
     const std::vector<models::Picture>& styles_;
-    models::RunSettings same_;
+    std::function<models::RunSettings()> same_;
     models::RunHistory history_;
     std::optional<io::CsvLog> log_;
     std::optional<io::ProgressBar> bar_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -13,13 +14,23 @@ namespace lily::style_transfer {
 
 namespace {
 
+// A convolution's weight (K,C,R,S) and its map (N,K,H,W), before a pooling that is part of it.
+struct Convolution {
+    Shape weight, map;
+};
+std::optional<Convolution> convolution(const ProfileRow& row) {
+    if (!row.op.starts_with("conv2d") || !row.shapes || row.shapes->inputs.size() < 2) return {};
+    Convolution c{row.shapes->inputs[1], row.shapes->output};
+    if (c.weight.rank() != 4 || c.map.rank() != 4) return {};
+    if (row.op.find("max_pool2d") != std::string::npos) c.map[2] *= 2, c.map[3] *= 2;
+    return c;
+}
+
 // Multiplications and additions of one call by a convolution's definition, whatever the algorithm does: 2 per
 // weight and output position. The gradient by the input has as many. 0: not a convolution.
 double direct_flops(const ProfileRow& row) {
-    if (!row.op.starts_with("conv2d") || !row.shapes || row.shapes->inputs.size() < 2) return 0;
-    const Shape &weight = row.shapes->inputs[1], &y = row.shapes->output;
-    if (weight.rank() != 4 || y.rank() != 4) return 0;
-    return 2.0 * static_cast<double>(weight.numel() * y[0] * y[2] * y[3]);
+    const auto c = convolution(row);
+    return c ? 2.0 * static_cast<double>(c->weight.numel() * c->map[0] * c->map[2] * c->map[3]) : 0;
 }
 
 // Calls of one kind, added up.
@@ -89,8 +100,9 @@ void RunProfile::say_convolutions() const {
     };
     std::map<Place, Passes> table;
     for (const ProfileRow& row : profiler_->rows()) {
-        if (direct_flops(row) == 0) continue;
-        const Shape &w = row.shapes->inputs[1], &y = row.shapes->output;
+        const auto c = convolution(row);
+        if (!c) continue;
+        const Shape &w = c->weight, &y = c->map;
         Passes& passes = table[{-y[2] * y[3], w[0], w[1], w[2], w[3], y[2], y[3]}];
         (row.pass == ProfilePass::backward ? passes.backward : passes.forward).add(row);
     }

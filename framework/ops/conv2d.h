@@ -17,10 +17,6 @@ struct Conv2dOptions {
 // but for the f32 gradient of the weights, whose sum oneDNN splits over them.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dOptions options = {});
 
-// relu(conv2d(...)) in one pass over memory. In f32 this ReLU is oneDNN's, which turns NaN into 0; relu()
-// does not.
-Tensor conv2d_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dOptions options = {});
-
 // The two gradients of y = conv2d(x, weight), as ops of their own: linear in both arguments, so that the
 // gradient of each of the three is made of the other two.
 //   dL/dx from dy (N,K,OH,OW) and weight; (height, width) of x, which dy does not determine

@@ -17,14 +17,16 @@ struct Pooling {
     bool count_padding = true;
 };
 
-Pooling pooling(const char* op, const Tensor& x, Pool2dSize kernel, Pool2dSize stride, Pool2dSize padding) {
-    check(x.rank() == 4, "[{}] expected (N,C,H,W), got {}", op, x.shape());
-    check(is_floating(x.dtype()), "[{}] expected a tensor of f32 or f64, got {}", op, name(x.dtype()));
-    Pooling p{{}, x.shape(), x.shape(), x.options()};
-    p.s.lanes = x.format() == MemoryFormat::channels_last ? x.size(1) : channel_block(x.format());
-    p.s.planes = p.s.lanes == 0 ? 0 : x.size(0) * x.size(1) / p.s.lanes;
-    p.s.h = x.size(2);
-    p.s.w = x.size(3);
+Pooling pooling(const char* op, const Shape& x, const TensorOptions& options, Pool2dSize kernel,
+                Pool2dSize stride, Pool2dSize padding) {
+    check(x.rank() == 4, "[{}] expected (N,C,H,W), got {}", op, x);
+    check(is_floating(options.dtype), "[{}] expected a tensor of f32 or f64, got {}", op,
+          name(options.dtype));
+    Pooling p{{}, x, x, options};
+    p.s.lanes = options.format == MemoryFormat::channels_last ? x[1] : channel_block(options.format);
+    p.s.planes = p.s.lanes == 0 ? 0 : x[0] * x[1] / p.s.lanes;
+    p.s.h = x[2];
+    p.s.w = x[3];
     p.s.kernel = kernel.size;
     p.s.padding = padding.size;
     for (size_t axis = 0; axis < 2; ++axis) {
@@ -39,7 +41,7 @@ Pooling pooling(const char* op, const Tensor& x, Pool2dSize kernel, Pool2dSize s
     p.y_shape[3] = p.s.out_w();
     check(p.s.out_h() > 0 && p.s.out_w() > 0,
           "[{}] a kernel of {}x{} does not fit into x {} with padding ({})", op, kernel.size[0],
-          kernel.size[1], x.shape(), fmt::join(padding.size, ","));
+          kernel.size[1], x, fmt::join(padding.size, ","));
     return p;
 }
 
@@ -107,7 +109,7 @@ Tensor mean_backward(const Pooling& p, const Tensor& dy) {
 }  // namespace
 
 Tensor max_pool2d(const Tensor& x, Pool2dSize kernel, Pool2dSize stride, Pool2dSize padding) {
-    const Pooling p = pooling("max_pool2d", x, kernel, stride, padding);
+    const Pooling p = pooling("max_pool2d", x.shape(), x.options(), kernel, stride, padding);
     check(kernel.size[0] * kernel.size[1] <= kernels::kMaxPoolTaps,
           "[max_pool2d] expected a kernel of at most {} positions, got {}x{}", kernels::kMaxPoolTaps,
           kernel.size[0], kernel.size[1]);
@@ -124,9 +126,21 @@ Tensor max_pool2d(const Tensor& x, Pool2dSize kernel, Pool2dSize stride, Pool2dS
     });
 }
 
+Tensor max_pool2d_backward(const Tensor& dy, const Tensor& index, const Shape& x_shape, Pool2dSize kernel,
+                           Pool2dSize stride, Pool2dSize padding) {
+    const char* op = "max_pool2d_backward";
+    const Pooling p = pooling(op, x_shape, dy.options(), kernel, stride, padding);
+    check(dy.shape() == p.y_shape, "[{}] x {} is pooled to {}, got dy {}", op, x_shape, p.y_shape,
+          dy.shape());
+    check(index.dtype() == DType::u8 && index.numel() == dy.numel(),
+          "[{}] expected an index of {} u8, got {} of {}", op, dy.numel(), index.numel(),
+          name(index.dtype()));
+    return max_scatter(p, index, dy);
+}
+
 Tensor avg_pool2d(const Tensor& x, Pool2dSize kernel, Pool2dSize stride, Pool2dSize padding,
                   bool count_include_pad) {
-    Pooling p = pooling("avg_pool2d", x, kernel, stride, padding);
+    Pooling p = pooling("avg_pool2d", x.shape(), x.options(), kernel, stride, padding);
     p.count_padding = count_include_pad;
     return mean(p, x);
 }

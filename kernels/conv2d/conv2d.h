@@ -3,7 +3,8 @@
 //   forward            y[n,k,i,j] = b[k] + Σ_c,r,s  w[k,c,r,s] · x[n,c, i·stride + r·dilation - padding, …]
 //   backward data     dx = the transpose of that map, applied to dy
 //   backward weights  dw[k,c,r,s] = Σ_n,i,j  dy[n,k,i,j] · x[n,c, i·stride + r·dilation - padding, …]
-// with c running over the C/groups channels of k's group.
+// with c running over the C/groups channels of k's group. A ReLU that follows, and a 2x2 maximum pooling
+// after it, can be part of the convolution, forward and in backward data.
 //
 // A convolution is prepared once as a plan, which knows the algorithm, the layout it wants each tensor in,
 // and how the weights must be packed; the plan is then run any number of times.
@@ -37,7 +38,22 @@ struct Conv2dShape {
     }
 };
 
-enum class Conv2dPass : uint8_t { forward, forward_relu, backward_data, backward_weights };
+enum class Conv2dPass : uint8_t {
+    forward,
+    forward_relu,       // y = max(0, conv)
+    forward_relu_pool,  // y = the largest of each 2x2 window of that, (N, K, out_h/2, out_w/2)
+    backward_data,
+    backward_data_relu,       // of forward_relu, from dy and y
+    backward_data_relu_pool,  // of forward_relu_pool, from dy, y and index
+    backward_weights
+};
+constexpr bool is_forward(Conv2dPass pass) { return pass <= Conv2dPass::forward_relu_pool; }
+constexpr bool is_backward_data(Conv2dPass pass) {
+    return !is_forward(pass) && pass != Conv2dPass::backward_weights;
+}
+constexpr bool has_pool(Conv2dPass pass) {
+    return pass == Conv2dPass::forward_relu_pool || pass == Conv2dPass::backward_data_relu_pool;
+}
 
 // `rule` is the fixed table of kernels/conv2d/conv2d_cpu.cpp: the algorithm depends on the shape and the
 // machine alone, so that two runs of a program give the same bits. The others are for tests and benchmarks:
@@ -59,20 +75,40 @@ struct Conv2dPlan {
     const Conv2dPass pass;
     std::string algorithm = "loops";     // for people: "direct (jit:avx512_core)"
     int64_t x_layout = 1, y_layout = 1;  // of x and dx, of y and dy: 1 or a channel block, as in kernels/copy
+    bool can_add = false;                // backward data can add to dx
     int64_t packed_bytes = 0;            // of the packed weights; 0: the weights are used as they are
     uint64_t packing = 0;                // names the packed layout; plans with the same one can share it
 };
 
+// What forward writes. index, of forward_relu_pool only, and null if not wanted: 2·row + column of each y in
+// its window, the first maximum or a NaN, in y's order.
+template <class T>
+struct Conv2dOutput {
+    T* y;
+    uint8_t* index = nullptr;
+};
+// dL/dy, and what forward wrote where the pass asks for it.
+template <class T>
+struct Conv2dGradient {
+    const T* dy;
+    const T* y = nullptr;
+    const uint8_t* index = nullptr;
+};
+
 template <class T>
 struct Conv2dKernels {
+    // Is there a plan with pooling for this shape? The other passes have one for every shape.
+    bool (*fuses_pool)(const Conv2dShape&);
     // Plans are kept for the life of the process: asking again for one costs a look-up.
     const Conv2dPlan& (*plan)(const Conv2dShape&, Conv2dPass);
     // packed (plan.packed_bytes) = w (K, C/groups, R, S), for forward and backward data
     void (*pack)(Queue&, const Conv2dPlan&, const T* w, void* packed);
     // `w` below: the packed weights, or w itself if packed_bytes is 0
     void (*forward)(Queue&, const Conv2dPlan&, const T* x, const void* w, const T* bias,
-                    T* y);  // bias or null
-    void (*backward_data)(Queue&, const Conv2dPlan&, const T* dy, const void* w, T* dx);
+                    const Conv2dOutput<T>&);  // bias or null
+    // dx =, or with add (only if plan.can_add) dx +=
+    void (*backward_data)(Queue&, const Conv2dPlan&, const Conv2dGradient<T>&, const void* w, bool add,
+                          T* dx);
     void (*backward_weights)(Queue&, const Conv2dPlan&, const T* x, const T* dy, T* dw);
     // db[k] = Σ_n,m dy[n,k,m] of dy (N, K, M) in the layout 1 or b
     void (*backward_bias)(Queue&, int64_t n, int64_t k, int64_t m, int64_t layout, const T* dy, T* db);

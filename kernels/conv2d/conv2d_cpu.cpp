@@ -19,7 +19,7 @@ namespace {
 bool onednn_has_winograd() {
     const Conv2dShape typical{.n = 1, .c = 64, .h = 32, .w = 32, .k = 64, .r = 3, .s = 3, .padding = {1, 1}};
     return onednn_winograd_fits(typical) &&
-           make_onednn_conv2d(typical, Conv2dPass::forward, {.algorithm = OneDnnChoice::Algorithm::winograd});
+           make_onednn_conv2d(typical, Conv2dPass::forward, OneDnnAlgorithm::winograd);
 }
 
 Conv2dAlgorithm algorithm_of_environment() {
@@ -44,19 +44,18 @@ std::atomic<Conv2dAlgorithm>& current_algorithm() {
     return algorithm;
 }
 
-// Where Winograd pays. Milliseconds of one thread, direct / Winograd, padding 1; oneDNN's on AVX-512 (2.6
-// GHz), ours on AVX2 (Zen 3), where (w) is the time to transform the weights:
-//     N  C=K  H=W   AVX-512: forward  backward data  backward weights    AVX2: forward  backward data   (w)
-//     1   64   256    44.6 / 19.6     48.0 / 20.9     54.4 / 23.6      55.5 / 24.3     54.4 / 23.8    0.5
-//     1  128    64    11.1 /  4.4     13.4 /  4.5     15.0 /  5.9      15.3 /  5.6     16.4 /  6.0    0.7
-//     1  256    32    10.9 /  4.0     11.3 /  4.8     14.1 /  6.2      17.5 /  7.2     13.2 /  6.3    3.1
-//     1  512    32    48.5 / 14.4     47.8 / 16.2     59.3 / 28.5      73.5 / 29.5     64.6 / 24.9   11
-//     1  512    16    11.6 /  5.9     12.1 /  6.1     16.5 / 14.3      19.4 /  9.7     16.2 /  6.2   11
-//    16   32     8    0.16 / 0.10     0.15 / 0.10     0.17 / 0.13      0.36 / 0.12     0.25 / 0.15    0.05
-//    16  512     4     9.6 /  6.5      9.0 /  5.1     28.0 / 11.8      23.2 /  9.4     22.4 /  7.3   10
-// Weights that change at every step are transformed at every step, hence the least number of positions; and
-// at least half of the outputs of the 4x4 tiles must be wanted. 16 channels gain little. Without AVX2 ours is
-// 3 to 4 times slower than direct, for want of registers.
+// Where Winograd pays. Milliseconds of one thread, N = 1, padding 1, on AVX-512 (Zen 4) direct / oneDNN's
+// Winograd / ours, and on AVX2 (Zen 3) direct / ours, where (w) is the time to transform the weights:
+//   C=K  H=W   AVX-512: forward      backward data      backward weights   AVX2: forward  backward data  (w)
+//    64  256   42.0 / 18.8 / 15.2  43.9 / 17.2 / 17.2     51.5 / 24.6      55.5 / 24.3   54.4 / 23.8     0.5
+//   128  128   47.3 / 16.9 / 13.0  43.0 / 15.6 / 13.4     50.4 / 15.5      15.3 /  5.6   16.4 /  6.0 *   0.7
+//   256   64   41.6 / 13.7 / 11.7  41.6 / 15.9 / 11.9     50.4 / 15.0      17.5 /  7.2   13.2 /  6.3 *   3.1
+//   512   32   40.7 / 13.1 / 11.7  40.8 / 17.4 / 12.1     51.3 / 212       73.5 / 29.5   64.6 / 24.9    11
+//   512   16   10.2 /  4.3 /  3.0  10.1 /  8.5 /  3.0     13.0 / 10.6      19.4 /  9.7   16.2 /  6.2    11
+// (* maps of half that side.) So ours for the first two passes, oneDNN's for weights where it has one. (Its
+// 212 ms are of a batch of one picture.) Weights that change at every step are transformed at every step,
+// hence the least number of positions; and at least half of the outputs of the 4x4 tiles must be wanted. 16
+// channels gain little. Without AVX2 ours is 3 to 4 times slower than direct, for want of registers.
 bool winograd_pays(const Conv2dShape& s) {
     const int64_t positions = s.out_h() * s.out_w(), tiles = (s.out_h() + 3) / 4 * ((s.out_w() + 3) / 4);
     return cpu_isa() != Isa::baseline && s.c >= 32 && s.k >= 32 && s.n * positions >= 256 &&
@@ -64,23 +63,29 @@ bool winograd_pays(const Conv2dShape& s) {
 }
 
 std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, Conv2dAlgorithm algorithm) {
-    using Onednn = OneDnnChoice::Algorithm;
     using enum Conv2dAlgorithm;
-    const bool data = pass == Conv2dPass::backward_data, weights = pass == Conv2dPass::backward_weights;
-    // (backward data as a forward convolution: its flipped weights are transformed once, not in every call)
-    const OneDnnChoice onednn_winograd_form{.algorithm = Onednn::winograd, .as_forward = data};
+    const bool weights = pass == Conv2dPass::backward_weights;
     const bool pays = algorithm == rule && winograd_conv2d_fits(s) && winograd_pays(s);
     std::unique_ptr<CpuConv2dPlan> plan;
-    if (algorithm == onednn) plan = make_onednn_conv2d(s, pass, {.algorithm = Onednn::onednn});
-    if (algorithm != onednn && algorithm != direct && data && few_channels_conv2d_fits(s))
-        plan = make_few_channels_conv2d(s);
-    if (!plan && (pays || algorithm == onednn_winograd) && onednn_winograd_fits(s))
-        plan = make_onednn_conv2d(s, pass, onednn_winograd_form);
+    if (has_pool(pass)) return make_winograd_conv2d(s, pass);
+    if (algorithm == onednn) plan = make_onednn_conv2d(s, pass, OneDnnAlgorithm::onednn);
+    if (algorithm != onednn && algorithm != direct && is_backward_data(pass) && few_channels_conv2d_fits(s))
+        plan = make_few_channels_conv2d(s, pass);
+    if (!plan && ((pays && weights) || algorithm == onednn_winograd) && onednn_winograd_fits(s))
+        plan = make_onednn_conv2d(s, pass, OneDnnAlgorithm::winograd);
     if (!plan && (pays || algorithm == winograd) && !weights && winograd_conv2d_fits(s))
         plan = make_winograd_conv2d(s, pass);
-    if (!plan) plan = make_onednn_conv2d(s, pass, {.algorithm = Onednn::direct});
+    if (!plan) plan = make_onednn_conv2d(s, pass, OneDnnAlgorithm::direct);
     if (!plan) throw std::invalid_argument("[conv2d] oneDNN cannot convolve this shape");
     return plan;
+}
+
+// Pooling is part of our own Winograd form, so where that is used.
+bool fuses_pool_f32(const Conv2dShape& s) {
+    const Conv2dAlgorithm algorithm = conv2d_algorithm();
+    return winograd_conv2d_fits(s) && s.out_h() >= 2 && s.out_w() >= 2 &&
+           (algorithm == Conv2dAlgorithm::winograd ||
+            (algorithm == Conv2dAlgorithm::rule && winograd_pays(s)));
 }
 
 const Conv2dPlan& plan_f32(const Conv2dShape& s, Conv2dPass pass) {
@@ -134,16 +139,17 @@ void backward_bias(Queue&, int64_t n, int64_t k, int64_t m, int64_t layout, cons
 }
 
 const Conv2dKernels<float> cpu_f32{
+    fuses_pool_f32,
     plan_f32,
     [](Queue& queue, const Conv2dPlan& plan, const float* w, void* packed) {
         cpu(plan).pack(queue, w, packed);
     },
-    [](Queue& queue, const Conv2dPlan& plan, const float* x, const void* w, const float* bias, float* y) {
-        cpu(plan).forward(queue, x, static_cast<const float*>(w), bias, y);
+    [](Queue& queue, const Conv2dPlan& plan, const float* x, const void* w, const float* bias,
+       const Conv2dOutput<float>& out) {
+        cpu(plan).forward(queue, x, static_cast<const float*>(w), bias, out);
     },
-    [](Queue& queue, const Conv2dPlan& plan, const float* dy, const void* w, float* dx) {
-        cpu(plan).backward_data(queue, dy, static_cast<const float*>(w), dx);
-    },
+    [](Queue& queue, const Conv2dPlan& plan, const Conv2dGradient<float>& g, const void* w, bool add,
+       float* dx) { cpu(plan).backward_data(queue, g, static_cast<const float*>(w), add, dx); },
     [](Queue& queue, const Conv2dPlan& plan, const float* x, const float* dy, float* dw) {
         cpu(plan).backward_weights(queue, x, dy, dw);
     },
@@ -151,14 +157,18 @@ const Conv2dKernels<float> cpu_f32{
 };
 
 const Conv2dKernels<double> cpu_f64{
+    [](const Conv2dShape&) { return false; },
     plan_f64,
     [](Queue&, const Conv2dPlan&, const double*, void*) {},
-    [](Queue&, const Conv2dPlan& plan, const double* x, const void* w, const double* bias, double* y) {
+    [](Queue&, const Conv2dPlan& plan, const double* x, const void* w, const double* bias,
+       const Conv2dOutput<double>& out) {
         conv2d_loops::forward(plan.shape, plan.pass == Conv2dPass::forward_relu, x,
-                              static_cast<const double*>(w), bias, y);
+                              static_cast<const double*>(w), bias, out.y);
     },
-    [](Queue&, const Conv2dPlan& plan, const double* dy, const void* w, double* dx) {
-        conv2d_loops::backward_data(plan.shape, dy, static_cast<const double*>(w), dx);
+    [](Queue&, const Conv2dPlan& plan, const Conv2dGradient<double>& g, const void* w, bool, double* dx) {
+        conv2d_loops::backward_data(plan.shape, g.dy,
+                                    plan.pass == Conv2dPass::backward_data_relu ? g.y : nullptr,
+                                    static_cast<const double*>(w), dx);
     },
     [](Queue&, const Conv2dPlan& plan, const double* x, const double* dy, double* dw) {
         conv2d_loops::backward_weights(plan.shape, x, dy, dw);

@@ -53,8 +53,9 @@ void forward(const Conv2dShape& s, bool relu, const T* x, const T* w, const T* b
     });
 }
 
+// y: null, or the output of a ReLU that followed: then the gradient of what is not positive is 0.
 template <class T>
-void backward_data(const Conv2dShape& s, const T* dy, const T* w, T* dx) {
+void backward_data(const Conv2dShape& s, const T* dy, const T* y, const T* w, T* dx) {
     const int64_t c_per_group = s.c / s.groups, k_per_group = s.k / s.groups, plane = s.h * s.w;
     parallel_for(s.n * s.c, grain(plane * k_per_group * s.r * s.s), [=](int64_t begin, int64_t end) {
         for (int64_t nc = begin; nc < end; ++nc) {
@@ -62,7 +63,7 @@ void backward_data(const Conv2dShape& s, const T* dy, const T* w, T* dx) {
             std::fill(dx + nc * plane, dx + (nc + 1) * plane, T(0));
             for (int64_t k = first; k < first + k_per_group; ++k)
                 for_each_product(s, n, k, c, [=](int64_t at_y, int64_t at_x, int64_t at_w) {
-                    dx[at_x] += w[at_w] * dy[at_y];
+                    if (!y || y[at_y] > 0) dx[at_x] += w[at_w] * dy[at_y];
                 });
         }
     });

@@ -2,7 +2,6 @@
 // oneDNN's convolutions behind the plan interface: bias and ReLU as part of the primitive, scratch memory
 // from the queue, weights packed once.
 #include <mutex>
-#include <optional>
 #include <vector>
 
 #include "kernels/common/onednn.h"
@@ -21,13 +20,13 @@ memory::desc activations(int64_t n, int64_t c, int64_t h, int64_t w, int64_t lay
 }
 
 // Names a layout of packed weights, so that plans for different picture sizes share one copy.
-uint64_t packing_of(const memory::desc& desc, bool flipped) {
+uint64_t packing_of(const memory::desc& desc) {
     static std::mutex mutex;
-    static auto& known = *new std::vector<std::pair<memory::desc, bool>>;
+    static auto& known = *new std::vector<memory::desc>;
     const std::lock_guard lock(mutex);
     for (size_t i = 0; i < known.size(); ++i)
-        if (known[i].first == desc && known[i].second == flipped) return i + 1;
-    known.emplace_back(desc, flipped);
+        if (known[i] == desc) return i + 1;
+    known.push_back(desc);
     return known.size();
 }
 
@@ -38,44 +37,22 @@ void copy_layout(const memory::desc& from_desc, const void* from, const memory::
     onednn_stream().wait();
 }
 
-// The layout in oneDNN's opaque description, where it is one that we know: only 2.6's, other versions may
-// keep others (and 3.x has no Winograd for these CPUs).
-std::optional<OneDnnWinogradLayout> winograd_layout([[maybe_unused]] const memory::desc& desc) {
-#if DNNL_VERSION_MAJOR == 2
-    const dnnl_version_t* version = dnnl_version();
-    const auto& d = desc.data.format_desc.wino_desc;
-    if (desc.data.format_kind != dnnl_format_kind_wino || version->major != 2 || version->minor != 6 ||
-        d.wino_format != dnnl_wino_wei_OBaaIBOIio || d.r != 3 || d.alpha != 6 || d.ic_block != 16 ||
-        d.oc_block != 16 || d.adj_scale != 1)
-        return {};
-    return OneDnnWinogradLayout{d.oc, d.ic, d.oc2_block, d.ic2_block};
-#else
-    return {};
-#endif
-}
-
-// wt[c,k,r,s] = w[k,c,R-1-r,S-1-s]: turns backward data into a forward convolution.
-void flip_weights(const Conv2dShape& s, const float* w, float* wt) {
-    const int64_t taps = s.r * s.s;
-    parallel_for(s.c, 8, [=](int64_t begin, int64_t end) {
-        for (int64_t c = begin; c < end; ++c)
-            for (int64_t k = 0; k < s.k; ++k)
-                for (int64_t t = 0; t < taps; ++t)
-                    wt[(c * s.k + k) * taps + t] = w[(k * s.c + c) * taps + taps - 1 - t];
+// dz = dy · [y > 0]
+void relu_gradient(int64_t n, const float* dy, const float* y, float* dz) {
+    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) dz[i] = y[i] > 0 ? dy[i] : 0.0f;
     });
 }
 
 class OneDnnConv2d final : public CpuConv2dPlan {
   public:
-    OneDnnConv2d(const Conv2dShape& s, Conv2dPass p, OneDnnChoice choice)
+    OneDnnConv2d(const Conv2dShape& s, Conv2dPass p, OneDnnAlgorithm choice)
         : CpuConv2dPlan(s, p), choice_(choice) {
         x_layout = conv2d_layout(s.c);
         y_layout = conv2d_layout(s.k);
         x_ = activations(s.n, s.c, s.h, s.w, x_layout);
         y_ = activations(s.n, s.k, s.out_h(), s.out_w(), y_layout);
-        if (choice.as_forward)
-            w_ = {{s.c, s.k, s.r, s.s}, memory::data_type::f32, Tag::oihw};
-        else if (s.groups > 1)
+        if (s.groups > 1)
             w_ = {{s.groups, s.k / s.groups, s.c / s.groups, s.r, s.s}, memory::data_type::f32, Tag::goihw};
         else
             w_ = {{s.k, s.c, s.r, s.s}, memory::data_type::f32, Tag::oihw};
@@ -87,36 +64,27 @@ class OneDnnConv2d final : public CpuConv2dPlan {
                            y = keep_layouts ? y_ : onednn_any_layout(y_);
         attributes_.set_scratchpad_mode(dnnl::scratchpad_mode::user);
         if (pass == Conv2dPass::forward_relu) attributes_.set_post_ops(onednn_relu());
-        const bool built = choice_.as_forward                     ? build_forward(y, x, false)
-                           : pass == Conv2dPass::backward_data    ? build_backward_data(x, y)
+        const bool built = is_backward_data(pass)                 ? build_backward_data(x, y)
                            : pass == Conv2dPass::backward_weights ? build_backward_weights(x, y)
-                                                                  : build_forward(x, y, true);
+                                                                  : build_forward(x, y);
         if (!built || (keep_layouts && algorithm.find("(ref") != std::string::npos)) return false;
         // tiles of 2x2 gain little, and their weights are slow to make
-        if (choice_.algorithm == OneDnnChoice::Algorithm::winograd &&
-            algorithm.find("4x3") == std::string::npos)
-            return false;
+        if (choice_ == OneDnnAlgorithm::winograd && algorithm.find("4x3") == std::string::npos) return false;
         if (pass != Conv2dPass::backward_weights) {
             packed_bytes = static_cast<int64_t>(prim_w_.get_size());
-            packing = packing_of(prim_w_, choice_.as_forward);
+            packing = packing_of(prim_w_);
         }
         return true;
     }
 
-    void pack(Queue& queue, const float* w, void* packed) const override {
-        if (const auto layout = winograd_layout(prim_w_))
-            return pack_onednn_winograd_weights(*layout, choice_.as_forward, w, static_cast<float*>(packed));
-        if (!choice_.as_forward) return copy_layout(w_, w, prim_w_, packed);
-        const auto flipped = queue.scratch<float>(shape.k * shape.c * shape.r * shape.s);
-        flip_weights(shape, w, flipped.data());
-        copy_layout(w_, flipped.data(), prim_w_, packed);
-    }
+    void pack(Queue&, const float* w, void* packed) const override { copy_layout(w_, w, prim_w_, packed); }
 
-    void forward(Queue& queue, const float* x, const float* w, const float* bias, float* y) const override {
+    void forward(Queue& queue, const float* x, const float* w, const float* bias,
+                 const Conv2dOutput<float>& out) const override {
         const auto zeros = queue.scratch<float>(bias ? 0 : shape.k);
         if (!bias) std::fill(zeros.data(), zeros.data() + shape.k, 0.0f);
         const Input from(queue, x_, x, prim_x_);
-        const Output to(queue, y_, y, prim_y_);
+        const Output to(queue, y_, out.y, prim_y_);
         execute(queue, {{DNNL_ARG_SRC, from.memory()},
                         {DNNL_ARG_WEIGHTS, wrap(prim_w_, w)},
                         {DNNL_ARG_BIAS, wrap(bias_, bias ? bias : zeros.data())},
@@ -124,12 +92,17 @@ class OneDnnConv2d final : public CpuConv2dPlan {
         to.finish();
     }
 
-    void backward_data(Queue& queue, const float* dy, const float* w, float* dx) const override {
-        const Input from(queue, y_, dy, prim_y_);
+    void backward_data(Queue& queue, const Conv2dGradient<float>& g, const float* w, bool,
+                       float* dx) const override {
+        const int64_t count =
+            pass == Conv2dPass::backward_data_relu ? shape.n * shape.k * shape.out_h() * shape.out_w() : 0;
+        const auto dz = queue.scratch<float>(count);
+        if (count > 0) relu_gradient(count, g.dy, g.y, dz.data());
+        const Input from(queue, y_, count > 0 ? dz.data() : g.dy, prim_y_);
         const Output to(queue, x_, dx, prim_x_);
-        execute(queue, {{choice_.as_forward ? DNNL_ARG_SRC : DNNL_ARG_DIFF_DST, from.memory()},
+        execute(queue, {{DNNL_ARG_DIFF_DST, from.memory()},
                         {DNNL_ARG_WEIGHTS, wrap(prim_w_, w)},
-                        {choice_.as_forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_SRC, to.memory()}});
+                        {DNNL_ARG_DIFF_SRC, to.memory()}});
         to.finish();
     }
 
@@ -192,26 +165,22 @@ class OneDnnConv2d final : public CpuConv2dPlan {
     }
 
     dnnl::algorithm onednn_algorithm() const {
-        return choice_.algorithm == OneDnnChoice::Algorithm::winograd ? dnnl::algorithm::convolution_winograd
-               : choice_.algorithm == OneDnnChoice::Algorithm::onednn ? dnnl::algorithm::convolution_auto
-                                                                      : dnnl::algorithm::convolution_direct;
+        return choice_ == OneDnnAlgorithm::winograd ? dnnl::algorithm::convolution_winograd
+               : choice_ == OneDnnAlgorithm::onednn ? dnnl::algorithm::convolution_auto
+                                                    : dnnl::algorithm::convolution_direct;
     }
     memory::dims strides() const { return {shape.stride[0], shape.stride[1]}; }
     memory::dims dilates() const { return {shape.dilation[0] - 1, shape.dilation[1] - 1}; }
-    memory::dims padding() const {
-        if (!choice_.as_forward) return {shape.padding[0], shape.padding[1]};
-        return {shape.dilation[0] * (shape.r - 1) - shape.padding[0],
-                shape.dilation[1] * (shape.s - 1) - shape.padding[1]};
-    }
+    memory::dims padding() const { return {shape.padding[0], shape.padding[1]}; }
 
     // The primitive's name for people, its scratch memory, its layouts.
     template <class Description>
-    void adopt(const Description& pd, const char* kind) {
+    void adopt(const Description& pd) {
         scratchpad_ = pd.scratchpad_desc();
-        const char* name = choice_.algorithm == OneDnnChoice::Algorithm::winograd ? "winograd"
-                           : choice_.algorithm == OneDnnChoice::Algorithm::onednn ? "onednn"
-                                                                                  : "direct";
-        algorithm = std::string(name) + kind + " (" + pd.impl_info_str() + ")";
+        const char* name = choice_ == OneDnnAlgorithm::winograd ? "winograd"
+                           : choice_ == OneDnnAlgorithm::onednn ? "onednn"
+                                                                : "direct";
+        algorithm = std::string(name) + " (" + pd.impl_info_str() + ")";
     }
 
     // For the gradients: oneDNN asks for the description of the forward convolution that they belong to.
@@ -221,22 +190,14 @@ class OneDnnConv2d final : public CpuConv2dPlan {
                                                           strides(), dilates(), padding(), padding());
     }
 
-    bool build_forward(const memory::desc& from, const memory::desc& to, bool with_bias) {
+    bool build_forward(const memory::desc& x, const memory::desc& y) {
         // "inference": the Winograd form then takes weights that are already transformed
-        const auto kind = dnnl::prop_kind::forward_inference;
-        const memory::desc w = onednn_any_layout(w_);
-        const auto pd =
-            with_bias
-                ? describe_onednn<dnnl::convolution_forward>(attributes_, kind, onednn_algorithm(), from, w,
-                                                             bias_, to, strides(), dilates(), padding(),
-                                                             padding())
-                : describe_onednn<dnnl::convolution_forward>(attributes_, kind, onednn_algorithm(), from, w,
-                                                             to, strides(), dilates(), padding(), padding());
+        const auto pd = describe_onednn<dnnl::convolution_forward>(
+            attributes_, dnnl::prop_kind::forward_inference, onednn_algorithm(), x, onednn_any_layout(w_),
+            bias_, y, strides(), dilates(), padding(), padding());
         if (!pd) return false;
-        (choice_.as_forward ? prim_y_ : prim_x_) = pd.src_desc();
-        (choice_.as_forward ? prim_x_ : prim_y_) = pd.dst_desc();
-        prim_w_ = pd.weights_desc();
-        adopt(pd, choice_.as_forward ? " flipped" : "");
+        prim_x_ = pd.src_desc(), prim_y_ = pd.dst_desc(), prim_w_ = pd.weights_desc();
+        adopt(pd);
         primitive_ = dnnl::convolution_forward(pd);
         return true;
     }
@@ -249,7 +210,7 @@ class OneDnnConv2d final : public CpuConv2dPlan {
             padding(), padding());
         if (!pd) return false;
         prim_x_ = pd.diff_src_desc(), prim_y_ = pd.diff_dst_desc(), prim_w_ = pd.weights_desc();
-        adopt(pd, "");
+        adopt(pd);
         primitive_ = dnnl::convolution_backward_data(pd);
         return true;
     }
@@ -262,12 +223,12 @@ class OneDnnConv2d final : public CpuConv2dPlan {
             padding(), padding());
         if (!pd) return false;
         prim_x_ = pd.src_desc(), prim_y_ = pd.diff_dst_desc(), prim_w_ = pd.diff_weights_desc();
-        adopt(pd, "");
+        adopt(pd);
         primitive_ = dnnl::convolution_backward_weights(pd);
         return true;
     }
 
-    OneDnnChoice choice_;
+    OneDnnAlgorithm choice_;
     dnnl::primitive_attr attributes_;
     memory::desc x_, y_, w_;                 // the caller's layouts
     memory::desc prim_x_, prim_y_, prim_w_;  // the primitive's
@@ -304,13 +265,13 @@ bool onednn_winograd_fits(const Conv2dShape& s) {
 }
 
 std::unique_ptr<CpuConv2dPlan> make_onednn_conv2d(const Conv2dShape& s, Conv2dPass pass,
-                                                  OneDnnChoice choice) {
-    auto plan = std::make_unique<OneDnnConv2d>(s, pass, choice);
+                                                  OneDnnAlgorithm algorithm) {
+    auto plan = std::make_unique<OneDnnConv2d>(s, pass, algorithm);
     // Channels that fill no block are padded to one by oneDNN, in its own layout; a picture's few need not
     // be.
     const bool keep = conv2d_layout(s.k) > 1 && (conv2d_layout(s.c) > 1 || s.c <= 4);
     if (keep && plan->build(true)) return plan;
-    if (choice.algorithm == OneDnnChoice::Algorithm::winograd) return nullptr;
+    if (algorithm == OneDnnAlgorithm::winograd) return nullptr;
     if (plan->build(false)) return plan;
     return nullptr;
 }

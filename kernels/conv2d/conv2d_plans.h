@@ -12,31 +12,22 @@ namespace lily::kernels {
 struct CpuConv2dPlan : Conv2dPlan {
     using Conv2dPlan::Conv2dPlan;
     virtual void pack(Queue&, const float*, void*) const {}
-    virtual void forward(Queue&, const float*, const float*, const float*, float*) const {}
-    virtual void backward_data(Queue&, const float*, const float*, float*) const {}
+    virtual void forward(Queue&, const float*, const float*, const float*, const Conv2dOutput<float>&) const {
+    }
+    virtual void backward_data(Queue&, const Conv2dGradient<float>&, const float*, bool, float*) const {}
     virtual void backward_weights(Queue&, const float*, const float*, float*) const {}
 };
 
 // How oneDNN is asked to compute a plan.
-struct OneDnnChoice {
-    enum class Algorithm : uint8_t { direct, winograd, onednn } algorithm = Algorithm::direct;
-    // Backward data as a forward convolution of dy with flipped weights; stride 1, groups 1 only.
-    bool as_forward = false;
-};
+enum class OneDnnAlgorithm : uint8_t { direct, winograd, onednn };
 // Null if oneDNN has no such implementation of this shape (never for direct).
-std::unique_ptr<CpuConv2dPlan> make_onednn_conv2d(const Conv2dShape&, Conv2dPass, OneDnnChoice);
+std::unique_ptr<CpuConv2dPlan> make_onednn_conv2d(const Conv2dShape&, Conv2dPass, OneDnnAlgorithm);
 
 // oneDNN's Winograd form can do this shape, if this version and machine have it at all (2.x with AVX-512).
 bool onednn_winograd_fits(const Conv2dShape&);
-// oneDNN's layout of transformed Winograd weights, (out/16/ob, 6, 6, in/16/ib, ob, ib, 16 in, 16 out).
-struct OneDnnWinogradLayout {
-    int64_t out, in, out_blocks, in_blocks;
-};
-// packed = the transformed w (out, in, 3, 3); flipped: of w (in, out, 3, 3), turned by 180 degrees.
-void pack_onednn_winograd_weights(const OneDnnWinogradLayout&, bool flipped, const float* w, float* packed);
-// The same for our own kernel, (36, in/block, out/block, block in, block out) with a cache line between the
-// blocks of `in`, lest they all fall into the same few sets of the cache.
-inline int64_t winograd_group(int64_t block, int64_t out) { return out * block + 16; }
+
+// packed = the transformed w (out, in, 3, 3) of our own Winograd form, (36, in/block, out/block, block in,
+// block out), its blocks of `in` apart by winograd::weight_group.
 void pack_winograd_weights(int64_t block, int64_t out, int64_t in, const float* w, float* packed);
 
 // 3x3, stride 1, dense, whole blocks of channels: forward, and backward data as a forward convolution of dy.
@@ -45,7 +36,7 @@ std::unique_ptr<CpuConv2dPlan> make_winograd_conv2d(const Conv2dShape&, Conv2dPa
 
 // Backward data for up to four input channels (a picture's): dx contiguous, dy blocked.
 bool few_channels_conv2d_fits(const Conv2dShape&);
-std::unique_ptr<CpuConv2dPlan> make_few_channels_conv2d(const Conv2dShape&);
+std::unique_ptr<CpuConv2dPlan> make_few_channels_conv2d(const Conv2dShape&, Conv2dPass);
 
 // Channels that oneDNN keeps side by side on this machine.
 int64_t onednn_channel_block();

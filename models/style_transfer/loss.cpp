@@ -32,6 +32,11 @@ Tensor normalised_gram(const Tensor& features) {
     return gram(features, 1.0 / static_cast<double>(features.size(2) * features.size(3)));
 }
 
+bool same_picture(const Tensor& a, const Tensor& b) {
+    const NoGrad no_grad;
+    return a.shape() == b.shape() && sum(abs(a - b)).item<double>() == 0;
+}
+
 std::vector<double> normalised_blend(std::vector<double> blend, size_t styles) {
     check(styles > 0, "[style_transfer] expected at least one style picture");
     if (blend.empty()) blend.assign(styles, 1);
@@ -85,8 +90,9 @@ LossValues values_of(const LossTerms& terms) {
 StyleTransferLoss::StyleTransferLoss(const Vgg19& network, StyleTransferOptions options,
                                      const Tensor& content, const std::vector<Tensor>& styles,
                                      std::vector<double> blend)
-    : network_(&network), options_(std::move(options)) {
+    : network_(&network), options_(std::move(options)), content_(content.detach()) {
     check_weights(options_);
+    network_->check_layers(options_.layers());
     blend = normalised_blend(std::move(blend), styles.size());
     const NoGrad no_grad;
     for (size_t i = 0; i < styles.size(); ++i) {
@@ -98,11 +104,19 @@ StyleTransferLoss::StyleTransferLoss(const Vgg19& network, StyleTransferOptions 
         }
     }
     allocator(content.device()).empty_cache();  // the style pictures had other sizes
-    content_features_ = network_->forward(content, names_of(options_.content_layers));
 }
 
-LossTerms StyleTransferLoss::operator()(const Tensor& x) const {
+LossTerms StyleTransferLoss::operator()(const Tensor& x) {
     const Activations features = network_->forward(x, options_.layers());
+    if (content_features_.empty()) {
+        if (same_picture(x, content_)) {
+            for (const LayerWeight& l : options_.content_layers)
+                content_features_[l.layer] = features.at(l.layer).detach();
+        } else {
+            const NoGrad no_grad;
+            content_features_ = network_->forward(content_, names_of(options_.content_layers));
+        }
+    }
     const auto add_to = [](Tensor& sum, const Tensor& term) { sum = sum.defined() ? sum + term : term; };
     LossTerms loss;
     for (const auto& [layer, weight] : options_.content_layers) {

@@ -51,18 +51,20 @@ class StyleTransferLoss {
   public:
     // content, styles: pictures (1,3,H,W) as Vgg19's input; styles may have any sizes. `blend`: a weight per
     // style (empty: equal ones); the target is the mean of the styles' Gram matrices with these weights.
-    // Targets are computed once, here.
+    // Targets are computed once: the styles' here, the content's with the first loss, of whose picture they
+    // are mostly the features too.
     StyleTransferLoss(const Vgg19& network, StyleTransferOptions options, const Tensor& content,
                       const std::vector<Tensor>& styles, std::vector<double> blend = {});
 
-    LossTerms operator()(const Tensor& x) const;
+    LossTerms operator()(const Tensor& x);
 
     const StyleTransferOptions& options() const { return options_; }
 
   private:
     const Vgg19* network_;
     StyleTransferOptions options_;
-    Activations content_features_;
+    Tensor content_;
+    Activations content_features_;  // empty before the first loss
     std::map<std::string, Tensor> style_grams_;
 };
 

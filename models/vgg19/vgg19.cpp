@@ -8,6 +8,7 @@
 
 #include "framework/io/tensors.h"
 #include "framework/ops.h"
+#include "kernels/vector/vector.h"
 
 namespace lily::models {
 namespace {
@@ -41,10 +42,10 @@ int64_t block_of(const std::string& place) { return place[0] - '0'; }
 std::string pool_before(const std::string& place) { return fmt::format("pool{}", block_of(place) - 1); }
 
 void check_finite(const std::string& path, const std::string& name, const Tensor& values) {
-    const float* data = values.data<float>();
-    for (int64_t i = 0; i < values.numel(); ++i)
-        check(std::isfinite(data[i]),
-              "[vgg19] '{}': {} holds a value that is not a number; convert the weights again", path, name);
+    const double largest =
+        kernels::vector<float>(values.device()).abs_max(values.queue(), values.numel(), values.data<float>());
+    check(std::isfinite(largest),
+          "[vgg19] '{}': {} holds a value that is not a number; convert the weights again", path, name);
 }
 
 Tensor statistics(const std::vector<float>& rgb, const Tensor& like) {
@@ -109,12 +110,12 @@ size_t Vgg19::convolutions_for(const std::vector<std::string>& layers) const {
 
 void Vgg19::check_layers(const std::vector<std::string>& layers) const { convolutions_for(layers); }
 
-// max(relu(a), relu(b)) = relu(max(a, b)): where only the pooled map is wanted, ReLU and its gradient are
-// taken of a quarter of the values, and the map before the pooling is not kept.
-bool Vgg19::relu_after_pool(size_t convolution, const std::set<std::string>& wanted) const {
+// The convolution, its ReLU and the pooling behind it in one: where only the pooled map is wanted.
+bool Vgg19::pools_at_once(size_t convolution, const std::set<std::string>& wanted) const {
+    const std::string& place = convolutions_[convolution]->place;
     return pooling_ == Pooling::max && convolution + 1 < convolutions_.size() &&
-           convolutions_[convolution + 1]->pool_before &&
-           !wanted.contains("relu" + convolutions_[convolution]->place);
+           convolutions_[convolution + 1]->pool_before && !wanted.contains("relu" + place) &&
+           !wanted.contains("conv" + place);
 }
 
 Activations Vgg19::forward(const Tensor& x, const std::vector<std::string>& layers) const {
@@ -133,15 +134,14 @@ Activations Vgg19::forward(const Tensor& x, const std::vector<std::string>& laye
             check(h.size(2) >= 2 && h.size(3) >= 2,
                   "[vgg19] a picture of {}x{} is too small to reach conv{}: at least {} pixels a side",
                   x.size(3), x.size(2), c.place, 1 << (block_of(c.place) - 1));
-            h = pooling_ == Pooling::max ? max_pool2d(h, 2) : avg_pool2d(h, 2);
-            if (relu_after_pool(i - 1, wanted)) h = relu(h);
+            const Convolution& last = *convolutions_[i - 1];
+            if (pools_at_once(i - 1, wanted))
+                h = conv2d_relu_max_pool2d(h, last.weight, last.bias, same_size);
+            else
+                h = pooling_ == Pooling::max ? max_pool2d(h, 2) : avg_pool2d(h, 2);
             keep(pool_before(c.place), h);
         }
-        if (i + 1 < count && relu_after_pool(i, wanted)) {
-            h = conv2d(h, c.weight, c.bias, same_size);
-            keep("conv" + c.place, h);
-            continue;
-        }
+        if (i + 1 < count && pools_at_once(i, wanted)) continue;  // in the next round, with its pooling
         if (wanted.contains("conv" + c.place)) {
             h = conv2d(h, c.weight, c.bias, same_size);
             keep("conv" + c.place, h);

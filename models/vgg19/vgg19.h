@@ -49,7 +49,7 @@ class Vgg19 : public nn::Module {
     };
 
     size_t convolutions_for(const std::vector<std::string>& layers) const;
-    bool relu_after_pool(size_t convolution, const std::set<std::string>& wanted) const;
+    bool pools_at_once(size_t convolution, const std::set<std::string>& wanted) const;
 
     Pooling pooling_;
     Features features_;

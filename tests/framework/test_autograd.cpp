@@ -210,6 +210,40 @@ TEST_CASE("gradients nobody needs are not computed", "[autograd]") {
     CHECK(asked == std::vector<bool>{true, false});
 }
 
+TEST_CASE("an op may add to the gradient that others have given, but only if nobody else holds it",
+          "[autograd]") {
+    const auto adding = [](const Tensor& x, bool& lent) {
+        return record("adding", x.detach() * 3.0, {x}, [&lent](const Backward& g) {  // y = 3 x
+            Tensor sum = g.sum_so_far(0);
+            lent = sum.defined();
+            if (!lent) return Gradients{g.dy * 3.0};
+            sum.copy_(sum + g.dy * 3.0);
+            return Gradients{sum};
+        });
+    };
+    bool lent = true;
+    const Tensor x = leaf({1, 2});
+    CHECK(grad(sum(adding(x, lent)), {x})[0].to_vector() == std::vector<float>{3, 3});
+    CHECK(!lent);  // nobody came before
+
+    const Tensor y = adding(x, lent);
+    const Tensor later = sum(square(x) + y);  // square's node is newer, so its gradient is there first
+    CHECK(grad(later, {x})[0].to_vector() == std::vector<float>{5, 7});
+    CHECK(lent);
+
+    // the gradient of both x and w is the same tensor dy
+    const Tensor w = leaf({5, 6}), z = adding(x, lent), shared = x + w;
+    const std::vector<Tensor> both = grad(sum(z) + sum(shared), {x, w});
+    CHECK(both[0].to_vector() == std::vector<float>{4, 4});
+    CHECK(both[1].to_vector() == std::vector<float>{1, 1});
+    CHECK(!lent);
+
+    const Tensor again = adding(x, lent);  // a gradient that is going to be differentiated is left alone
+    CHECK(grad(sum(square(x) + again), {x}, {.create_graph = true})[0].to_vector() ==
+          std::vector<float>{5, 7});
+    CHECK(!lent);
+}
+
 TEST_CASE("an op that returns the wrong number of gradients, or an output not kept", "[autograd]") {
     const Tensor x = leaf({1});
     const Tensor wrong =

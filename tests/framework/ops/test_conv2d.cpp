@@ -49,6 +49,12 @@ std::vector<Case> shapes() {
     };
 }
 
+class WithAlgorithm {
+  public:
+    explicit WithAlgorithm(Conv2dAlgorithm algorithm) { kernels::set_conv2d_algorithm(algorithm); }
+    ~WithAlgorithm() { kernels::set_conv2d_algorithm(Conv2dAlgorithm::rule); }
+};
+
 std::vector<OpCase> conv_cases() {
     std::vector<OpCase> all;
     for (const Case& c : shapes())
@@ -68,6 +74,20 @@ std::vector<OpCase> conv_cases() {
              .scale = 0.5,
              .formats = true,
              .reference = [padded](const Tensors& t) { return relu(conv2d(t[0], t[1], t[2], padded)); }});
+    const auto composed = [padded](const Tensors& t) {
+        return max_pool2d(relu(conv2d(t[0], t[1], t[2], padded)), 2);
+    };
+    for (const auto algorithm : {Conv2dAlgorithm::rule, Conv2dAlgorithm::winograd})  // composed, fused
+        all.push_back({.name = fmt::format("conv2d_relu_max_pool2d {}", static_cast<int>(algorithm)),
+                       .shapes = {{1, 16, 5, 4}, {16, 16, 3, 3}, {16}},
+                       .op =
+                           [padded, algorithm](const Tensors& t) {
+                               const WithAlgorithm with(algorithm);
+                               return conv2d_relu_max_pool2d(t[0], t[1], t[2], padded);
+                           },
+                       .scale = 0.5,
+                       .formats = true,
+                       .reference = composed});
     all.push_back({.name = "conv2d without bias",
                    .shapes = {{1, 16, 3, 2}, {16, 16, 3, 3}},
                    .op = [padded](const Tensors& x) { return conv2d(x[0], x[1], {}, padded); }});
@@ -105,12 +125,6 @@ class Poison {
     ~Poison() { allocator(Device::cpu).poison(false); }
 };
 
-class WithAlgorithm {
-  public:
-    explicit WithAlgorithm(Conv2dAlgorithm algorithm) { kernels::set_conv2d_algorithm(algorithm); }
-    ~WithAlgorithm() { kernels::set_conv2d_algorithm(Conv2dAlgorithm::rule); }
-};
-
 std::string plan_of(const Shape& x, const Shape& w, const Conv2dOptions& o, Conv2dPass pass) {
     return kernels::conv2d<float>(Device::cpu)
         .plan({x[0], x[1], x[2], x[3], w[0], w[2], w[3], o.stride, o.padding, o.dilation, o.groups}, pass)
@@ -142,6 +156,71 @@ TEST_CASE("conv2d: Winograd equals the f64 loops, also on maps that its tiles do
     }
 }
 
+// y and the gradient of x of `op` alone, which is where kernels take everything at once.
+Tensors only_data(const std::function<Tensor(const Tensors&)>& op, Tensors xs) {
+    xs[0].set_requires_grad();
+    const Tensor y = op(xs), dL_dy = full(y.shape(), 0.5, {.dtype = y.dtype()}) + y.detach();
+    return {y.detach(), grad(y, {xs[0]}, {.dL_dy = dL_dy})[0]};
+}
+
+TEST_CASE("conv2d: ReLU and pooling fused into Winograd equal the f64 loops on every rim", "[conv2d]") {
+    const Poison poison;
+    const WithAlgorithm with(Conv2dAlgorithm::winograd);
+    for (const int64_t height : {2, 3, 4, 5, 7, 9, 16, 22})
+        for (const int64_t width : {2, 5, 8, 11, 21})
+            for (const int64_t padding : {0, 1, 2}) {
+                if (height + 2 * padding < 4 || width + 2 * padding < 4) continue;
+                const std::vector<Shape> operands = {{2, 32, height, width}, {48, 32, 3, 3}, {48}};
+                const Conv2dOptions o{.padding = {padding, 1}};
+                INFO(fmt::format("{}x{}, padding {}", height, width, padding));
+                const std::pair<const char*, std::function<Tensor(const Tensors&)>> ops[] = {
+                    {"relu", [&](const Tensors& t) { return conv2d_relu(t[0], t[1], t[2], o); }},
+                    {"pool", [&](const Tensors& t) { return conv2d_relu_max_pool2d(t[0], t[1], t[2], o); }}};
+                for (const auto& [what, op] : ops) {
+                    INFO(what);
+                    const Tensors got = only_data(op, random_tensors(operands, DType::f32)),
+                                  want = only_data(op, random_tensors(operands, DType::f64));
+                    for (size_t i = 0; i < want.size(); ++i) CHECK(difference(got[i], want[i], 2e-5) == "");
+                }
+            }
+}
+
+TEST_CASE("conv2d: pooling in the convolution is pooling after it, to the bit", "[conv2d]") {
+    const Tensors t = random_tensors({{1, 64, 33, 30}, {64, 64, 3, 3}, {64}}, DType::f32);
+    const Conv2dOptions o{.padding = kOne};
+    const Tensors fused = only_data(
+                      [&](const Tensors&x) { return conv2d_relu_max_pool2d(x[0], x[1], x[2], o); }, t),
+                  apart = only_data(
+                      [&](const Tensors&x) { return relu(max_pool2d(conv2d(x[0], x[1], x[2], o), 2)); }, t);
+    CHECK(difference(fused[0], apart[0], 0) == "");
+    // Backward the first stage is compiled once for each input: a·b − c·d may become another multiply-add.
+    CHECK(difference(fused[1], apart[1], 2e-6) == "");
+    const Tensor y = conv2d_relu_max_pool2d(t[0], t[1], t[2], o);
+    CHECK(y.shape() == Shape{1, 64, 16, 15});
+    CHECK_THROWS_WITH(conv2d_relu_max_pool2d(zeros({1, 16, 3, 9}), zeros({16, 16, 3, 3}), {}),
+                      "[conv2d_relu_max_pool2d] a map of 1x7 has no 2x2 window to pool");
+}
+
+TEST_CASE("conv2d: adds its gradient to what other ops have given, with the same bits", "[conv2d]") {
+    const Poison poison;
+    const Conv2dOptions o{.padding = kOne};
+    const Tensors t = random_tensors({{1, 64, 20, 18}, {64, 64, 3, 3}, {64}}, DType::f32);
+    const auto gradient = [&](bool other_first) {
+        Tensor x = t[0].clone().set_requires_grad();
+        const Tensor h = conv2d_relu(x, t[1], t[2], o);  // a map with two readers, as in style transfer
+        const Tensor a = sum(square(conv2d_relu(h, t[1], t[2], o))), b = sum(gram(h, 0.5));
+        return grad(other_first ? a + b : b + a, {x})[0];
+    };
+    Tensor x = t[0].clone().set_requires_grad();
+    const Tensor h = conv2d_relu(x, t[1], t[2], o);
+    Tensor leaf = h.detach().set_requires_grad();
+    const Tensor dh = grad(sum(square(conv2d_relu(leaf, t[1], t[2], o))), {leaf})[0] +
+                      grad(sum(gram(leaf, 0.5)), {leaf})[0];
+    const Tensor want = grad(h, {x}, {.dL_dy = dh})[0];
+    CHECK(difference(gradient(true), want, 0) == "");
+    CHECK(difference(gradient(false), want, 0) == "");
+}
+
 TEST_CASE("conv2d: the gradient of a picture, all widths of the register tile", "[conv2d]") {
     const Poison poison;
     for (const int64_t channels : {1, 2, 3, 4})
@@ -150,6 +229,10 @@ TEST_CASE("conv2d: the gradient of a picture, all widths of the register tile", 
             const std::vector<Shape> operands = {{2, channels, 6, 29}, {32, channels, taps, taps}, {32}};
             INFO(channels << " channels, " << taps << " taps");
             CHECK(plan_of(operands[0], operands[1], o, Conv2dPass::backward_data) == "few channels");
+            const auto op = [&](const Tensors& t) { return conv2d_relu(t[0], t[1], t[2], o); };
+            const Tensors alone = only_data(op, random_tensors(operands, DType::f32)),
+                          alone_want = only_data(op, random_tensors(operands, DType::f64));
+            for (size_t i = 0; i < alone.size(); ++i) CHECK(difference(alone[i], alone_want[i], 1e-5) == "");
             const Tensors got = everything(random_tensors(operands, DType::f32), o),
                           want = everything(random_tensors(operands, DType::f64), o);
             for (size_t i = 0; i < want.size(); ++i) CHECK(difference(got[i], want[i], 1e-5) == "");
