@@ -51,10 +51,9 @@ Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b);
 
 template <>
 struct fmt::is_range<lily::Shape, char> : std::false_type {};
+// Prints (2,3). Not inline: it would compile the engine of {fmt} anew in each file that names a shape.
 template <>
 struct fmt::formatter<lily::Shape> : fmt::formatter<fmt::string_view> {
     auto format(const lily::Shape& shape, fmt::format_context& context) const
-        -> fmt::format_context::iterator {
-        return fmt::format_to(context.out(), "({})", fmt::join(shape.dims(), ","));
-    }
+        -> fmt::format_context::iterator;
 };

@@ -214,3 +214,8 @@ template Tensor from_vector(const std::vector<int64_t>&, const Shape&);
 template Tensor from_vector(const std::vector<uint8_t>&, const Shape&);
 
 }  // namespace lily
+
+auto fmt::formatter<lily::Shape>::format(const lily::Shape& shape, fmt::format_context& context) const
+    -> fmt::format_context::iterator {
+    return fmt::format_to(context.out(), "({})", fmt::join(shape.dims(), ","));
+}

@@ -5,11 +5,13 @@ The suites are ctest's own list, so `ctest --preset release` runs the same; what
 cases inside each suite, a log per suite in build/logs, and its tail where something failed."""
 
 import argparse
+import concurrent.futures
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -74,10 +76,10 @@ class Run:
     def __init__(self, pattern):
         self.pattern = pattern
         self.total = Counts()
+        self.lock = threading.Lock()
 
     def suite(self, name, command, count=count_one, env=None, timeout=1800, silent=False):
-        """Runs one command as a suite; `silent` counts nothing unless it fails (a build)."""
-        print(f"{name:<26}", end="", flush=True)
+        """Runs one command as a suite; `silent` counts nothing unless it fails (a build). May run beside others."""
         log = LOGS / (name.replace("/", ".").replace(" ", "_") + ".log")
         start = time.monotonic()
         with open(log, "w") as file:
@@ -102,12 +104,19 @@ class Run:
                 counts.passed = 0
         if silent and not counts.failed:
             counts = Counts()
-        text = "done" if silent and not counts.failed else str(counts)
-        print(f"{text:<40}{time.monotonic() - start:7.1f} s", flush=True)
+        lines = [f"{name:<26}{'done' if silent and not counts.failed else str(counts):<40}{time.monotonic() - start:7.1f} s"]
         if counts.failed:
-            print(f"---- the end of {log.relative_to(REPO)}", *output.splitlines()[-40:], "----", sep="\n", flush=True)
-        self.total += counts
+            lines += [f"---- the end of {log.relative_to(REPO)}", *output.splitlines()[-40:], "----"]
+        with self.lock:
+            print(*lines, sep="\n", flush=True)
+            self.total += counts
         return counts.failed == 0
+
+    def suites(self, all_arguments):
+        """Several suites at once, one per core: most of their cases keep one thread busy."""
+        with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            for job in [pool.submit(self.suite, *arguments) for arguments in all_arguments]:
+                job.result()
 
     def build(self, preset, *targets):
         configure = ["cmake", "--preset", preset, "-D", "LILY_WERROR=ON", "-D", "LILY_TESTS=ON"]
@@ -118,6 +127,7 @@ class Run:
         """Every suite that ctest knows in build/<preset>."""
         listing = subprocess.run(["ctest", "--test-dir", f"build/{preset}", "--show-only=json-v1"], cwd=REPO, check=True,
                                  capture_output=True, text=True).stdout
+        jobs = []
         for test in json.loads(listing)["tests"]:
             properties = {entry["name"]: entry["value"] for entry in test.get("properties", [])}
             label = properties.get("LABELS", ["command"])[0]
@@ -129,21 +139,26 @@ class Run:
                     command += ["-k", self.pattern]
                 elif self.pattern not in test["name"]:
                     continue
-            env = dict(entry.split("=", 1) for entry in properties.get("ENVIRONMENT", []))
-            self.suite(f"{preset}/{test['name']}", command, COUNT.get(label, count_one), env, properties.get("TIMEOUT", 1800))
+            # Threads that wait for work must not take the core from the suite beside them.
+            env = {"OMP_WAIT_POLICY": "passive", **dict(entry.split("=", 1) for entry in properties.get("ENVIRONMENT", []))}
+            arguments = (f"{preset}/{test['name']}", command, COUNT.get(label, count_one), env, properties.get("TIMEOUT", 1800))
+            jobs.append((properties.get("COST", 0), arguments))
+        self.suites([arguments for _, arguments in sorted(jobs, key=lambda job: -job[0])])  # the longest first
 
     def fuzz(self):
         """Some seconds of real fuzzing per parser; what it finds goes to build/fuzz, the corpus is only read."""
         parsers = sorted(path.stem for path in (REPO / "tests" / "fuzz").glob("fuzz_*.cpp"))
         parsers = [parser for parser in parsers if self.pattern in parser]
-        if not parsers or not self.build("fuzz", *parsers):
+        if not parsers or not self.build("fuzz", *parsers, "lily_models"):  # all libraries, by the second compiler
             return
+        jobs = []
         for parser in parsers:
             found = REPO / "build" / "fuzz" / "found" / parser
             found.mkdir(parents=True, exist_ok=True)
-            self.suite(f"fuzz/{parser}", [f"build/fuzz/tests/{parser}", f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=4096",
-                                          "-timeout=20", "-print_final_stats=1", f"-artifact_prefix={found}/", str(found),
-                                          f"tests/fuzz/corpus/{parser.removeprefix('fuzz_')}"])
+            jobs.append((f"fuzz/{parser}", [f"build/fuzz/tests/{parser}", f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=4096",
+                                           "-timeout=20", "-print_final_stats=1", f"-artifact_prefix={found}/", str(found),
+                                           f"tests/fuzz/corpus/{parser.removeprefix('fuzz_')}"]))
+        self.suites(jobs)
 
 
 def main():

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -94,6 +95,7 @@ class StyleTransferTest(unittest.TestCase):
         self.assertTrue(xml.etree.ElementTree.parse(self.dir / "loss.svg").getroot().tag.endswith("svg"))
         self.assertRegex(result.stderr, r"picture 48x36.*about \d+ MB of memory")
         self.assertRegex(result.stderr, r"6 iterations, about \d+:\d\d")
+        self.assertNotIn("\r", result.stderr, "without a terminal there are plain lines")
         self.assertEqual(sorted(p.name for p in self.dir.iterdir()), ["content.png", "loss.svg", "out.png", "run.csv", "sheet.png", "style.png"])
 
     def test_profile(self):
@@ -172,6 +174,7 @@ class StyleTransferTest(unittest.TestCase):
 
     def test_kinds_of_pictures(self):
         rgb = wave_picture(48, 64, 1)
+        Image.fromarray(np.dstack([rgb[:, :, 0], 255 - rgb[:, :, 1]]), "LA").save(self.dir / "grey_alpha.png")
         alpha = np.dstack([rgb, np.where(np.arange(64) < 32, 255, 0).astype(np.uint8)[None].repeat(48, 0)])
         Image.fromarray(rgb).save(self.dir / "c.jpg")
         Image.fromarray(rgb).save(self.dir / "c.bmp")
@@ -186,6 +189,8 @@ class StyleTransferTest(unittest.TestCase):
         kept = self.picture()
         self.assertEqual(kept.shape, (36, 48, 4))
         self.assertEqual((kept[0, 2, 3], kept[0, -3, 3]), (255, 0))
+        self.succeeds(content="grey_alpha.png", style=("alpha.png",), iterations=1)
+        self.assertEqual(self.picture().shape, (36, 48, 4))
         self.succeeds(content="alpha.png", output="out.jpg", iterations=1)
         self.assertEqual(self.picture("out.jpg").shape, (36, 48, 3))
 
@@ -219,13 +224,15 @@ class StyleTransferTest(unittest.TestCase):
 
     def test_bad_numbers(self):
         for options in (("--iterations", "0"), ("--iterations", "-5"), ("--iterations", "many"), ("--size", "-1"), ("--size", "99999"),
-                        ("--learning-rate", "0"), ("--learning-rate", "-1"), ("--style-weight", "-1"), ("--content-weight", "-1"),
+                        ("--learning-rate", "0"), ("--learning-rate", "-1"), ("--style-size", "-1"), ("--checkpoint-every", "0"), ("--style-weight", "-1"), ("--content-weight", "-1"),
                         ("--tv-weight", "-1"), ("--threads", "0"), ("--save-every", "0"), ("--optimizer", "sgd"), ("--init", "x"),
                         ("--pooling", "min"), ("--content-reduction", "max"), ("--device", "tpu"), ("--unknown", "1"), ("--seed", "-1")):
             with self.subTest(options=options):
                 self.fails(re.escape(options[0].lstrip("-")), *options)
         self.fails("nan|weight", "--style-weight", "nan")
         self.fails("2 blend weights for 1 style", "--style-blend", "1,1")
+        self.fails("blend", "--style-blend", "-1")
+        self.fails("blend", "--style-blend", "0")
 
     def test_missing_options(self):
         result = subprocess.run([str(PROGRAM)], capture_output=True, text=True)
@@ -245,6 +252,31 @@ class StyleTransferTest(unittest.TestCase):
         self.fails("missing.safetensors", "--weights", self.dir / "missing.safetensors")
         self.fails("cut.safetensors", "--weights", self.dir / "cut.safetensors")
         self.fails("text.safetensors", "--weights", self.dir / "text.safetensors")
+        whole = WEIGHTS.read_bytes()
+        (self.dir / "nan.safetensors").write_bytes(whole[:-4] + b"\x00\x00\xc0\x7f")
+        self.fails("nan.safetensors.*a value that is not a number", "--weights", self.dir / "nan.safetensors")
+        self.assertIn(b"[64,3,3,3]", whole[:20000])
+        (self.dir / "shape.safetensors").write_bytes(whole.replace(b"[64,3,3,3]", b"[3,64,3,3]", 1))
+        self.fails(r"features.0.weight.*\(64,3,3,3\).*\(3,64,3,3\)|features.0.weight.*\(3,64,3,3\).*\(64,3,3,3\)",
+                   "--weights", self.dir / "shape.safetensors")
+
+    def test_weights_are_found_without_the_option(self):
+        def without_weights(program):
+            words = self.command("--quiet", iterations=1)
+            at = words.index("--weights")
+            return subprocess.run([str(program), *words[1:at], *words[at + 2:]], capture_output=True, text=True, cwd=self.dir, timeout=300)
+
+        if PROGRAM.resolve().parents[3] == ROOT:
+            self.assertEqual(without_weights(PROGRAM).returncode, 0, "of the source tree that the program was built in")
+            self.assertEqual(self.picture().shape, (36, 48, 3))
+        moved = self.dir / "style_transfer"
+        shutil.copy(PROGRAM, moved)
+        result = without_weights(moved)
+        self.assertEqual((result.returncode, len(result.stderr.splitlines())), (1, 1), result.stderr)
+        self.assertIn("there are no weights yet", result.stderr)
+        (self.dir / "weights").mkdir()
+        (self.dir / "weights/vgg19.safetensors").symlink_to(WEIGHTS)
+        self.assertEqual(without_weights(moved).returncode, 0, "of the working directory")
 
     def test_bad_environment(self):
         with unittest.mock.patch.dict(os.environ, LILY_CONV="fft"):
@@ -260,10 +292,35 @@ class StyleTransferTest(unittest.TestCase):
         self.fails("x.svg", "--plot", self.dir / "content.png/x.svg")
         self.fails("checkpoint", "--checkpoint", self.dir / "no/checkpoint")
 
+        self.fails("/proc/out.png", output="/proc/out.png")  # a folder that is there, and in which not even root may write
+        if os.geteuid() != 0:
+            (self.dir / "locked").mkdir(mode=0o500)
+            self.fails("Permission denied", output="locked/out.png")
+
+    def test_plot_without_gnuplot(self):
+        with unittest.mock.patch.dict(os.environ, PATH=str(self.dir)):
+            self.fails("gnuplot", "--plot", self.dir / "loss.svg")
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full")
     def test_full_disk(self):
-        if not os.path.exists("/dev/full"):
-            self.skipTest("no /dev/full")
         self.fails("No space left", "--log", "/dev/full")
+        for name, options in (("full.png", ()), ("sheet.png", ("--sheet", self.dir / "sheet.png")), ("loss.svg", ("--plot", self.dir / "loss.svg")),
+                              ("state", ("--checkpoint", self.dir / "state", "--checkpoint-every", 2)), ("out_0002.png", ("--save-every", 2)),
+                              ("profile.csv", ("--profile", self.dir / "profile.csv"))):
+            with self.subTest(name=name):
+                (self.dir / name).symlink_to("/dev/full")
+                result = self.run_program(*options, output=name if name == "full.png" else "out.png")
+                self.assertEqual(result.returncode, 1, result.stderr)
+                self.assertRegex(result.stderr.splitlines()[-1], f"^style_transfer: .*{name}.*No space left")
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full")
+    def test_full_disk_does_not_lose_the_run(self):
+        (self.dir / "full.png").symlink_to("/dev/full")
+        state = self.dir / "state"
+        self.assertEqual(self.run_program("--checkpoint", state, output="full.png", iterations=3).returncode, 1)
+        self.succeeds("--resume", state, iterations=5)
+        self.succeeds(output="whole.png", iterations=5)
+        self.assertTrue((self.picture() == self.picture("whole.png")).all())
 
     def test_divergence_saves_the_last_good_picture(self):
         result = self.run_program("--learning-rate", "1e18", iterations=20)
@@ -359,13 +416,15 @@ class StyleTransferTest(unittest.TestCase):
         self.assertRegex(text, r"it/s")
         self.assertRegex(text, r"total")
 
-
     def test_help_has_examples(self):
         result = subprocess.run([str(PROGRAM), "--help"], capture_output=True, text=True)
         self.assertEqual(result.returncode, 0)
         self.assertIn("Examples:", result.stdout)
-        for option in ("--content", "--style-blend", "--preserve-color", "--resume", "--tv-weight", "--profile"):
-            self.assertIn(option, result.stdout)
+        source = (ROOT / "examples/style_transfer/command_line.cpp").read_text()
+        options = set(re.findall(r'options[.]\w+\("(--[a-z-]+)"', source))
+        self.assertGreaterEqual(len(options), 25, options)
+        for option in options:
+            self.assertRegex(result.stdout, rf"(?m)^ +{option}[ ,]")
 
 
 if __name__ == "__main__":
