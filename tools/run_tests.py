@@ -67,7 +67,7 @@ def count_one(_output):
     return Counts(1)
 
 
-COUNT = {"catch": count_catch, "unittest": count_unittest, "lint": count_lint}
+COUNT = {"catch": count_catch, "part": count_catch, "unittest": count_unittest, "lint": count_lint}
 
 
 class Run:

@@ -13,7 +13,6 @@
 namespace lily::kernels {
 
 enum class Unary : uint8_t {
-    neg,
     exp,
     log,
     sqrt,

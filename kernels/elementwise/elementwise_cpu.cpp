@@ -13,8 +13,6 @@ void visit_unary(Unary op, UnaryArguments args, const Body& body) {
     namespace fn = functions;
     const T a = static_cast<T>(args.a), b = static_cast<T>(args.b);
     switch (op) {
-        case Unary::neg:
-            return body(fn::Neg<T>{});
         case Unary::exp:
             return body(fn::Exp<T>{});
         case Unary::log:

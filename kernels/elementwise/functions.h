@@ -10,11 +10,6 @@
 namespace lily::kernels::functions {
 
 template <class T>
-struct Neg {
-    T value(T x) const { return -x; }
-    T slope(T, T) const { return T(-1); }
-};
-template <class T>
 struct Exp {
     T value(T x) const { return fast_exp(x); }
     T slope(T, T y) const { return y; }

@@ -75,6 +75,15 @@ TEST_CASE("a tensor is a handle: copies and reshapes share memory, all else is n
     CHECK(x.to(Device::cpu).is_same(x));
 }
 
+TEST_CASE("members do what the functions of their names do", "[tensor]") {
+    const Tensor x = arange(6).reshape({1, 2, 3});
+    CHECK(x.flatten(1).shape() == Shape{1, 6});
+    CHECK(x.flatten(0, 1).shape() == Shape{2, 3});
+    CHECK(x.transpose(1, 2).shape() == Shape{1, 3, 2});
+    CHECK(x.transpose(-1, 1).to_vector() == Floats{0, 3, 1, 4, 2, 5});
+    CHECK(x.mean().item() == 2.5f);
+}
+
 TEST_CASE("items and data ask for the right dtype and size", "[tensor]") {
     CHECK(full({1, 1}, 2.75).item<int64_t>() == 2);
     CHECK(full({}, 3, {.dtype = DType::u8}).item() == 3.0f);

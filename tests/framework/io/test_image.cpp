@@ -119,6 +119,18 @@ TEST_CASE("BMP and TGA", "[io][image]") {
     CHECK(error_of([] { decode(bytes::bmp(2, 1, std::string("\2\0\0\0", 4), std::string(8, '\1'))); }) ==
           "'x.png' is damaged: colour 2 of a palette of 2");
 
+    // OS/2's header of 12 bytes: width, height, 1, bits, two bytes each.
+    const auto os2 = [](int bits, const std::string& pixels) {
+        return "BM" + bytes::little(26 + pixels.size(), 4) + bytes::little(0, 4) + bytes::little(26, 4) +
+               bytes::little(12, 4) + bytes::little(1, 2) + bytes::little(2, 2) + bytes::little(1, 2) +
+               bytes::little(static_cast<uint64_t>(bits), 2) + pixels;
+    };
+    CHECK(decode(os2(24, std::string("\1\2\3\0\4\5\6\0", 8))).pixels == bmp.pixels);
+    CHECK(error_of([&] { decode(os2(8, std::string(8, '\0'))); }) ==
+          "'x.png' cannot be read: an OS/2 BMP with a palette; save it again as PNG");
+    CHECK(error_of([&] { decode(os2(5, std::string(8, '\0'))); }) ==
+          "'x.png' cannot be read: a BMP of 5 bits per pixel");
+
     const Image grey = decode(bytes::tga(3, 2, 1, 8, "\x0B\x16"), "x.TGA");
     CHECK(grey.pixels == std::vector<uint8_t>{11, 22});
     const Image runs = decode(bytes::tga(10, 3, 1, 24, std::string("\x81\1\2\3\0\4\5\6", 8)), "x.tga");
@@ -126,6 +138,10 @@ TEST_CASE("BMP and TGA", "[io][image]") {
     // Fourth byte of every pixel zero: padding, not a picture of nothing.
     const Image padded = decode(bytes::tga(2, 1, 1, 32, std::string("\1\2\3\0", 4)), "x.tga");
     CHECK(padded.pixels == std::vector<uint8_t>{3, 2, 1, 255});
+    std::string mapped = bytes::tga(1, 2, 1, 8, std::string(8, '\0'));  // a map of no entries of 24 bits
+    mapped[1] = '\1', mapped[7] = '\x18';
+    CHECK(error_of([&] { decode(mapped, "x.tga"); }) ==
+          "'x.tga' cannot be read: an unusual colour map; save it without one");
     // Without the extension nothing says that it is a TGA.
     CHECK(error_of([] { decode(bytes::tga(3, 2, 1, 8, "\x0B\x16"), "x.dat"); }) ==
           "'x.dat' is not a picture (PNG, JPEG, BMP or TGA)");
@@ -203,6 +219,12 @@ TEST_CASE("every truncated or damaged file is refused", "[io][image]") {
     std::string flipped = files[0].second;
     flipped[flipped.size() / 2] = static_cast<char>(flipped[flipped.size() / 2] ^ 4);
     CHECK(error_of([&] { decode(flipped); }) == "'x.png' is damaged: wrong checksum in its 'IDAT' chunk");
+    std::string sizeless = files[1].second;
+    const size_t frame = sizeless.find("\xFF\xC0");
+    sizeless.replace(frame + 5, 2,
+                     std::string(2, '\0'));  // behind the marker: length, precision, height, width
+    CHECK(error_of([&] { decode(sizeless, "x.jpg"); }) ==
+          "'x.jpg' cannot be read: its JPEG header does not give its size");
     CHECK(error_of([&] { decode(files[1].second.substr(0, 700), "x.jpg"); }) ==
           "'x.jpg' is truncated: it ends after 700 bytes");
 }

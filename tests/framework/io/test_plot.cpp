@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 
 #include "tests/framework/io/io_test.h"
 
@@ -94,6 +95,19 @@ TEST_CASE("a long series is thinned, its spikes kept", "[io][plot]") {
     const std::string svg = text_of(dir / "p.svg");
     CHECK(svg.size() < 200'000);
     CHECK(svg.find(">1000<") != std::string::npos);  // the axis reaches the spike
+}
+
+TEST_CASE("a gnuplot that fails is quoted on one line, and nothing is written", "[io][plot]") {
+    const ScratchFolder dir;
+    write_file_atomically(dir / "gnuplot", "#!/bin/sh\necho ' no terminal\nof that name' >&2\nexit 1\n");
+    std::filesystem::permissions(dir / "gnuplot", std::filesystem::perms::owner_all);
+    const std::string path = std::getenv("PATH");
+    ::setenv("PATH", (dir / "").c_str(), 1);
+    const std::string message = error_of([&] { plot_lines_svg(dir / "p.svg", {}, true, {{"a", {1}, {1}}}); });
+    ::setenv("PATH", path.c_str(), 1);
+    CHECK(message.starts_with("gnuplot failed: 'no terminal"));
+    CHECK(message.find('\n') == std::string::npos);
+    CHECK(dir.listing() == "gnuplot");
 }
 
 TEST_CASE("plots that cannot be", "[io][plot]") {

@@ -143,6 +143,8 @@ TEST_CASE("safetensors headers of the wrong structure are refused", "[io][safete
     CHECK(refusal("{" + tensor("a", "F32", "[1]", "0,4") + "}", 4) ==
           bad + "'a': an array does not belong there");
     CHECK(refusal("{\"a\":null}", 0) == bad + "'a': null does not belong there");
+    CHECK(refusal("{\"a\":true}", 0) == bad + "'a': a boolean does not belong there");
+    CHECK(refusal("{\"a\":\"b\"}", 0) == bad + "'a': a string does not belong there");
     CHECK(refusal("{\"a\":[1]}", 0) == bad + "'a': an array does not belong there");
     CHECK(refusal("{\"a\":{\"dtype\":3}}", 0) == bad + "'a': a number does not belong there");
     CHECK(refusal("{\"__metadata__\":{\"a\":1}}", 0) == bad + "'a': a number does not belong there");
