@@ -13,15 +13,11 @@
 #include "report.h"
 #include "sanitizer.h"
 
-inline namespace simt_cuda {
-
 // declared const to the kernels: see simt/device.h
 __thread uint3 threadIdx;
 __thread uint3 blockIdx;
 __thread uint3 blockDim;
 __thread uint3 gridDim;
-
-}  // namespace simt_cuda
 
 namespace simt {
 
