@@ -4,7 +4,7 @@ file(GLOB simt_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/simt/src/*.
 add_library(lily_simt STATIC ${simt_sources})
 add_library(lily::simt ALIAS lily_simt)
 target_include_directories(lily_simt PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/tools/simt/include>)
-target_link_libraries(lily_simt PRIVATE $<BUILD_INTERFACE:lily_flags> Boost::context backtrace Threads::Threads)
+target_link_libraries(lily_simt PRIVATE $<BUILD_INTERFACE:lily_flags> Boost::context Dnnl::dnnl backtrace Threads::Threads)
 target_compile_features(lily_simt PUBLIC cxx_std_20)
 set_target_properties(lily_simt PROPERTIES EXPORT_NAME simt)
 

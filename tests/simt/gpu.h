@@ -2,6 +2,7 @@
 // Helpers of the software GPU's tests: a fresh device per test case, arrays, and what a report has to say.
 #pragma once
 
+#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -13,11 +14,12 @@
 
 namespace lily::testing {
 
-// Every test case begins and ends with a device as new; faults are kept, not printed.
+// Every test case begins and ends with a device as new; faults are kept, and printed if LILY_SIMT_SHOW is
+// set.
 struct FreshDevice {
     explicit FreshDevice(simt::Xray level = simt::Xray::faults) : before(simt::xray()) {
         simt::reset();
-        simt::set_on_fault(simt::OnFault::quiet);
+        simt::set_on_fault(std::getenv("LILY_SIMT_SHOW") ? simt::OnFault::report : simt::OnFault::quiet);
         simt::set_xray(level);
     }
     ~FreshDevice() {

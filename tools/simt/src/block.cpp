@@ -13,15 +13,11 @@
 #include "report.h"
 #include "sanitizer.h"
 
-inline namespace simt_cuda {
-
 // declared const to the kernels: see simt/device.h
 __thread uint3 threadIdx;
 __thread uint3 blockIdx;
 __thread uint3 blockDim;
 __thread uint3 gridDim;
-
-}  // namespace simt_cuda
 
 namespace simt {
 
@@ -85,6 +81,8 @@ void Worker::begin_block(uint64_t index) {
     block_serial = launch->first_serial + static_cast<uint32_t>(index);
     epoch = 0;
     std::memset(warp_epoch, 0, sizeof(warp_epoch));
+    std::memset(done_, 0, sizeof(done_));
+    std::memset(pending_, 0, sizeof(pending_));
     for (unsigned i = 0; i < count_; ++i) threads_[i].state = State::waiting_to_start;
     ready_.clear();
     ready_head_ = next_ = finished_ = waiting_ = 0;
@@ -126,7 +124,7 @@ Fiber* Worker::next_fiber() {
     }
     if (next_ >= count_) return nullptr;
     if (idle_.empty()) {
-        fibers_.push_back(std::make_unique<Fiber>(this));
+        fibers_.push_back(std::make_unique<Fiber>(this, fibers_.size()));
         return fibers_.back().get();
     }
     Fiber* fiber = idle_.back();
@@ -148,6 +146,7 @@ void Worker::fiber_main(Fiber* self) {
             take_up(index);
             launch->signature->call(launch->function, launch->arguments.data());
             threads_[index].state = State::done;
+            done_[index / kWarp] |= 1u << index % kWarp;
             ++finished_;
         }
         Fiber* next = ready_head_ < ready_.size() ? next_fiber() : main_.get();
@@ -199,12 +198,12 @@ int Worker::barrier(int predicate, int how, Site site) {
 // Hardware may let it pass, the programming guide does not.
 void Worker::check_sites() {
     for (unsigned i = 0; i < count_; ++i)
-        if (threads_[i].site.line != barrier_site_.line)
-            fail(FaultKind::barrier, cudaErrorLaunchFailure,
-                 "threads of one block wait at different barriers: " + where(i) + " at line " +
-                     std::to_string(threads_[i].site.line) + ", others at line " +
-                     std::to_string(barrier_site_.line),
-                 threads_[i].site);
+        if (threads_[i].site.line != barrier_site_.line) {
+            complaint_ = "threads of one block wait at different barriers: " + where(i) + " at line " +
+                         std::to_string(threads_[i].site.line) + ", others at line " +
+                         std::to_string(barrier_site_.line);
+            fail(FaultKind::barrier, cudaErrorLaunchFailure, complaint_, threads_[i].site);
+        }
 }
 
 Frame Site::frame() const {

@@ -96,7 +96,7 @@ class Worker {
     bool faults = false, full = false;                 // the level
     unsigned thread = 0;                               // index in the block of the running one
     uint32_t block_serial = 0, epoch = 0;              // the epoch counts the barriers of the block
-    uint8_t warp_epoch[kMaxThreads / kWarp] = {};
+    uint16_t warp_epoch[kMaxThreads / kWarp] = {};
     uint64_t* shared_race = nullptr;
     uint64_t* locals_race = nullptr;
     std::vector<Range> other_locals;  // of shared libraries
@@ -116,6 +116,7 @@ class Worker {
     Fiber* next_fiber();  // of a ready thread, else one that starts new ones, else null
     void stuck();         // nobody can go on: names the reason
     void check_sites();
+    [[noreturn]] void complain(const char* what, Site site);
     std::string doing(unsigned index) const;
     void record(FaultKind kind, cudaError_t error, const std::string& what, Site site,
                 const void* address = nullptr);
@@ -133,11 +134,13 @@ class Worker {
     std::vector<unsigned> ready_;  // a queue: [ready_head_, size)
     size_t ready_head_ = 0;
     unsigned count_ = 0, next_ = 0, finished_ = 0;
-    unsigned waiting_ = 0;  // at the barrier
+    unsigned done_[kMaxThreads / kWarp] = {}, pending_[kMaxThreads / kWarp] = {};  // by lane
+    unsigned waiting_ = 0;                                                         // at the barrier
     Site barrier_site_;
     bool sites_differ_ = false;
     int counted_ = 0, barrier_result_ = 0;
     bool aborted_ = false;
+    std::string complaint_;
 };
 
 // xray.cpp: a worker's shadows of shared memory.

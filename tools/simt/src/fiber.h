@@ -10,7 +10,7 @@ class Worker;
 
 // A stack that CUDA threads run on, one after the other as long as none of them has to wait.
 struct Fiber {
-    explicit Fiber(Worker* owner);  // null: the OS thread's own stack
+    explicit Fiber(Worker* owner, size_t number = 0);  // null: the OS thread's own stack
     ~Fiber();
     Fiber(const Fiber&) = delete;
     Fiber& operator=(const Fiber&) = delete;
@@ -19,7 +19,7 @@ struct Fiber {
     Worker* owner;
     std::byte* memory = nullptr;  // the guard page, then the stack
     const void* stack = nullptr;
-    size_t bytes = 0;
+    size_t bytes = 0, begin = 0;  // where the first frame goes
     boost::context::detail::fcontext_t context = nullptr;
     void* kept = nullptr;  // the address sanitizer's
 };

@@ -11,7 +11,7 @@ namespace {
 // Who touched a cell, in one word.
 struct Mark {
     uint64_t bytes : 4, atomic : 1, lanes : 1, warps : 1;  // lanes, warps: several of them have read
-    uint64_t thread : 10, warp_epoch : 8, epoch : 11, serial : 28;
+    uint64_t thread : 10, warp_epoch : 11, epoch : 10, serial : 26;
 };
 static_assert(sizeof(Mark) == 8);
 
@@ -59,8 +59,8 @@ void check_races(Worker& worker, uint64_t* cells, size_t offset, size_t bytes, A
         if (overlap && unordered(writer, mine))
             complain(access == Access::read ? "read after a write by" : "written after a write by", writer);
         if (access != Access::read) {
-            if (overlap && global && writer.serial != mine.serial && writer.serial > 0 &&
-                writer.serial >= (worker.launch->first_serial & 0xfffffff))
+            const uint64_t in_launch = (writer.serial - worker.launch->first_serial) % (uint64_t{1} << 26);
+            if (overlap && global && writer.serial != mine.serial && in_launch < worker.launch->blocks())
                 complain("written after a write by", writer);
             if ((reader.bytes & mine.bytes) != 0 && !(reader.atomic && mine.atomic) &&
                 unordered(reader, mine))

@@ -23,11 +23,15 @@ backtrace_state* state() {
     return created;
 }
 
-bool ours(const char* file) { return std::strstr(file, "tools/simt/include/") != nullptr; }
+// Headers whose lines say nothing: the place of interest is the caller of what they define.
+bool ours(const char* file) {
+    return std::strstr(file, "tools/simt/include/") != nullptr ||
+           std::strstr(file, "kernels/common/launch") != nullptr;
+}
 
 int take_frame(void* data, uintptr_t, const char* file, int line, const char* function) {
     if (file == nullptr || ours(file)) return 0;
-    *static_cast<Frame*>(data) = {file, function == nullptr ? "" : readable(function), line};
+    *static_cast<Frame*>(data) = {file, function == nullptr ? "" : without_types(readable(function)), line};
     return 1;
 }
 
@@ -91,14 +95,13 @@ std::string mangled_name(const void* function) {
     return name;
 }
 
-std::string kernel_name(const void* function) {
-    std::string name = readable(mangled_name(function));
-    // "void lily::(anonymous namespace)::f<float>(float*, int)": cut the return type and the parameters
+// "void lily::(anonymous namespace)::f<float>(float*, int)" is f's type too: cut the result and the
+// parameters
+std::string without_types(std::string name) {
     int depth = 0;
     size_t begin = 0, end = name.size();
     for (size_t i = 0; i < name.size(); ++i) {
-        const bool anonymous = name.compare(i, 11, "(anonymous ") == 0;
-        if (anonymous) {
+        if (name.compare(i, 11, "(anonymous ") == 0) {
             i = name.find(')', i);
             continue;
         }
@@ -110,8 +113,11 @@ std::string kernel_name(const void* function) {
             break;
         }
     }
-    if (begin >= end) begin = 0;
-    name = name.substr(begin, end - begin);
+    return begin < end ? name.substr(begin, end - begin) : name;
+}
+
+std::string kernel_name(const void* function) {
+    const std::string name = without_types(readable(mangled_name(function)));
     return name.empty() ? "an unknown kernel" : name;
 }
 

@@ -29,6 +29,7 @@ struct ThreadLocal {
 };
 const std::vector<ThreadLocal>& thread_locals();
 std::string readable(const std::string& mangled);
+std::string without_types(std::string name);
 
 // The thread-local blocks of the calling thread, the program's first.
 struct Range {

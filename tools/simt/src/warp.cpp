@@ -90,22 +90,25 @@ void Worker::give_results(unsigned warp, unsigned mask, Collective operation) {
     }
 }
 
+// The text is kept in the worker: nothing on the fiber's stack is destroyed any more.
+void Worker::complain(const char* what, Site site) {
+    complaint_ = what;
+    fail(FaultKind::collective, cudaErrorLaunchFailure, complaint_, site);
+}
+
 uint64_t Worker::collective(Collective operation, unsigned mask, uint64_t value, int argument, int width,
                             Site site) {
     const unsigned warp = thread / kWarp, lane = thread % kWarp, first = warp * kWarp;
     const unsigned there = count_ - first >= kWarp ? ~0u : (1u << (count_ - first)) - 1;
-    if ((mask >> lane & 1) == 0)
-        fail(FaultKind::collective, cudaErrorLaunchFailure,
-             "a lane calls a warp operation whose mask does not name it", site);
+    if ((mask >> lane & 1) == 0) complain("a lane calls a warp operation whose mask does not name it", site);
     if (width <= 0 || width > 32 || (width & (width - 1)) != 0)
-        fail(FaultKind::collective, cudaErrorLaunchFailure,
-             "the width of a shuffle is no power of two up to 32", site);
+        complain("the width of a shuffle is no power of two up to 32", site);
     mask &= there;  // lanes that the block does not have
-    for (unsigned rest = mask; rest != 0; rest &= rest - 1) {
-        const unsigned other = first + static_cast<unsigned>(__builtin_ctz(rest));
-        if (threads_[other].state == State::done)
-            fail(FaultKind::collective, cudaErrorLaunchFailure,
-                 "a warp operation's mask names " + where(other) + ", which has left the kernel", site);
+    if (const unsigned gone = mask & done_[warp]; gone != 0) {
+        complaint_ = "a warp operation's mask names " +
+                     where(first + static_cast<unsigned>(__builtin_ctz(gone))) +
+                     ", which has left the kernel";
+        fail(FaultKind::collective, cudaErrorLaunchFailure, complaint_, site);
     }
     CudaThread& self = threads_[thread];
     self.operation = operation;
@@ -115,10 +118,12 @@ uint64_t Worker::collective(Collective operation, unsigned mask, uint64_t value,
     self.width = width;
     self.site = site;
     self.state = State::at_collective;
-    if (!complete(warp, mask, operation)) {
+    pending_[warp] |= 1u << lane;
+    if ((pending_[warp] & mask) != mask || !complete(warp, mask, operation)) {
         wait();
         return self.result;
     }
+    pending_[warp] &= ~mask;
     give_results(warp, mask, operation);
     if (operation == Collective::sync) ++warp_epoch[warp];
     for (unsigned rest = mask; rest != 0; rest &= rest - 1) {
@@ -130,11 +135,8 @@ uint64_t Worker::collective(Collective operation, unsigned mask, uint64_t value,
 }
 
 unsigned Worker::active_mask() const {
-    unsigned mask = 0;
-    const unsigned first = thread / kWarp * kWarp;
-    for (unsigned i = first; i < std::min(count_, first + kWarp); ++i)
-        if (threads_[i].state != State::done) mask |= 1u << (i - first);
-    return mask;
+    const unsigned warp = thread / kWarp, left = count_ - warp * kWarp;
+    return (left >= kWarp ? ~0u : (1u << left) - 1) & ~done_[warp];
 }
 
 }  // namespace simt
@@ -159,8 +161,8 @@ void __syncwarp(unsigned mask) {
 }
 unsigned __activemask() { return simt::t_worker->active_mask(); }
 void __trap() {
-    simt::t_worker->fail(simt::FaultKind::trap, cudaErrorLaunchFailure, "__trap() was called",
-                         __builtin_return_address(0));
+    static const std::string what = "__trap() was called";
+    simt::t_worker->fail(simt::FaultKind::trap, cudaErrorLaunchFailure, what, __builtin_return_address(0));
 }
 
 }  // namespace simt_cuda

@@ -103,7 +103,7 @@ void touch_shared(Worker& worker, uintptr_t address, size_t bytes, M access, con
     if (!dynamic && worker.locals_allowed != nullptr && (bits(worker.locals_allowed, offset) & mask) != mask)
         worker.fail(FaultKind::out_of_bounds, cudaErrorIllegalAddress,
                     "out-of-bounds " + std::string(verb(write)) + " of " + bytes_text(bytes) +
-                        " in shared memory: " + array_at(offset + bytes - 1),
+                        " in shared memory: " + array_at(offset),
                     site, reinterpret_cast<const void*>(address));
     uint8_t* map = dynamic ? worker.shared_initialised : worker.locals_initialised;
     if (access != Access::write && (bits(map, offset) & mask) != mask)

@@ -13,7 +13,6 @@
 #define __global__
 #define __constant__
 #define __grid_constant__
-#define __forceinline__ inline __attribute__((always_inline))
 #define __align__(n) __attribute__((aligned(n)))
 #define __launch_bounds__(...)
 
@@ -27,13 +26,14 @@
         __attribute__((used, aligned(128))) char LILY_SIMT_JOIN(lily_simt_gap_, __COUNTER__)[128]; \
     static thread_local __attribute__((aligned(128)))
 
-inline namespace simt_cuda {
-
 // Constants for the code of one CUDA thread: the runtime sets them whenever it goes on with another one.
 extern const __thread uint3 threadIdx;
 extern const __thread uint3 blockIdx;
 extern const __thread uint3 blockDim;  // not dim3: its constructor would keep them from being constants
 extern const __thread uint3 gridDim;
+
+inline namespace simt_cuda {
+
 constexpr int warpSize = 32;
 
 // Each says where it stands: the compiler may merge two calls, and the line would be lost.
@@ -54,7 +54,7 @@ void* lily_simt_dynamic_shared();
 namespace simt {
 
 template <class T>
-inline T exchange(Collective operation, unsigned mask, T value, int argument, int width) {
+__forceinline__ T exchange(Collective operation, unsigned mask, T value, int argument, int width) {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= 8);
     uint64_t bits = 0;
     __builtin_memcpy(&bits, &value, sizeof(T));
@@ -73,71 +73,73 @@ using Shuffled = std::conditional_t<std::is_integral_v<T> && sizeof(T) < 4, int,
 inline namespace simt_cuda {
 
 template <class T>
-inline simt::Shuffled<T> __shfl_sync(unsigned mask, T value, int srcLane, int width = 32) {
+__forceinline__ simt::Shuffled<T> __shfl_sync(unsigned mask, T value, int srcLane, int width = 32) {
     return simt::exchange<simt::Shuffled<T>>(simt::Collective::shuffle, mask, value, srcLane, width);
 }
 template <class T>
-inline simt::Shuffled<T> __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32) {
+__forceinline__ simt::Shuffled<T> __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32) {
     return simt::exchange<simt::Shuffled<T>>(simt::Collective::shuffle_up, mask, value,
                                              static_cast<int>(delta), width);
 }
 template <class T>
-inline simt::Shuffled<T> __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32) {
+__forceinline__ simt::Shuffled<T> __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32) {
     return simt::exchange<simt::Shuffled<T>>(simt::Collective::shuffle_down, mask, value,
                                              static_cast<int>(delta), width);
 }
 template <class T>
-inline simt::Shuffled<T> __shfl_xor_sync(unsigned mask, T value, int laneMask, int width = 32) {
+__forceinline__ simt::Shuffled<T> __shfl_xor_sync(unsigned mask, T value, int laneMask, int width = 32) {
     return simt::exchange<simt::Shuffled<T>>(simt::Collective::shuffle_xor, mask, value, laneMask, width);
 }
 
-inline unsigned __ballot_sync(unsigned mask, int predicate) {
+__forceinline__ unsigned __ballot_sync(unsigned mask, int predicate) {
     return static_cast<unsigned>(simt::collective(simt::Collective::ballot, mask, predicate != 0, 0, 32));
 }
-inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
-inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate == 0) == 0; }
+__forceinline__ int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
+__forceinline__ int __all_sync(unsigned mask, int predicate) {
+    return __ballot_sync(mask, predicate == 0) == 0;
+}
 template <class T>
-inline unsigned __match_any_sync(unsigned mask, T value) {
+__forceinline__ unsigned __match_any_sync(unsigned mask, T value) {
     uint64_t bits = 0;
     __builtin_memcpy(&bits, &value, sizeof(T));
     return static_cast<unsigned>(simt::collective(simt::Collective::match_any, mask, bits, 0, 32));
 }
 
-inline unsigned __reduce_add_sync(unsigned mask, unsigned value) {
+__forceinline__ unsigned __reduce_add_sync(unsigned mask, unsigned value) {
     return static_cast<unsigned>(simt::collective(simt::Collective::reduce_add, mask, value, 0, 32));
 }
-inline int __reduce_add_sync(unsigned mask, int value) {
+__forceinline__ int __reduce_add_sync(unsigned mask, int value) {
     return static_cast<int>(__reduce_add_sync(mask, static_cast<unsigned>(value)));
 }
-inline unsigned __reduce_min_sync(unsigned mask, unsigned value) {
+__forceinline__ unsigned __reduce_min_sync(unsigned mask, unsigned value) {
     return static_cast<unsigned>(simt::collective(simt::Collective::reduce_umin, mask, value, 0, 32));
 }
-inline int __reduce_min_sync(unsigned mask, int value) {
+__forceinline__ int __reduce_min_sync(unsigned mask, int value) {
     return static_cast<int>(
         simt::collective(simt::Collective::reduce_min, mask, static_cast<unsigned>(value), 0, 32));
 }
-inline unsigned __reduce_max_sync(unsigned mask, unsigned value) {
+__forceinline__ unsigned __reduce_max_sync(unsigned mask, unsigned value) {
     return static_cast<unsigned>(simt::collective(simt::Collective::reduce_umax, mask, value, 0, 32));
 }
-inline int __reduce_max_sync(unsigned mask, int value) {
+__forceinline__ int __reduce_max_sync(unsigned mask, int value) {
     return static_cast<int>(
         simt::collective(simt::Collective::reduce_max, mask, static_cast<unsigned>(value), 0, 32));
 }
-inline unsigned __reduce_and_sync(unsigned mask, unsigned value) {
+__forceinline__ unsigned __reduce_and_sync(unsigned mask, unsigned value) {
     return static_cast<unsigned>(simt::collective(simt::Collective::reduce_and, mask, value, 0, 32));
 }
-inline unsigned __reduce_or_sync(unsigned mask, unsigned value) {
+__forceinline__ unsigned __reduce_or_sync(unsigned mask, unsigned value) {
     return static_cast<unsigned>(simt::collective(simt::Collective::reduce_or, mask, value, 0, 32));
 }
-inline unsigned __reduce_xor_sync(unsigned mask, unsigned value) {
+__forceinline__ unsigned __reduce_xor_sync(unsigned mask, unsigned value) {
     return static_cast<unsigned>(simt::collective(simt::Collective::reduce_xor, mask, value, 0, 32));
 }
 
-inline void __threadfence_block() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-inline void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-inline long long clock64() { return static_cast<long long>(__builtin_ia32_rdtsc()); }
-inline void __nanosleep(unsigned) {}
+__forceinline__ void __threadfence_block() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+__forceinline__ void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+__forceinline__ void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+__forceinline__ long long clock64() { return static_cast<long long>(__builtin_ia32_rdtsc()); }
+__forceinline__ void __nanosleep(unsigned) {}
 
 // Loads and stores with a cache hint: the hint has no meaning here.
 template <class T>

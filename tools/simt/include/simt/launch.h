@@ -49,64 +49,67 @@ inline namespace simt_cuda {
 
 // The arguments are converted to the kernel's own types first, as in a call.
 template <class... Exp, class... Act>
-inline cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Exp...),
-                                      Act&&... args) {
-    return [&](Exp... converted) {
+__forceinline__ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Exp...),
+                                               Act&&... args) {
+    return [&](Exp... converted) __attribute__((always_inline)) {
         void* pointers[sizeof...(Exp) + 1] = {const_cast<void*>(static_cast<const void*>(&converted))...};
         return cudaLaunchKernelExC(config, simt::known_kernel(kernel), pointers);
-    }(std::forward<Act>(args)...);
+    }
+    (std::forward<Act>(args)...);
 }
 
 template <class... A>
-inline cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, void (*kernel)(A...), void** args) {
+__forceinline__ cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, void (*kernel)(A...),
+                                                void** args) {
     return cudaLaunchKernelExC(config, simt::known_kernel(kernel), args);
 }
 
 template <class... A>
-inline cudaError_t cudaLaunchKernel(void (*kernel)(A...), dim3 gridDim, dim3 blockDim, void** args,
-                                    size_t sharedMem = 0, cudaStream_t stream = 0) {
+__forceinline__ cudaError_t cudaLaunchKernel(void (*kernel)(A...), dim3 gridDim, dim3 blockDim, void** args,
+                                             size_t sharedMem = 0, cudaStream_t stream = 0) {
     return cudaLaunchKernel(simt::known_kernel(kernel), gridDim, blockDim, args, sharedMem, stream);
 }
 
 template <class... A>
-inline cudaError_t cudaFuncSetAttribute(void (*kernel)(A...), cudaFuncAttribute attr, int value) {
+__forceinline__ cudaError_t cudaFuncSetAttribute(void (*kernel)(A...), cudaFuncAttribute attr, int value) {
     return cudaFuncSetAttribute(simt::known_kernel(kernel), attr, value);
 }
 
 template <class... A>
-inline cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attr, void (*kernel)(A...)) {
+__forceinline__ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attr, void (*kernel)(A...)) {
     return cudaFuncGetAttributes(attr, simt::known_kernel(kernel));
 }
 
 template <class... A>
-inline cudaError_t cudaFuncSetCacheConfig(void (*kernel)(A...), cudaFuncCache cacheConfig) {
+__forceinline__ cudaError_t cudaFuncSetCacheConfig(void (*kernel)(A...), cudaFuncCache cacheConfig) {
     return cudaFuncSetCacheConfig(simt::known_kernel(kernel), cacheConfig);
 }
 
 template <class... A>
-inline cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* numBlocks, void (*kernel)(A...),
-                                                                 int blockSize, size_t dynamicSMemSize) {
+__forceinline__ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* numBlocks,
+                                                                          void (*kernel)(A...), int blockSize,
+                                                                          size_t dynamicSMemSize) {
     return cudaOccupancyMaxActiveBlocksPerMultiprocessor(numBlocks, simt::known_kernel(kernel), blockSize,
                                                          dynamicSMemSize);
 }
 
 template <class T>
-inline cudaError_t cudaMalloc(T** devPtr, size_t size) {
+__forceinline__ cudaError_t cudaMalloc(T** devPtr, size_t size) {
     return cudaMalloc(reinterpret_cast<void**>(devPtr), size);
 }
 
 template <class T>
-inline cudaError_t cudaMallocHost(T** ptr, size_t size) {
+__forceinline__ cudaError_t cudaMallocHost(T** ptr, size_t size) {
     return cudaMallocHost(reinterpret_cast<void**>(ptr), size);
 }
 
 template <class T>
-inline cudaError_t cudaHostAlloc(T** ptr, size_t size, unsigned int flags) {
+__forceinline__ cudaError_t cudaHostAlloc(T** ptr, size_t size, unsigned int flags) {
     return cudaHostAlloc(reinterpret_cast<void**>(ptr), size, flags);
 }
 
 template <class T>
-inline cudaError_t cudaMallocAsync(T** devPtr, size_t size, cudaStream_t hStream) {
+__forceinline__ cudaError_t cudaMallocAsync(T** devPtr, size_t size, cudaStream_t hStream) {
     return cudaMallocAsync(reinterpret_cast<void**>(devPtr), size, hStream);
 }
 
