@@ -7,12 +7,14 @@
 #include <filesystem>
 
 #include "framework/autograd.h"
+#include "framework/device_choice.h"
 #include "framework/io/tensors.h"
 #include "framework/nn/layers.h"
 #include "framework/ops.h"
 #include "framework/optim/adam.h"
 #include "framework/optim/lbfgs.h"
 #include "framework/optim/sgd.h"
+#include "kernels/common/gpu.h"
 #include "tests/catch.h"
 
 namespace lily {
@@ -73,6 +75,23 @@ void check_training(Options options) {
 }
 
 }  // namespace
+
+TEST_CASE("a device is chosen by name, with a reason", "[device]") {
+    CHECK(choose_device("cpu").device == Device::cpu);
+    const DeviceChoice automatic = choose_device("auto");
+    CHECK(automatic.device == (is_available(Device::cuda) ? Device::cuda : Device::cpu));
+    CHECK(automatic.reason == std::string(name(automatic.device)) + ": " +
+                                  (is_available(Device::cuda) ? kernels::gpu(Device::cuda).description()
+                                                              : device_problem(Device::cuda)));
+    CHECK_THROWS_WITH(choose_device("tpu"), "[device] expected auto, cpu, simt or cuda, got 'tpu'");
+    for (const auto& [text, device] : {std::pair{"simt", Device::simt}, {"cuda", Device::cuda}}) {
+        if (is_available(device))
+            CHECK(choose_device(text).device == device);
+        else
+            CHECK_THROWS_WITH(choose_device(text),
+                              "[device] " + device_problem(device) + "; --device auto takes what there is");
+    }
+}
 
 TEST_CASE("tensors move to a GPU and back", "[device][simt]") {
     for (const Device device : gpus()) {
