@@ -2,7 +2,6 @@
 #include "framework/tensor.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "framework/autograd.h"
 #include "kernels/copy/copy.h"
@@ -59,6 +58,7 @@ Tensor::Tensor(Shape shape, TensorOptions options, std::shared_ptr<Storage> stor
 template <class T>
 T Tensor::item() const {
     check(numel() == 1, "[item] expected a tensor of one element, got {}", shape());
+    if (device() != Device::cpu) return detach().to(Device::cpu).item<T>();
     return visit_any(dtype(), [&](auto zero) { return static_cast<T>(*data<decltype(zero)>()); });
 }
 template float Tensor::item<float>() const;
@@ -69,7 +69,7 @@ template uint8_t Tensor::item<uint8_t>() const;
 template <class T>
 std::vector<T> Tensor::to_vector() const {
     const NoGrad no_grad;
-    const Tensor row_major = contiguous();
+    const Tensor row_major = to(Device::cpu).contiguous();
     std::vector<T> values(static_cast<size_t>(numel()));
     visit_any(dtype(), [&](auto zero) {
         const auto* from = row_major.data<decltype(zero)>();
@@ -82,31 +82,73 @@ template std::vector<double> Tensor::to_vector<double>() const;
 template std::vector<int64_t> Tensor::to_vector<int64_t>() const;
 template std::vector<uint8_t> Tensor::to_vector<uint8_t>() const;
 
-Tensor Tensor::to(DType wanted) const {
-    if (wanted == dtype()) return *this;
-    TensorOptions result = options();
+namespace {
+
+// The values in another dtype, in the same order; of a GPU's tensor by way of the CPU.
+Tensor converted(const Tensor& x, DType wanted) {
+    if (x.device() != Device::cpu) {
+        const NoGrad no_grad;
+        return converted(x.to(Device::cpu), wanted).to(x.device());
+    }
+    TensorOptions result = x.options();
     result.dtype = wanted;
-    Tensor y = empty(shape(), result);
-    visit_any(dtype(), [&](auto from) {
+    Tensor y = empty(x.shape(), result);
+    visit_any(x.dtype(), [&](auto from) {
         visit_any(wanted, [&](auto to) {
             using From = decltype(from);
             using To = decltype(to);
-            std::transform(data<From>(), data<From>() + numel(), y.mutable_data<To>(),
+            const From* values = x.data<From>();
+            std::transform(values, values + x.numel(), y.mutable_data<To>(),
                            [](From v) { return static_cast<To>(v); });
         });
     });
+    return y;
+}
+
+// Blocked maps are the CPU's.
+bool fits(MemoryFormat format, Device device) { return device == Device::cpu || channel_block(format) == 1; }
+
+}  // namespace
+
+Tensor Tensor::to(DType wanted) const {
+    if (wanted == dtype()) return *this;
+    const Tensor y = converted(*this, wanted);
     if (!is_floating(dtype()) || !is_floating(wanted)) return y;
     return record("to_dtype", y, {*this},
                   [from = dtype()](const Backward& g) { return Gradients{g.dy.to(from)}; });
 }
 
 Tensor Tensor::to(Device wanted) const {
-    check(wanted == device(), "[to] this build has no {} device", name(wanted));
+    if (wanted == device()) return *this;
+    const std::string problem = device_problem(wanted);
+    check(problem.empty(), "[to] {}", problem);
+    const Tensor source = [&] {
+        const NoGrad no_grad;
+        return fits(format(), wanted) ? *this : contiguous();
+    }();
+    TensorOptions result = source.options();
+    result.device = wanted;
+    const Tensor y = empty(shape(), result);
+    copy_bytes(wanted, y.storage()->data(), device(), source.storage()->data(), nbytes());
+    return record("to_device", y, {*this},
+                  [from = device()](const Backward& g) { return Gradients{g.dy.to(from)}; });
+}
+
+Tensor& Tensor::to_(Device wanted) {
+    check(is_leaf(), "[to_] only leaves can be moved in place");
+    const NoGrad no_grad;
+    const Tensor there = detach().to(wanted);
+    const Tensor gradient = grad();
+    impl().storage = there.storage();
+    impl().options = there.options();
+    if (gradient.defined()) set_grad(gradient.to(wanted));
     return *this;
 }
 
 Tensor Tensor::to(MemoryFormat wanted) const {
     if (wanted == format()) return *this;
+    check(fits(wanted, device()), "[to] {} is a format of the CPU, the tensor is on {}", name(wanted),
+          name(device()));
     TensorOptions result = options();
     result.format = wanted;
     Tensor y = empty(shape(), result);
@@ -125,7 +167,7 @@ Tensor Tensor::to(MemoryFormat wanted) const {
 
 Tensor Tensor::clone() const {
     Tensor y = empty(shape(), options());
-    if (nbytes()) std::memcpy(y.storage()->data(), storage()->data(), nbytes());
+    copy_bytes(device(), y.storage()->data(), device(), storage()->data(), nbytes());
     return record("clone", y, {*this}, [](const Backward& g) { return Gradients{g.dy}; });
 }
 
@@ -133,9 +175,9 @@ Tensor& Tensor::copy_(const Tensor& source) {
     check(source.shape() == shape(), "[copy_] expected shape {}, got {}", shape(), source.shape());
     check(is_leaf(), "[copy_] only leaves can be changed in place");
     const NoGrad no_grad;
-    const Tensor same = source.to(format()).to(dtype());
+    const Tensor same = source.to(dtype()).to(device()).to(format());
     storage()->bump_version();
-    if (nbytes()) std::memmove(storage()->data(), same.storage()->data(), nbytes());
+    copy_bytes(device(), storage()->data(), device(), same.storage()->data(), nbytes());
     return *this;
 }
 
@@ -143,8 +185,7 @@ Tensor& Tensor::fill_(double value) {
     check(is_leaf(), "[fill_] only leaves can be changed in place");
     visit_any(dtype(), [&](auto zero) {
         using T = decltype(zero);
-        T* data = mutable_data<T>();
-        std::fill(data, data + numel(), static_cast<T>(value));
+        kernels::copy<T>(device()).fill(queue(), numel(), static_cast<T>(value), mutable_data<T>());
     });
     return *this;
 }
@@ -172,6 +213,11 @@ void Tensor::set_grad(Tensor gradient) {
 
 Tensor Tensor::detach() const { return Tensor(shape(), options(), storage()); }
 
+void check_same_device(const char* op, const Tensor& a, const Tensor& b) {
+    check(a.device() == b.device(), "[{}] expected tensors on one device, got {} and {}; move one with to()",
+          op, name(a.device()), name(b.device()));
+}
+
 Tensor empty(const Shape& shape, TensorOptions options) {
     int64_t bytes = static_cast<int64_t>(size_of(options.dtype));
     for (const int64_t size : shape)
@@ -191,13 +237,13 @@ Tensor ones_like(const Tensor& other) { return ones(other.shape(), other.options
 Tensor scalar(double value, TensorOptions options) { return full({}, value, options); }
 
 Tensor arange(int64_t count, TensorOptions options) {
-    Tensor y = empty({count}, options);
+    Tensor y = empty({count}, {.dtype = options.dtype});
     visit_any(options.dtype, [&](auto zero) {
         using T = decltype(zero);
         T* data = y.mutable_data<T>();
         for (int64_t i = 0; i < count; ++i) data[i] = static_cast<T>(i);
     });
-    return y;
+    return y.to(options.device);
 }
 
 template <class T>

@@ -75,7 +75,7 @@ class Tensor {
     std::vector<T> to_vector() const;  // row-major copy on the host
 
     Tensor to(DType dtype) const;
-    Tensor to(Device device) const;
+    Tensor to(Device device) const;  // blocked formats become contiguous on a GPU
     Tensor to(MemoryFormat format) const;
     Tensor contiguous() const { return to(MemoryFormat::contiguous); }
     Tensor clone() const;  // differentiable copy
@@ -83,6 +83,7 @@ class Tensor {
     // In place, outside of the graph (parameters under an optimiser, buffers).
     Tensor& copy_(const Tensor& source);
     Tensor& fill_(double value);
+    Tensor& to_(Device device);  // with its gradient; all handles of this tensor follow
 
     // Gradients: see framework/autograd.h.
     bool requires_grad() const;
@@ -125,6 +126,9 @@ class Tensor {
 
     std::shared_ptr<Impl> impl_;
 };
+
+// "[matmul] expected tensors on one device, got CPU and CUDA; move one with to()"
+void check_same_device(const char* op, const Tensor& a, const Tensor& b);
 
 // Factories. `empty` is uninitialised.
 Tensor empty(const Shape& shape, TensorOptions options = {});

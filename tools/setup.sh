@@ -21,6 +21,7 @@ libexif-dev          -               the orientation of photographs
 libfmt-dev           -               formatted output
 nlohmann-json3-dev   -               JSON headers of weight files
 libcli11-dev         -               command lines
+libboost-context-dev -               the software GPU's threads
 catch2               -               tests
 libbenchmark-dev     -               benchmarks
 gnuplot-nox          gnuplot         --plot draws the loss

@@ -21,7 +21,7 @@ Tensor to_tensor(const Image& image) {
 Image to_image(const Tensor& picture) {
     check(picture.rank() == 4 && picture.size(0) == 1 && (picture.size(1) == 1 || picture.size(1) == 3),
           "[to_image] expected (1,1,H,W) or (1,3,H,W), got {}", picture.shape());
-    const Tensor planes = picture.detach().contiguous();
+    const Tensor planes = picture.detach().to(Device::cpu).contiguous();
     const float* data = planes.data<float>();
     const int64_t c = picture.size(1), m = picture.size(2) * picture.size(3);
     Image image(static_cast<int>(picture.size(3)), static_cast<int>(picture.size(2)), static_cast<int>(c));

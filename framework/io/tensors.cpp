@@ -92,7 +92,7 @@ void save_tensors(const std::string& path, const StateDict& tensors,
     std::vector<SafetensorsEntry> entries;
     for (const auto& [name, tensor] : tensors) {
         check(tensor.defined(), "[save_tensors] the tensor {} is undefined", in_quotes(name));
-        row_major.push_back(tensor.contiguous());
+        row_major.push_back(tensor.to(Device::cpu).contiguous());
         const Tensor& t = row_major.back();
         const auto* data = static_cast<const std::byte*>(t.storage()->data());
         const auto dtype =

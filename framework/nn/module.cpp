@@ -102,6 +102,11 @@ Module::Differences Module::load_state_dict(const StateDict& state, bool strict)
     return names;
 }
 
+void Module::to(Device device) {
+    for (Tensor& p : parameters()) p.to_(device);
+    for (Tensor& b : buffers()) b.to_(device);
+}
+
 void Module::train(bool on) {
     training_ = on;
     for (const Child& child : children_) child.module->train(on);

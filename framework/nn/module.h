@@ -43,6 +43,7 @@ class Module {
     // (strict) names do, and lists them; not strict: returns the names.
     Differences load_state_dict(const StateDict& state, bool strict = true);
 
+    void to(Device device);      // moves all parameters, gradients and buffers
     void train(bool on = true);  // of all modules below too
     void eval() { train(false); }
     bool is_training() const { return training_; }

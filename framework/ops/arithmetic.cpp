@@ -46,6 +46,14 @@ BroadcastShape merged(const BroadcastShape& s) {
 Tensor run_binary(const char* name_of_op, Binary op, Tensor a, Tensor b) {
     check(a.dtype() == b.dtype(), "[{}] expected equal dtypes, got {} and {}", name_of_op, name(a.dtype()),
           name(b.dtype()));
+    if (a.device() != b.device()) {  // a scalar of the CPU goes to where the other one is, as in PyTorch
+        const auto is_constant = [](const Tensor& t) {
+            return t.rank() == 0 && t.device() == Device::cpu && !t.requires_grad();
+        };
+        if (is_constant(b)) b = b.to(a.device());
+        if (is_constant(a)) a = a.to(b.device());
+    }
+    check_same_device(name_of_op, a, b);
     const Shape shape = broadcast_shapes(name_of_op, a.shape(), b.shape());
     check(shape.rank() <= BroadcastShape::kMaxRank, "[{}] at most {} dimensions, got {}", name_of_op,
           BroadcastShape::kMaxRank, shape);

@@ -2,6 +2,7 @@
 #include "framework/ops/axis_map.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "framework/autograd.h"
 #include "kernels/resample/resample.h"
@@ -56,10 +57,12 @@ Tensor map_axis(const Tensor& x, int64_t dim, const std::shared_ptr<const AxisMa
     Tensor y = empty(shape, source.options());
     visit_floating("map_axis", x.dtype(), [&](auto zero) {
         using T = decltype(zero);
-        const std::vector<T> weight(map.weight().begin(), map.weight().end());
+        const auto there = [&](const auto& v) { return from_vector(v, {std::ssize(v)}).to(x.device()); };
+        const Tensor start = there(map.start()), index = there(map.index());
+        const Tensor weight = there(std::vector<T>(map.weight().begin(), map.weight().end()));
         kernels::resample<T>(x.device())
-            .apply(x.queue(), s, map.start().data(), map.index().data(), weight.data(), source.data<T>(),
-                   y.mutable_data<T>());
+            .apply(x.queue(), s, start.template data<int64_t>(), index.template data<int64_t>(),
+                   weight.template data<T>(), source.data<T>(), y.mutable_data<T>());
     });
     return record("map_axis", y, {x}, [dim, pair, transposed](const Backward& g) {  // y = A x
         return Gradients{map_axis(g.dy, dim, pair, !transposed)};

@@ -18,6 +18,7 @@ Tensor cat(const std::vector<Tensor>& xs, int64_t wanted) {
     for (const Tensor& x : xs) {
         check(x.dtype() == first.dtype(), "[cat] expected equal dtypes, got {} and {}", name(first.dtype()),
               name(x.dtype()));
+        check_same_device("cat", first, x);
         Shape other = x.shape();
         if (other.rank() == first.rank()) other[dim] = first.size(dim);
         check(other == first.shape(), "[cat] shapes {} and {} differ in more than dimension {}",

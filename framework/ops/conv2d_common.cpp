@@ -66,6 +66,7 @@ void check_operands(const char* op, const char* a_name, const Tensor& a, const c
     check(a.dtype() == b.dtype(), "[{}] {} is {}, {} is {}; convert one with to()", op, a_name,
           name(a.dtype()), b_name, name(b.dtype()));
     check(is_floating(a.dtype()), "[{}] expected tensors of f32 or f64, got {}", op, name(a.dtype()));
+    check_same_device(op, a, b);
 }
 
 Conv2dShape shape_of(const Shape& x, const Shape& weight, const Conv2dOptions& o) {
@@ -88,6 +89,7 @@ Conv2dShape checked_shape(const char* op, const Tensor& x, const Tensor& weight,
               bias.shape());
         check(bias.dtype() == x.dtype(), "[{}] x is {}, bias is {}; convert one with to()", op,
               name(x.dtype()), name(bias.dtype()));
+        check_same_device(op, x, bias);
     }
     const Conv2dShape s = shape_of(x.shape(), weight.shape(), o);
     check(s.out_h() > 0 && s.out_w() > 0,

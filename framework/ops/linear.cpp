@@ -37,11 +37,13 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
           weight.size(1), weight.shape(), x.shape());
     check(x.dtype() == weight.dtype(), "[linear] expected equal dtypes, got x {} and weight {}",
           name(x.dtype()), name(weight.dtype()));
+    check_same_device("linear", x, weight);
     if (bias.defined()) {
         check(bias.shape() == Shape{weight.size(0)}, "[linear] expected a bias ({}) for a weight {}, got {}",
               weight.size(0), weight.shape(), bias.shape());
         check(bias.dtype() == x.dtype(), "[linear] expected equal dtypes, got x {} and bias {}",
               name(x.dtype()), name(bias.dtype()));
+        check_same_device("linear", x, bias);
     }
     Shape shape = x.shape();
     shape[shape.rank() - 1] = weight.size(0);

@@ -25,6 +25,7 @@ Tensor squared_error(const char* op, const Tensor& x, const Tensor& target, doub
           target.shape());
     check(x.dtype() == target.dtype(), "[{}] expected equal dtypes, got {} and {}", op, name(x.dtype()),
           name(target.dtype()));
+    check_same_device(op, x, target);
     const Tensor t = target.to(x.format());
     Tensor y = empty({}, {.dtype = x.dtype(), .device = x.device()});
     visit_floating(op, x.dtype(), [&](auto zero) {

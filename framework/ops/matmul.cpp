@@ -63,6 +63,7 @@ void run_products(kernels::MatmulShape s, const Tensor& a, const Tensor& b, cons
 void check_operands(const char* op, const Tensor& a, const Tensor& b) {
     check(a.dtype() == b.dtype(), "[{}] expected equal dtypes, got {} and {}", op, name(a.dtype()),
           name(b.dtype()));
+    check_same_device(op, a, b);
 }
 
 }  // namespace

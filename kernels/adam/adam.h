@@ -37,5 +37,7 @@ struct AdamKernels {
 };
 template <class T>
 const AdamKernels<T>& adam(Device device);
+const AdamKernels<float>& adam_on(simt::Gpu);  // adam.cu
+const AdamKernels<float>& adam_on(cuda::Gpu);
 
 }  // namespace lily::kernels

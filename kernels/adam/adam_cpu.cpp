@@ -59,7 +59,8 @@ void update(Queue&, const AdamSettings& settings, std::span<const AdamParameter<
 template <class T>
 const AdamKernels<T>& adam(Device device) {
     static const AdamKernels<T> cpu{update<T>};
-    return choose("adam", device, Implementations<AdamKernels<T>>{.cpu = &cpu});
+    return choose(
+        "adam", device, cpu, [](auto gpu) -> const auto& { return adam_on(gpu); });
 }
 template const AdamKernels<float>& adam(Device);
 template const AdamKernels<double>& adam(Device);

@@ -42,11 +42,13 @@ class Scratch {
 };
 
 // The order in which work is done on a device. On the CPU each kernel has finished when its call returns;
-// a GPU's queue is a stream.
+// a GPU's queue is a stream (a cudaStream_t, which this header does not need to know).
 class Queue {
   public:
-    Queue(Device device, MemoryPool& pool) : device_(device), pool_(pool) {}
+    Queue(Device device, MemoryPool& pool, void* stream = nullptr)
+        : device_(device), pool_(pool), stream_(stream) {}
     Device device() const { return device_; }
+    void* stream() const { return stream_; }
 
     template <class T>
     Scratch<T> scratch(int64_t count) {
@@ -56,6 +58,7 @@ class Queue {
   private:
     Device device_;
     MemoryPool& pool_;
+    void* stream_;
 };
 
 }  // namespace kernels

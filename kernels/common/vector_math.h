@@ -8,10 +8,13 @@
 #include <cstdint>
 #include <limits>
 
+#include "kernels/common/on_device.h"
+
 namespace lily::kernels {
+inline namespace LILY_FORMULAS {
 
 // exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln2/2; exp(r) by its Taylor series (next term below 6e-9).
-inline float fast_exp(float x) {
+LILY_SHARED inline float fast_exp(float x) {
     const float clamped = x < -87.3f ? -87.3f : (x > 88.73f ? 88.73f : x);
     const float n = std::nearbyint(clamped * 1.44269504f);
     const float r =
@@ -32,10 +35,10 @@ inline float fast_exp(float x) {
     const float low = x < -87.3f ? 0.0f : high;  // below 1.2e-38: flushed to zero
     return x == x ? low : x;
 }
-inline double fast_exp(double x) { return std::exp(x); }
+LILY_SHARED inline double fast_exp(double x) { return std::exp(x); }
 
 // tanh: series near 0 (1 - 2/(e^2x + 1) would cancel), else from exp of |x|.
-inline float fast_tanh(float x) {
+LILY_SHARED inline float fast_tanh(float x) {
     const float s = x * x;
     float p = -1382.0f / 155925;
     p = p * s + 62.0f / 2835;
@@ -46,11 +49,12 @@ inline float fast_tanh(float x) {
     const float far = std::copysign(1.0f - 2.0f / (fast_exp(2.0f * std::fabs(x)) + 1.0f), x);
     return s < 0.09f ? near_zero : far;
 }
-inline double fast_tanh(double x) { return std::tanh(x); }
+LILY_SHARED inline double fast_tanh(double x) { return std::tanh(x); }
 
 template <class T>
-T fast_sigmoid(T x) {
+LILY_SHARED T fast_sigmoid(T x) {
     return T(1) / (T(1) + fast_exp(-x));
 }
 
+}  // namespace LILY_FORMULAS
 }  // namespace lily::kernels

@@ -115,5 +115,7 @@ struct Conv2dKernels {
 };
 template <class T>
 const Conv2dKernels<T>& conv2d(Device device);
+const Conv2dKernels<float>& conv2d_on(simt::Gpu);  // conv2d.cu
+const Conv2dKernels<float>& conv2d_on(cuda::Gpu);
 
 }  // namespace lily::kernels

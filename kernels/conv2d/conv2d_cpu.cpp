@@ -183,11 +183,13 @@ void set_conv2d_algorithm(Conv2dAlgorithm algorithm) { current_algorithm() = alg
 
 template <>
 const Conv2dKernels<float>& conv2d(Device device) {
-    return choose("conv2d", device, Implementations<Conv2dKernels<float>>{.cpu = &cpu_f32});
+    return choose(
+        "conv2d", device, cpu_f32, [](auto gpu) -> const auto& { return conv2d_on(gpu); });
 }
 template <>
 const Conv2dKernels<double>& conv2d(Device device) {
-    return choose("conv2d", device, Implementations<Conv2dKernels<double>>{.cpu = &cpu_f64});
+    return choose(
+        "conv2d", device, cpu_f64, [](auto gpu) -> const auto& { return conv2d_on(gpu); });
 }
 
 }  // namespace lily::kernels

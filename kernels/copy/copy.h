@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Moving elements without changing them: between memory formats, and from one strided view to another
-// (permute, slice, pad, concat and expand are all strided copies).
+// Moving elements without changing them, or making them all alike: between memory formats, and from one
+// strided view to another (permute, slice, pad, concat and expand are all strided copies).
 #pragma once
 
 #include <array>
@@ -29,9 +29,14 @@ struct CopyKernels {
     // Layouts: 1 = (N,C,M), b = (N,C/b,M,b), kChannelsLast = (N,M,C)
     void (*reorder)(Queue&, PlanesShape, int64_t from_layout, int64_t to_layout, const T* x, T* y);
     void (*strided)(Queue&, const StridedCopy&, const T* x,
-                    T* y);  // y[Σ iₖ·to_strideₖ] = x[Σ iₖ·from_strideₖ]
+                    T* y);                           // y[Σ iₖ·to_strideₖ] = x[Σ iₖ·from_strideₖ]
+    void (*fill)(Queue&, int64_t n, T value, T* y);  // y[i] = value
 };
 template <class T>
 const CopyKernels<T>& copy(Device device);
+template <class T>
+const CopyKernels<T>& copy_on(simt::Gpu);  // copy.cu
+template <class T>
+const CopyKernels<T>& copy_on(cuda::Gpu);
 
 }  // namespace lily::kernels

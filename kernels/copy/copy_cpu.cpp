@@ -2,12 +2,10 @@
 #include "kernels/copy/copy.h"
 
 #include "kernels/common/parallel.h"
+#include "kernels/copy/merged.h"
 
 namespace lily::kernels {
 namespace {
-
-// Every layout is (N, C/block, M, block): block 1 is contiguous, block C is channels last.
-int64_t block_of(int64_t layout, int64_t channels) { return layout == kChannelsLast ? channels : layout; }
 
 template <class T>
 void reorder(Queue&, PlanesShape s, int64_t from_layout, int64_t to_layout, const T* x, T* y) {
@@ -25,24 +23,6 @@ void reorder(Queue&, PlanesShape s, int64_t from_layout, int64_t to_layout, cons
             }
         }
     });
-}
-
-// The same copy with few dimensions: sizes of 1 dropped, and neighbours that both sides walk through alike
-// merged.
-StridedCopy merged(const StridedCopy& s) {
-    StridedCopy m;
-    for (int d = 0; d < s.rank; ++d) {
-        if (s.size[d] == 1) continue;
-        const int last = m.rank - 1;
-        const bool joins = m.rank > 0 && m.from_stride[last] == s.from_stride[d] * s.size[d] &&
-                           m.to_stride[last] == s.to_stride[d] * s.size[d];
-        const int at = joins ? last : m.rank++;
-        m.size[at] = joins ? m.size[at] * s.size[d] : s.size[d];
-        m.from_stride[at] = s.from_stride[d];
-        m.to_stride[at] = s.to_stride[d];
-    }
-    if (m.rank == 0) m.size[m.rank++] = 1;  // one element
-    return m;
 }
 
 template <class T>
@@ -72,12 +52,18 @@ void strided(Queue&, const StridedCopy& wanted, const T* x, T* y) {
     });
 }
 
+template <class T>
+void fill(Queue&, int64_t n, T value, T* y) {
+    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) { std::fill(y + begin, y + end, value); });
+}
+
 }  // namespace
 
 template <class T>
 const CopyKernels<T>& copy(Device device) {
-    static const CopyKernels<T> cpu{reorder<T>, strided<T>};
-    return choose("copy", device, Implementations<CopyKernels<T>>{.cpu = &cpu});
+    static const CopyKernels<T> cpu{reorder<T>, strided<T>, fill<T>};
+    return choose(
+        "copy", device, cpu, [](auto gpu) -> const auto& { return copy_on<T>(gpu); });
 }
 template const CopyKernels<float>& copy(Device);
 template const CopyKernels<double>& copy(Device);

@@ -55,5 +55,7 @@ struct ElementwiseKernels {
 };
 template <class T>
 const ElementwiseKernels<T>& elementwise(Device device);
+const ElementwiseKernels<float>& elementwise_on(simt::Gpu);  // elementwise.cu
+const ElementwiseKernels<float>& elementwise_on(cuda::Gpu);
 
 }  // namespace lily::kernels

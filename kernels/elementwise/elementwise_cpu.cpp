@@ -7,42 +7,8 @@
 namespace lily::kernels {
 namespace {
 
-// body(f) with the function object that `op` names.
-template <class T, class Body>
-void visit_unary(Unary op, UnaryArguments args, const Body& body) {
-    namespace fn = functions;
-    const T a = static_cast<T>(args.a), b = static_cast<T>(args.b);
-    switch (op) {
-        case Unary::exp:
-            return body(fn::Exp<T>{});
-        case Unary::log:
-            return body(fn::Log<T>{});
-        case Unary::sqrt:
-            return body(fn::Sqrt<T>{});
-        case Unary::abs:
-            return body(fn::Abs<T>{});
-        case Unary::sign:
-            return body(fn::Sign<T>{});
-        case Unary::square:
-            return body(fn::Square<T>{});
-        case Unary::reciprocal:
-            return body(fn::Reciprocal<T>{});
-        case Unary::pow:
-            return body(fn::Pow<T>{a});
-        case Unary::clamp:
-            return body(fn::Clamp<T>{a, b});
-        case Unary::leaky_relu:
-            return body(fn::LeakyRelu<T>{a});
-        case Unary::relu:
-            return body(fn::Relu<T>{});
-        case Unary::tanh:
-            return body(fn::Tanh<T>{});
-        case Unary::sigmoid:
-            return body(fn::Sigmoid<T>{});
-        case Unary::softplus:
-            return body(fn::Softplus<T>{a, b});
-    }
-}
+using functions::visit_binary;
+using functions::visit_unary;
 
 template <class T>
 void unary(Queue&, Unary op, UnaryArguments args, int64_t n, const T* x, T* y) {
@@ -64,34 +30,6 @@ void unary_backward(Queue&, Unary op, UnaryArguments args, int64_t n, const T* x
             for (int64_t i = begin; i < end; ++i) dx[i] = dy[i] * f.slope(from_x[i], from_y[i]);
         });
     });
-}
-
-template <class T, class Body>
-void visit_binary(Binary op, const Body& body) {
-    switch (op) {
-        case Binary::add:
-            return body([](T a, T b) { return a + b; });
-        case Binary::sub:
-            return body([](T a, T b) { return a - b; });
-        case Binary::mul:
-            return body([](T a, T b) { return a * b; });
-        case Binary::div:
-            return body([](T a, T b) { return a / b; });
-        case Binary::maximum:
-            return body([](T a, T b) { return a != a ? a : (a < b || b != b ? b : a); });  // NaN wins
-        case Binary::minimum:
-            return body([](T a, T b) { return a != a ? a : (a > b || b != b ? b : a); });
-        case Binary::gt:
-            return body([](T a, T b) { return T(a > b); });
-        case Binary::ge:
-            return body([](T a, T b) { return T(a >= b); });
-        case Binary::lt:
-            return body([](T a, T b) { return T(a < b); });
-        case Binary::le:
-            return body([](T a, T b) { return T(a <= b); });
-        case Binary::eq:
-            return body([](T a, T b) { return T(a == b); });
-    }
 }
 
 // One innermost run of n elements, strides 0 or 1 (or any, in the last loop).
@@ -150,7 +88,8 @@ void affine(Queue&, int64_t n, T scale, T shift, const T* x, T* y) {
 template <class T>
 const ElementwiseKernels<T>& elementwise(Device device) {
     static const ElementwiseKernels<T> cpu{unary<T>, unary_backward<T>, binary<T>, affine<T>};
-    return choose("elementwise", device, Implementations<ElementwiseKernels<T>>{.cpu = &cpu});
+    return choose(
+        "elementwise", device, cpu, [](auto gpu) -> const auto& { return elementwise_on(gpu); });
 }
 template const ElementwiseKernels<float>& elementwise(Device);
 template const ElementwiseKernels<double>& elementwise(Device);

@@ -1,94 +1,211 @@
 // SPDX-License-Identifier: MIT
-// The maths of every elementwise function, once, for all devices and precisions: value(x) and slope(x, y) =
-// dy/dx.
+// The maths of every elementwise function, once, for all devices and precisions: value(x), slope(x, y) =
+// dy/dx, and which function object an enumerator names.
 #pragma once
 
 #include <cmath>
 
+#include "kernels/common/on_device.h"
 #include "kernels/common/vector_math.h"
+#include "kernels/elementwise/elementwise.h"
 
 namespace lily::kernels::functions {
+inline namespace LILY_FORMULAS {
 
 template <class T>
 struct Exp {
-    T value(T x) const { return fast_exp(x); }
-    T slope(T, T y) const { return y; }
+    LILY_SHARED T value(T x) const { return fast_exp(x); }
+    LILY_SHARED T slope(T, T y) const { return y; }
 };
 template <class T>
 struct Log {
-    T value(T x) const { return std::log(x); }
-    T slope(T x, T) const { return T(1) / x; }
+    LILY_SHARED T value(T x) const { return std::log(x); }
+    LILY_SHARED T slope(T x, T) const { return T(1) / x; }
 };
 template <class T>
 struct Sqrt {
-    T value(T x) const { return std::sqrt(x); }
-    T slope(T, T y) const { return T(0.5) / y; }
+    LILY_SHARED T value(T x) const { return std::sqrt(x); }
+    LILY_SHARED T slope(T, T y) const { return T(0.5) / y; }
 };
 template <class T>
 struct Abs {
-    T value(T x) const { return std::fabs(x); }
-    T slope(T x, T) const { return T(x > 0) - T(x < 0); }
+    LILY_SHARED T value(T x) const { return std::fabs(x); }
+    LILY_SHARED T slope(T x, T) const { return T(x > 0) - T(x < 0); }
 };
 template <class T>
 struct Sign {
-    T value(T x) const { return x == x ? T(x > 0) - T(x < 0) : x; }
-    T slope(T, T) const { return T(0); }
+    LILY_SHARED T value(T x) const { return x == x ? T(x > 0) - T(x < 0) : x; }
+    LILY_SHARED T slope(T, T) const { return T(0); }
 };
 template <class T>
 struct Square {
-    T value(T x) const { return x * x; }
-    T slope(T x, T) const { return T(2) * x; }
+    LILY_SHARED T value(T x) const { return x * x; }
+    LILY_SHARED T slope(T x, T) const { return T(2) * x; }
 };
 template <class T>
 struct Reciprocal {
-    T value(T x) const { return T(1) / x; }
-    T slope(T, T y) const { return -y * y; }
+    LILY_SHARED T value(T x) const { return T(1) / x; }
+    LILY_SHARED T slope(T, T y) const { return -y * y; }
 };
 template <class T>
 struct Pow {
     T exponent;
-    T value(T x) const { return std::pow(x, exponent); }
-    T slope(T x, T) const { return exponent == T(0) ? T(0) : exponent * std::pow(x, exponent - T(1)); }
+    LILY_SHARED T value(T x) const { return std::pow(x, exponent); }
+    LILY_SHARED T slope(T x, T) const {
+        return exponent == T(0) ? T(0) : exponent * std::pow(x, exponent - T(1));
+    }
 };
 // Gradient 1 inside and on the limits, as in PyTorch.
 template <class T>
 struct Clamp {
     T low, high;
-    T value(T x) const { return x < low ? low : (x > high ? high : x); }
-    T slope(T x, T) const { return T(x >= low && x <= high); }
+    LILY_SHARED T value(T x) const { return x < low ? low : (x > high ? high : x); }
+    LILY_SHARED T slope(T x, T) const { return T(x >= low && x <= high); }
 };
 template <class T>
 struct LeakyRelu {
     T negative_slope;
-    T value(T x) const { return x > 0 ? x : negative_slope * x; }
-    T slope(T x, T) const { return x > 0 ? T(1) : negative_slope; }
+    LILY_SHARED T value(T x) const { return x > 0 ? x : negative_slope * x; }
+    LILY_SHARED T slope(T x, T) const { return x > 0 ? T(1) : negative_slope; }
 };
 // NaN stays NaN: a diverged run must show.
 template <class T>
 struct Relu {
-    T value(T x) const { return x < 0 ? T(0) : x; }
-    T slope(T, T y) const { return T(y > 0); }
+    LILY_SHARED T value(T x) const { return x < 0 ? T(0) : x; }
+    LILY_SHARED T slope(T, T y) const { return T(y > 0); }
 };
 template <class T>
 struct Tanh {
-    T value(T x) const { return fast_tanh(x); }
-    T slope(T, T y) const { return T(1) - y * y; }
+    LILY_SHARED T value(T x) const { return fast_tanh(x); }
+    LILY_SHARED T slope(T, T y) const { return T(1) - y * y; }
 };
 template <class T>
 struct Sigmoid {
-    T value(T x) const { return fast_sigmoid(x); }
-    T slope(T, T y) const { return y * (T(1) - y); }
+    LILY_SHARED T value(T x) const { return fast_sigmoid(x); }
+    LILY_SHARED T slope(T, T y) const { return y * (T(1) - y); }
 };
 // log(1 + exp(beta x)) / beta = max(x, 0) + log1p(exp(-|beta x|)) / beta; linear above the threshold, as in
 // PyTorch.
 template <class T>
 struct Softplus {
     T beta, threshold;
-    T value(T x) const {
+    LILY_SHARED T value(T x) const {
         const T z = beta * x;
         return z > threshold ? x : (std::fmax(z, T(0)) + std::log1p(fast_exp(-std::fabs(z)))) / beta;
     }
-    T slope(T x, T) const { return beta * x > threshold ? T(1) : fast_sigmoid(beta * x); }
+    LILY_SHARED T slope(T x, T) const { return beta * x > threshold ? T(1) : fast_sigmoid(beta * x); }
 };
 
+// z = a op b. NaN wins in maximum and minimum; comparisons give 1 or 0.
+template <class T>
+struct Plus {
+    LILY_SHARED T operator()(T a, T b) const { return a + b; }
+};
+template <class T>
+struct Minus {
+    LILY_SHARED T operator()(T a, T b) const { return a - b; }
+};
+template <class T>
+struct Times {
+    LILY_SHARED T operator()(T a, T b) const { return a * b; }
+};
+template <class T>
+struct Over {
+    LILY_SHARED T operator()(T a, T b) const { return a / b; }
+};
+template <class T>
+struct Larger {
+    LILY_SHARED T operator()(T a, T b) const { return a != a ? a : (a < b || b != b ? b : a); }
+};
+template <class T>
+struct Smaller {
+    LILY_SHARED T operator()(T a, T b) const { return a != a ? a : (a > b || b != b ? b : a); }
+};
+template <class T>
+struct Gt {
+    LILY_SHARED T operator()(T a, T b) const { return T(a > b); }
+};
+template <class T>
+struct Ge {
+    LILY_SHARED T operator()(T a, T b) const { return T(a >= b); }
+};
+template <class T>
+struct Lt {
+    LILY_SHARED T operator()(T a, T b) const { return T(a < b); }
+};
+template <class T>
+struct Le {
+    LILY_SHARED T operator()(T a, T b) const { return T(a <= b); }
+};
+template <class T>
+struct Eq {
+    LILY_SHARED T operator()(T a, T b) const { return T(a == b); }
+};
+
+// body(f) with the function object that `op` names.
+template <class T, class Body>
+void visit_unary(Unary op, UnaryArguments args, const Body& body) {
+    const T a = static_cast<T>(args.a), b = static_cast<T>(args.b);
+    switch (op) {
+        case Unary::exp:
+            return body(Exp<T>{});
+        case Unary::log:
+            return body(Log<T>{});
+        case Unary::sqrt:
+            return body(Sqrt<T>{});
+        case Unary::abs:
+            return body(Abs<T>{});
+        case Unary::sign:
+            return body(Sign<T>{});
+        case Unary::square:
+            return body(Square<T>{});
+        case Unary::reciprocal:
+            return body(Reciprocal<T>{});
+        case Unary::pow:
+            return body(Pow<T>{a});
+        case Unary::clamp:
+            return body(Clamp<T>{a, b});
+        case Unary::leaky_relu:
+            return body(LeakyRelu<T>{a});
+        case Unary::relu:
+            return body(Relu<T>{});
+        case Unary::tanh:
+            return body(Tanh<T>{});
+        case Unary::sigmoid:
+            return body(Sigmoid<T>{});
+        case Unary::softplus:
+            return body(Softplus<T>{a, b});
+    }
+}
+
+// The same for a function of two.
+template <class T, class Body>
+void visit_binary(Binary op, const Body& body) {
+    switch (op) {
+        case Binary::add:
+            return body(Plus<T>{});
+        case Binary::sub:
+            return body(Minus<T>{});
+        case Binary::mul:
+            return body(Times<T>{});
+        case Binary::div:
+            return body(Over<T>{});
+        case Binary::maximum:
+            return body(Larger<T>{});
+        case Binary::minimum:
+            return body(Smaller<T>{});
+        case Binary::gt:
+            return body(Gt<T>{});
+        case Binary::ge:
+            return body(Ge<T>{});
+        case Binary::lt:
+            return body(Lt<T>{});
+        case Binary::le:
+            return body(Le<T>{});
+        case Binary::eq:
+            return body(Eq<T>{});
+    }
+}
+
+}  // namespace LILY_FORMULAS
 }  // namespace lily::kernels::functions

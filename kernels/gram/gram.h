@@ -25,5 +25,7 @@ struct GramKernels {
 };
 template <class T>
 const GramKernels<T>& gram(Device device);
+const GramKernels<float>& gram_on(simt::Gpu);  // gram.cu
+const GramKernels<float>& gram_on(cuda::Gpu);
 
 }  // namespace lily::kernels

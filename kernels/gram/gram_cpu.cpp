@@ -254,7 +254,8 @@ const GramKernels<T>& gram(Device device) {
         else
             return GramKernels<double>{forward_f64, backward_f64};
     }();
-    return choose("gram", device, Implementations<GramKernels<T>>{.cpu = &cpu});
+    return choose(
+        "gram", device, cpu, [](auto gpu) -> const auto& { return gram_on(gpu); });
 }
 template const GramKernels<float>& gram(Device);
 template const GramKernels<double>& gram(Device);

@@ -21,5 +21,7 @@ struct LinearKernels {
 };
 template <class T>
 const LinearKernels<T>& linear(Device device);
+const LinearKernels<float>& linear_on(simt::Gpu);  // linear.cu
+const LinearKernels<float>& linear_on(cuda::Gpu);
 
 }  // namespace lily::kernels

@@ -25,7 +25,8 @@ void forward(Queue& queue, LinearShape s, const T* x, const T* weight, const T* 
 template <class T>
 const LinearKernels<T>& linear(Device device) {
     static const LinearKernels<T> cpu{forward<T>};
-    return choose("linear", device, Implementations<LinearKernels<T>>{.cpu = &cpu});
+    return choose(
+        "linear", device, cpu, [](auto gpu) -> const auto& { return linear_on(gpu); });
 }
 template const LinearKernels<float>& linear(Device);
 template const LinearKernels<double>& linear(Device);

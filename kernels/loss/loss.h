@@ -20,5 +20,7 @@ struct LossKernels {
 };
 template <class T>
 const LossKernels<T>& loss(Device device);
+const LossKernels<float>& loss_on(simt::Gpu);  // loss.cu
+const LossKernels<float>& loss_on(cuda::Gpu);
 
 }  // namespace lily::kernels

@@ -57,7 +57,8 @@ void squared_error_backward(Queue&, int64_t n, double scale, const T* x, const T
 template <class T>
 const LossKernels<T>& loss(Device device) {
     static const LossKernels<T> cpu{squared_error<T>, squared_error_backward<T>};
-    return choose("loss", device, Implementations<LossKernels<T>>{.cpu = &cpu});
+    return choose(
+        "loss", device, cpu, [](auto gpu) -> const auto& { return loss_on(gpu); });
 }
 template const LossKernels<float>& loss(Device);
 template const LossKernels<double>& loss(Device);

@@ -40,5 +40,7 @@ struct MatmulKernels {
 };
 template <class T>
 const MatmulKernels<T>& matmul(Device device);
+const MatmulKernels<float>& matmul_on(simt::Gpu);  // matmul.cu
+const MatmulKernels<float>& matmul_on(cuda::Gpu);
 
 }  // namespace lily::kernels

@@ -96,7 +96,8 @@ const MatmulKernels<T>& matmul(Device device) {
         else
             return MatmulKernels<double>{product_f64};
     }();
-    return choose("matmul", device, Implementations<MatmulKernels<T>>{.cpu = &cpu});
+    return choose(
+        "matmul", device, cpu, [](auto gpu) -> const auto& { return matmul_on(gpu); });
 }
 template const MatmulKernels<float>& matmul(Device);
 template const MatmulKernels<double>& matmul(Device);

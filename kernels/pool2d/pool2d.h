@@ -45,5 +45,7 @@ struct Pool2dKernels {
 };
 template <class T>
 const Pool2dKernels<T>& pool2d(Device device);
+const Pool2dKernels<float>& pool2d_on(simt::Gpu);  // pool2d.cu
+const Pool2dKernels<float>& pool2d_on(cuda::Gpu);
 
 }  // namespace lily::kernels

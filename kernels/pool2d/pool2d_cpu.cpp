@@ -236,7 +236,8 @@ void mean_backward(Queue&, const Pool2dShape& s, bool count_padding, const T* dy
 template <class T>
 const Pool2dKernels<T>& pool2d(Device device) {
     static const Pool2dKernels<T> cpu{max<T>, max_scatter<T>, max_gather<T>, mean<T>, mean_backward<T>};
-    return choose("pool2d", device, Implementations<Pool2dKernels<T>>{.cpu = &cpu});
+    return choose(
+        "pool2d", device, cpu, [](auto gpu) -> const auto& { return pool2d_on(gpu); });
 }
 template const Pool2dKernels<float>& pool2d(Device);
 template const Pool2dKernels<double>& pool2d(Device);

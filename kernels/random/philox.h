@@ -3,23 +3,31 @@
 // function of a counter and a key. No state, so any element of any tensor can be made on its own.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
+#include "kernels/common/on_device.h"
+
 namespace lily::kernels {
+inline namespace LILY_FORMULAS {
 
-using PhiloxCounter = std::array<uint32_t, 4>;
-using PhiloxKey = std::array<uint32_t, 2>;
+struct PhiloxCounter {
+    uint32_t word[4];
+    bool operator==(const PhiloxCounter&) const = default;
+};
+struct PhiloxKey {
+    uint32_t word[2];
+};
 
-inline PhiloxCounter philox4x32(PhiloxCounter c, PhiloxKey key) {
+LILY_SHARED inline PhiloxCounter philox4x32(PhiloxCounter c, PhiloxKey key) {
     for (int round = 0; round < 10; ++round) {
-        const uint64_t a = uint64_t{0xD2511F53} * c[0], b = uint64_t{0xCD9E8D57} * c[2];
-        c = {static_cast<uint32_t>(b >> 32) ^ c[1] ^ key[0], static_cast<uint32_t>(b),
-             static_cast<uint32_t>(a >> 32) ^ c[3] ^ key[1], static_cast<uint32_t>(a)};
-        key[0] += 0x9E3779B9;  // the golden ratio
-        key[1] += 0xBB67AE85;  // √3 - 1
+        const uint64_t a = uint64_t{0xD2511F53} * c.word[0], b = uint64_t{0xCD9E8D57} * c.word[2];
+        c = {{static_cast<uint32_t>(b >> 32) ^ c.word[1] ^ key.word[0], static_cast<uint32_t>(b),
+              static_cast<uint32_t>(a >> 32) ^ c.word[3] ^ key.word[1], static_cast<uint32_t>(a)}};
+        key.word[0] += 0x9E3779B9;  // the golden ratio
+        key.word[1] += 0xBB67AE85;  // √3 - 1
     }
     return c;
 }
 
+}  // namespace LILY_FORMULAS
 }  // namespace lily::kernels

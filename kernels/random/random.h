@@ -27,11 +27,15 @@ struct RandomKernels {
 };
 template <class T>
 const RandomKernels<T>& random(Device device);
+const RandomKernels<float>& random_on(simt::Gpu);  // random.cu
+const RandomKernels<float>& random_on(cuda::Gpu);
 
 struct RandomIntegerKernels {
     void (*words)(Queue&, RandomStream, int64_t n, uint64_t* y);  // y (n), 64 random bits each
     void (*integers)(Queue&, RandomStream, int64_t n, int64_t low, uint64_t range, int64_t* y);  // y (n)
 };
 const RandomIntegerKernels& random_integers(Device device);
+const RandomIntegerKernels& random_integers_on(simt::Gpu);
+const RandomIntegerKernels& random_integers_on(cuda::Gpu);
 
 }  // namespace lily::kernels

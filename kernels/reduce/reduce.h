@@ -24,5 +24,7 @@ struct ReduceKernels {
 };
 template <class T>
 const ReduceKernels<T>& reduce(Device device);
+const ReduceKernels<float>& reduce_on(simt::Gpu);  // reduce.cu
+const ReduceKernels<float>& reduce_on(cuda::Gpu);
 
 }  // namespace lily::kernels

@@ -107,7 +107,8 @@ void argmax(Queue&, ReduceShape s, const T* x, int64_t* index) {
 template <class T>
 const ReduceKernels<T>& reduce(Device device) {
     static const ReduceKernels<T> cpu{sum<T>, max<T>, argmax<T>};
-    return choose("reduce", device, Implementations<ReduceKernels<T>>{.cpu = &cpu});
+    return choose(
+        "reduce", device, cpu, [](auto gpu) -> const auto& { return reduce_on(gpu); });
 }
 template const ReduceKernels<float>& reduce(Device);
 template const ReduceKernels<double>& reduce(Device);

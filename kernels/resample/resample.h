@@ -18,11 +18,13 @@ struct ResampleShape {
 
 template <class T>
 struct ResampleKernels {
-    // start (m + 1), index (start[m]) each in [0, n), weight (start[m])
+    // start (m + 1), index (start[m]) each in [0, n), weight (start[m]); like x and y in the device's memory
     void (*apply)(Queue&, ResampleShape, const int64_t* start, const int64_t* index, const T* weight,
                   const T* x, T* y);
 };
 template <class T>
 const ResampleKernels<T>& resample(Device device);
+const ResampleKernels<float>& resample_on(simt::Gpu);  // resample.cu
+const ResampleKernels<float>& resample_on(cuda::Gpu);
 
 }  // namespace lily::kernels

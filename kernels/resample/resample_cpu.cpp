@@ -70,7 +70,8 @@ void apply(Queue& queue, ResampleShape s, const int64_t* start, const int64_t* i
 template <class T>
 const ResampleKernels<T>& resample(Device device) {
     static const ResampleKernels<T> cpu{apply<T>};
-    return choose("resample", device, Implementations<ResampleKernels<T>>{.cpu = &cpu});
+    return choose(
+        "resample", device, cpu, [](auto gpu) -> const auto& { return resample_on(gpu); });
 }
 template const ResampleKernels<float>& resample(Device);
 template const ResampleKernels<double>& resample(Device);

@@ -26,5 +26,7 @@ struct SoftmaxKernels {
 };
 template <class T>
 const SoftmaxKernels<T>& softmax(Device device);
+const SoftmaxKernels<float>& softmax_on(simt::Gpu);  // softmax.cu
+const SoftmaxKernels<float>& softmax_on(cuda::Gpu);
 
 }  // namespace lily::kernels

@@ -140,7 +140,8 @@ template <class T>
 const SoftmaxKernels<T>& softmax(Device device) {
     static const SoftmaxKernels<T> cpu{forward<T, false>, backward<T, false>, forward<T, true>,
                                        backward<T, true>};
-    return choose("softmax", device, Implementations<SoftmaxKernels<T>>{.cpu = &cpu});
+    return choose(
+        "softmax", device, cpu, [](auto gpu) -> const auto& { return softmax_on(gpu); });
 }
 template const SoftmaxKernels<float>& softmax(Device);
 template const SoftmaxKernels<double>& softmax(Device);

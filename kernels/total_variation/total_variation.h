@@ -23,5 +23,7 @@ struct TotalVariationKernels {
 };
 template <class T>
 const TotalVariationKernels<T>& total_variation(Device device);
+const TotalVariationKernels<float>& total_variation_on(simt::Gpu);  // total_variation.cu
+const TotalVariationKernels<float>& total_variation_on(cuda::Gpu);
 
 }  // namespace lily::kernels

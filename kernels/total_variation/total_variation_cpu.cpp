@@ -88,7 +88,8 @@ void backward(Queue&, PictureShape s, const T* x, const T* dy, T* dx) {
 template <class T>
 const TotalVariationKernels<T>& total_variation(Device device) {
     static const TotalVariationKernels<T> cpu{forward<T>, backward<T>};
-    return choose("total_variation", device, Implementations<TotalVariationKernels<T>>{.cpu = &cpu});
+    return choose(
+        "total_variation", device, cpu, [](auto gpu) -> const auto& { return total_variation_on(gpu); });
 }
 template const TotalVariationKernels<float>& total_variation(Device);
 template const TotalVariationKernels<double>& total_variation(Device);

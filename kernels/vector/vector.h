@@ -22,5 +22,7 @@ struct VectorKernels {
 };
 template <class T>
 const VectorKernels<T>& vector(Device device);
+const VectorKernels<float>& vector_on(simt::Gpu);  // vector.cu
+const VectorKernels<float>& vector_on(cuda::Gpu);
 
 }  // namespace lily::kernels

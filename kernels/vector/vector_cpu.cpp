@@ -65,7 +65,8 @@ void axpy(Queue&, int64_t n, double alpha, const T* x, T* y) {
 template <class T>
 const VectorKernels<T>& vector(Device device) {
     static const VectorKernels<T> cpu{dot<T>, abs_sum<T>, abs_max<T>, axpy<T>};
-    return choose("vector", device, Implementations<VectorKernels<T>>{.cpu = &cpu});
+    return choose(
+        "vector", device, cpu, [](auto gpu) -> const auto& { return vector_on(gpu); });
 }
 template const VectorKernels<float>& vector(Device);
 template const VectorKernels<double>& vector(Device);

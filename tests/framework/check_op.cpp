@@ -19,8 +19,17 @@ int64_t probes(int64_t n) { return n > 2000 ? 4 : 32; }
 
 class Poisoned {
   public:
-    Poisoned() { allocator(Device::cpu).poison(true); }
-    ~Poisoned() { allocator(Device::cpu).poison(false); }
+    explicit Poisoned(Device device = Device::cpu) : device_(device) { set(true); }
+    ~Poisoned() { set(false); }
+    Poisoned(const Poisoned&) = delete;
+    Poisoned& operator=(const Poisoned&) = delete;
+
+  private:
+    void set(bool on) {
+        allocator(Device::cpu).poison(on);
+        if (device_ != Device::cpu) allocator(device_).poison(on);
+    }
+    Device device_;
 };
 
 uint32_t seed_of(const OpCase& c) {
@@ -48,9 +57,10 @@ std::vector<double> draw(std::mt19937& random, int64_t n, Domain domain, double 
     return values;
 }
 
-Tensor upstream(const Shape& shape, uint32_t seed, DType dtype) {
+// For a tensor like y.
+Tensor upstream(const Tensor& y, uint32_t seed) {
     std::mt19937 random(seed);
-    return from_vector(draw(random, shape.numel(), Domain::any, 1), shape).to(dtype);
+    return from_vector(draw(random, y.numel(), Domain::any, 1), y.shape()).to(y.dtype()).to(y.device());
 }
 
 Tensors leaves(const Tensors& values) {
@@ -62,13 +72,13 @@ Tensors leaves(const Tensors& values) {
 // Σ y·r for fixed random r: a scalar whose gradient reaches every element of y.
 Tensor loss_of(const OpCase& c, const Tensors& xs) {
     const Tensor y = c.op(xs);
-    return sum(y * upstream(y.shape(), seed_of(c) + 1, y.dtype()));
+    return sum(y * upstream(y, seed_of(c) + 1));
 }
 
 // Σ y·r + ½ y²: here dL/dy depends on x, so that the backward of a linear op is differentiated as well.
 Tensor curved_loss_of(const OpCase& c, const Tensors& xs) {
     const Tensor y = c.op(xs);
-    return sum(y * (upstream(y.shape(), seed_of(c) + 1, y.dtype()) + 0.5 * y));
+    return sum(y * (upstream(y, seed_of(c) + 1) + 0.5 * y));
 }
 
 Tensors gradients_of(const OpCase& c, const Tensors& xs, bool create_graph,
@@ -107,9 +117,10 @@ std::string against_differences(const Tensors& at, const Tensors& analytic,
     return "";
 }
 
-std::string compare_all(const char* what, const Tensors& got, const Tensors& want, double tolerance) {
+std::string compare_all(const char* what, const Tensors& got, const Tensors& want, double tolerance,
+                        double least = 1e-3) {
     for (size_t i = 0; i < got.size(); ++i) {
-        const std::string wrong = difference(got[i], want[i], tolerance);
+        const std::string wrong = difference(got[i], want[i], tolerance, least);
         if (!wrong.empty()) return fmt::format("{}, input {}: {}", what, i, wrong);
     }
     return "";
@@ -150,23 +161,24 @@ std::vector<OpCase> pointwise_cases(const std::string& name, const std::function
     return cases;
 }
 
-Tensors make_inputs(const OpCase& c, DType dtype) {
+Tensors make_inputs(const OpCase& c, DType dtype, Device device) {
     std::mt19937 random(seed_of(c));
     Tensors inputs;
     for (const Shape& shape : c.shapes) {
         const double shift = c.domain == Domain::distinct ? 0.007 * static_cast<double>(inputs.size()) : 0;
-        inputs.push_back(from_vector(draw(random, shape.numel(), c.domain, c.scale, shift), shape).to(dtype));
+        const Tensor values = from_vector(draw(random, shape.numel(), c.domain, c.scale, shift), shape);
+        inputs.push_back(values.to(dtype).to(device));
     }
     return inputs;
 }
 
-std::string difference(const Tensor& got, const Tensor& want, double tolerance) {
+std::string difference(const Tensor& got, const Tensor& want, double tolerance, double least) {
     if (got.shape() != want.shape()) return fmt::format("shape {} instead of {}", got.shape(), want.shape());
     const auto g = got.to_vector<double>(), w = want.to_vector<double>();
     double largest = 0, worst = 0;
     for (const double v : w)
         if (std::isfinite(v)) largest = std::max(largest, std::fabs(v));
-    const double allowed = tolerance * std::max(largest, 1e-3);
+    const double allowed = tolerance * std::max(largest, least);
     size_t where = g.size();
     for (size_t i = 0; i < g.size(); ++i) {
         if (g[i] == w[i]) continue;  // also equal infinities
@@ -225,23 +237,23 @@ std::string check_gradients(const OpCase& c) {
     return wrong;
 }
 
-std::string check_double_gradients(const OpCase& c) {
-    const Poisoned poisoned;
-    // F(x) = Σ_i <dL/dx_i, v_i>, itself a function of x
-    const auto directional = [&](const Tensors& xs) {
-        const Tensors gradients = gradients_of(c, xs, true, curved_loss_of);
-        Tensor total;
-        for (size_t i = 0; i < gradients.size(); ++i) {
-            const Tensor part =
-                sum(gradients[i] *
-                    upstream(xs[i].shape(), seed_of(c) + 2 + static_cast<uint32_t>(i), xs[i].dtype()));
-            total = total.defined() ? total + part : part;
-        }
-        return total;
-    };
-    const Tensors xs = leaves(make_inputs(c, DType::f64));
-    const Tensor f = directional(xs);
-    if (!f.defined()) return "";
+namespace {
+
+// F(x) = Σ_i <dL/dx_i, v_i>, itself a function of x; undefined where there is no gradient.
+Tensor directional(const OpCase& c, const Tensors& xs) {
+    const Tensors gradients = gradients_of(c, xs, true, curved_loss_of);
+    Tensor total;
+    for (size_t i = 0; i < gradients.size(); ++i) {
+        const Tensor part = sum(gradients[i] * upstream(xs[i], seed_of(c) + 2 + static_cast<uint32_t>(i)));
+        total = total.defined() ? total + part : part;
+    }
+    return total;
+}
+
+// dF/dx of that; empty where there is no gradient.
+Tensors second_gradients(const OpCase& c, const Tensors& xs) {
+    const Tensor f = directional(c, xs);
+    if (!f.defined()) return {};
     Tensors second;
     for (const Tensor& x : xs) second.push_back(zeros_like(x));
     if (f.requires_grad()) {
@@ -249,8 +261,38 @@ std::string check_double_gradients(const OpCase& c) {
         for (size_t i = 0; i < xs.size(); ++i)
             if (found[i].defined()) second[i] = found[i];
     }
+    return second;
+}
+
+}  // namespace
+
+std::string check_double_gradients(const OpCase& c) {
+    const Poisoned poisoned;
+    const Tensors second = second_gradients(c, leaves(make_inputs(c, DType::f64)));
+    if (second.empty()) return "";
     return against_differences(make_inputs(c, DType::f64), second,
-                               [&](const Tensors& at) { return directional(leaves(at)).item<double>(); });
+                               [&](const Tensors& at) { return directional(c, leaves(at)).item<double>(); });
+}
+
+std::string check_on_device(const OpCase& c, Device device) {
+    if (c.uses_f64) return "";
+    const Poisoned poisoned(device);
+    const auto inputs = [&](DType dtype, Device where) { return leaves(make_inputs(c, dtype, where)); };
+    const Tensors x64 = inputs(DType::f64, Device::cpu), x = inputs(DType::f32, device);
+    const Tensor y = c.op(x);
+    if (y.device() != device) return fmt::format("the result is on {}", name(y.device()));
+    std::string wrong = difference(y, c.op(x64), c.tolerance);
+    if (!wrong.empty()) return "against the f64 loops: " + wrong;
+    wrong = difference(y, c.op(inputs(DType::f32, Device::cpu)), 2 * c.tolerance);
+    if (!wrong.empty()) return "against the CPU: " + wrong;
+    const Tensors gradients = gradients_of(c, x64, false);
+    if (gradients.empty()) return "";
+    wrong = compare_all("fused", gradients_of(c, x, false), gradients, 4 * c.tolerance);
+    if (wrong.empty()) wrong = compare_all("composed", gradients_of(c, x, true), gradients, 4 * c.tolerance);
+    if (wrong.empty())
+        wrong = compare_all("gradient of gradient", second_gradients(c, x), second_gradients(c, x64),
+                            16 * c.tolerance, 1e-2);
+    return wrong;
 }
 
 void run_to_third_order(const OpCase& c) {

@@ -23,6 +23,7 @@ struct OpCase {
     Domain domain = Domain::any;
     double scale = 1;         // typical size of the inputs
     double tolerance = 2e-5;  // f32 against f64, relative to the largest magnitude in the result
+    bool uses_f64 = false;    // whatever the inputs are, and so runs on the CPU only
     bool formats = false;     // x[0] of rank 4 is also tried in every other memory format
     std::function<Tensor(const Tensors&)> reference =
         nullptr;  // the same function composed of other ops, compared in f64
@@ -39,16 +40,19 @@ std::vector<OpCase> pointwise_cases(const std::string& name, const std::function
                                     Domain domain = Domain::any, double scale = 1);
 
 // Inputs of a case, the same for the same case: f64 values rounded to f32, with an outlier or two.
-Tensors make_inputs(const OpCase& c, DType dtype);
+Tensors make_inputs(const OpCase& c, DType dtype, Device device = Device::cpu);
 
-// Empty if !(|got - want| <= tolerance · (1 + max |want|)) nowhere holds; else what differs, where.
-std::string difference(const Tensor& got, const Tensor& want, double tolerance);
+// Empty if |got - want| <= tolerance · max(|want|'s largest, least) everywhere; else what differs, where.
+std::string difference(const Tensor& got, const Tensor& want, double tolerance, double least = 1e-3);
 
 // Each returns "" or what is wrong. Fresh memory is poisoned with NaN while they run.
 std::string check_values(const OpCase& c);     // f32 = f64 = reference; every memory format
 std::string check_gradients(const OpCase& c);  // f64 = central differences; fused = composed; f32 = f64
 std::string check_double_gradients(
     const OpCase& c);  // gradient of gradient = central differences of the gradient
+
+// f32 on a GPU = f64 on the CPU: values, both kinds of gradients, gradients of gradients.
+std::string check_on_device(const OpCase& c, Device device);
 
 // Records the op, its backward, and the backward of that.
 void run_to_third_order(const OpCase& c);

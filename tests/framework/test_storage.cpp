@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "framework/error.h"
+#include "framework/tensor.h"
 #include "tests/catch.h"
 
 namespace lily {
@@ -118,8 +119,12 @@ TEST_CASE("derived copies are made once per layout, and again after a change", "
 
 TEST_CASE("empty storage, and devices that this build lacks", "[storage]") {
     CHECK(new_storage(0)->data() == nullptr);
-    CHECK_THROWS_WITH(allocator(Device::cuda), "[memory] this build has no CUDA device");
-    CHECK_THROWS_WITH(default_queue(Device::simt), "[queue] this build has no SIMT device");
+    for (const Device device : {Device::simt, Device::cuda}) {
+        if (is_available(device)) continue;
+        CHECK_THROWS_WITH(allocator(device), "[device] " + device_problem(device));
+        CHECK_THROWS_WITH(default_queue(device), "[device] " + device_problem(device));
+        CHECK_THROWS_WITH(zeros({1}).to(device), "[to] " + device_problem(device));
+    }
 }
 
 #if !defined(__SANITIZE_ADDRESS__)  // the sanitizer's own allocator ends the program instead

@@ -42,6 +42,7 @@ std::vector<OpCase> unary_cases() {
         "clone", [](const Tensor& x) { return x.clone(); }, Domain::any);
     add(
         "to_dtype", [](const Tensor& x) { return x.to(DType::f64) * 2.0; }, Domain::any);
+    for (OpCase& c : all) c.uses_f64 = c.name.starts_with("to_dtype");
     return all;
 }
 

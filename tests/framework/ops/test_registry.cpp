@@ -13,7 +13,8 @@
 namespace lily::testing {
 namespace {
 
-void run_all(std::string (*check_case)(const OpCase&)) {
+template <class Check>
+void run_all(const Check& check_case) {
     REQUIRE(!all_op_cases().empty());
     for (const OpCase& c : all_op_cases()) {
         std::string wrong;
@@ -51,15 +52,26 @@ TEST_CASE("every op: gradients of gradients equal central differences", "[ops]")
     run_all(check_double_gradients);
 }
 
+// A GPU that this build or machine lacks has nothing to check.
+TEST_CASE("every op on the software GPU", "[ops][simt]") {
+    if (is_available(Device::simt)) run_all([](const OpCase& c) { return check_on_device(c, Device::simt); });
+}
+TEST_CASE("every op on the CUDA device", "[ops][cuda]") {
+    if (is_available(Device::cuda)) run_all([](const OpCase& c) { return check_on_device(c, Device::cuda); });
+}
+
 TEST_CASE("every op of the sources has a case in the registry", "[ops]") {
     for (const OpCase& c : all_op_cases()) {
         run_to_third_order(c);
         const Tensor x = make_inputs(c, DType::f32)[0].set_requires_grad();
         x.to(DType::f64);
+        for (const Device device : {Device::simt, Device::cuda})
+            if (is_available(device)) x.to(device);
         if (c.formats) x.to(MemoryFormat::channels_last);
     }
     const auto recorded = recorded_ops();
     for (const std::string& op : ops_in_sources()) {
+        if (op == "to_device" && !is_available(Device::simt) && !is_available(Device::cuda)) continue;
         INFO("no case in tests/framework/ops runs '" << op << "'");
         CHECK(std::count(recorded.begin(), recorded.end(), op) == 1);
     }

@@ -23,16 +23,17 @@ void by_definition(const kernels::MatmulShape& s, const double* a, const double*
 }
 
 template <class T>
-void check_product(const kernels::MatmulShape& s, T beta, double tolerance) {
+void check_product(Device device, const kernels::MatmulShape& s, T beta, double tolerance) {
     const int64_t edge = std::max({s.m, s.n, s.k}) + 3, size = 3 * edge * edge;
-    Buffer<T> a(size, 1), b(size, 2), c(size, 3);
+    Buffer<T> a(size, 1, device), b(size, 2, device), c(size, 3, device);
     Buffer<double> a_64(size), b_64(size), want(size);
     a.randomise(1), a_64.randomise(1), b.randomise(2), b_64.randomise(2), c.randomise(3), want.randomise(3);
     if (beta == 0)  // whatever was there is not read
         for (int64_t at = 0; at < s.batch; ++at)
             for (int64_t i = 0; i < s.m; ++i) c[at * s.c_stride + i * s.ldc] = std::nan("");
-    kernels::matmul<T>(Device::cpu)
-        .product(default_queue(Device::cpu), s, a.data(), b.data(), beta, c.data());
+    kernels::matmul<T>(device).product(default_queue(device), s, a.on_device(), b.on_device(), beta,
+                                       c.on_device());
+    c.fetch();
     by_definition(s, a_64.data(), b_64.data(), static_cast<double>(beta), want.data());
     INFO("m " << s.m << " n " << s.n << " k " << s.k << " transposed " << s.transpose_a << s.transpose_b
               << " batch " << s.batch << " beta " << beta);
@@ -43,27 +44,26 @@ void check_product(const kernels::MatmulShape& s, T beta, double tolerance) {
 }  // namespace
 
 TEST_CASE("matmul kernels: submatrices, transposed, batched, added to", "[kernels][matmul]") {
+    const auto floats = [](const kernels::MatmulShape& s, float beta, double tolerance) {
+        for (const Device device : devices()) check_product<float>(device, s, beta, tolerance);
+    };
     for (const bool transpose_a : {false, true})
         for (const bool transpose_b : {false, true})
             for (const auto& [m, n, k] : std::vector<std::tuple<int64_t, int64_t, int64_t>>{
                      {1, 1, 1}, {3, 5, 7}, {1, 90, 33}, {90, 1, 33}, {64, 64, 0}, {140, 130, 90}}) {
                 kernels::MatmulShape s = kernels::matmul_shape(m, n, k, transpose_a, transpose_b);
                 s.lda += 3, s.ldb += 1, s.ldc += 2;
-                check_product<float>(s, 0, 1e-6);
-                check_product<float>(s, 0.5f, 1e-6);
-                check_product<double>(s, 0, 1e-14);
-                check_product<double>(s, 1, 1e-14);
+                floats(s, 0, 1e-6);
+                floats(s, 0.5f, 1e-6);
+                check_product<double>(Device::cpu, s, 0, 1e-14);
+                check_product<double>(Device::cpu, s, 1, 1e-14);
                 s.batch = 3;
                 s.a_stride = 0;  // shared by the batch
                 s.b_stride = (transpose_b ? n : k) * s.ldb;
                 s.c_stride = m * s.ldc;
-                check_product<float>(s, 1, 1e-6);
-                check_product<double>(s, 0, 1e-14);
+                floats(s, 1, 1e-6);
+                check_product<double>(Device::cpu, s, 0, 1e-14);
             }
-}
-
-TEST_CASE("matmul kernels: a device without them is named", "[kernels][matmul]") {
-    CHECK_THROWS_WITH(kernels::matmul<double>(Device::simt), "[matmul] has no SIMT implementation");
 }
 
 }  // namespace lily::testing

@@ -29,10 +29,8 @@ double by_definition(kernels::PictureShape s, double dy, Buffer<double>& x, Buff
     return total;
 }
 
-}  // namespace
-
-TEST_CASE("total variation kernels: both passes as by the definition", "[kernels][total_variation]") {
-    Queue& queue = default_queue(Device::cpu);
+void check_total_variation(Device device) {
+    Queue &queue = default_queue(device), &cpu = default_queue(Device::cpu);
     for (const kernels::PictureShape s : {kernels::PictureShape{1, 1, 1},
                                           {3, 1, 17},
                                           {3, 17, 1},
@@ -43,14 +41,16 @@ TEST_CASE("total variation kernels: both passes as by the definition", "[kernels
                                           {3, 0, 5},
                                           {3, 5, 0}}) {
         const int64_t n = s.planes * s.height * s.width;
-        Buffer<float> x(n, 1), y(1), dy(1), dx(n, 3);
+        Buffer<float> x(n, 1, device), y(1, 0, device), dy(1, 0, device), dx(n, 3, device);
         Buffer<double> x_64(n), y_64(1), dy_64(1), dx_64(n), want(n);
         x.randomise(1), x_64.randomise(1), dy.randomise(2), dy_64.randomise(2);  // with equal neighbours, too
-        kernels::total_variation<float>(Device::cpu).forward(queue, s, x.data(), y.data());
-        kernels::total_variation<double>(Device::cpu).forward(queue, s, x_64.data(), y_64.data());
-        kernels::total_variation<float>(Device::cpu).backward(queue, s, x.data(), dy.data(), dx.data());
+        kernels::total_variation<float>(device).forward(queue, s, x.on_device(), y.on_device());
+        kernels::total_variation<double>(Device::cpu).forward(cpu, s, x_64.data(), y_64.data());
+        kernels::total_variation<float>(device).backward(queue, s, x.on_device(), dy.on_device(),
+                                                         dx.on_device());
+        y.fetch(), dx.fetch();
         kernels::total_variation<double>(Device::cpu)
-            .backward(queue, s, x_64.data(), dy_64.data(), dx_64.data());
+            .backward(cpu, s, x_64.data(), dy_64.data(), dx_64.data());
         const double total = by_definition(s, dy_64[0], x_64, want);
         INFO(s.planes << " x " << s.height << " x " << s.width);
         CHECK(y[0] == Approx(total));
@@ -59,6 +59,12 @@ TEST_CASE("total variation kernels: both passes as by the definition", "[kernels
         CHECK(worst_error(dx_64, want, n) <= 1e-15);
         CHECK((y.fences_stand() && dx.fences_stand()));
     }
+}
+
+}  // namespace
+
+TEST_CASE("total variation kernels: both passes as by the definition", "[kernels][total_variation]") {
+    for (const Device device : devices()) check_total_variation(device);
 }
 
 }  // namespace lily::testing

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# The software GPU: CUDA sources compiled by g++ against tools/simt/include. See docs/simt.md.
+file(GLOB simt_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/simt/src/*.cpp)
+add_library(lily_simt STATIC ${simt_sources})
+add_library(lily::simt ALIAS lily_simt)
+target_include_directories(lily_simt PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/tools/simt/include>)
+target_link_libraries(lily_simt PRIVATE $<BUILD_INTERFACE:lily_flags> Boost::context Dnnl::dnnl backtrace Threads::Threads)
+target_compile_features(lily_simt PUBLIC cxx_std_20)
+set_target_properties(lily_simt PROPERTIES EXPORT_NAME simt)
+
+# The x-ray is the thread sanitizer's instrumentation with our own functions behind it (tools/simt/src/xray.cpp); g++ has
+# no address sanitizer beside it. Structures stay whole, so that a float4 is one load; loops stay as they are written, and
+# two barriers two.
+set(simt_options -Wno-unknown-pragmas -fno-tree-sra -fno-tree-vectorize -fno-crossjumping
+    -fno-tree-tail-merge -fno-gnu-unique $<$<NOT:$<CONFIG:Debug>>:-O2>
+    $<IF:$<CONFIG:Debug>,-g,-g1>)
+if(NOT LILY_SANITIZE)
+    list(APPEND simt_options -fsanitize=thread -Wno-tsan --param=tsan-instrument-func-entry-exit=0)
+endif()
+
+# lily_simt_sources(<target> <dir>): compiles every .cu file below <dir> into the target, for the software GPU. CMake ties
+# a file to one language, so each is included by a .cpp file of one line.
+function(lily_simt_sources target dir)
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/${dir}/*.cu)
+    foreach(source IN LISTS sources)
+        set(generated ${PROJECT_BINARY_DIR}/simt/${source}.cpp)
+        file(CONFIGURE OUTPUT ${generated} CONTENT "#include \"${source}\"\n")
+        target_sources(${target} PRIVATE ${generated})
+        set_source_files_properties(${generated} TARGET_DIRECTORY ${target} PROPERTIES
+            COMPILE_OPTIONS "${simt_options}" COMPILE_DEFINITIONS LILY_CUDA_DEVICE=simt
+            INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/tools/simt/include;${PROJECT_SOURCE_DIR}")
+    endforeach()
+    target_link_libraries(${target} PRIVATE $<LINK_ONLY:lily_simt>)
+endfunction()

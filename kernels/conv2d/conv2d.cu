@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+// Convolution as products whose gathered operand is never written out (implicit GEMM); every pass is one
+// product per group, with the sizes
+//                      rows     columns       depth
+//   forward            K/g      N·OH·OW       C/g·R·S      y  = W · patches(x)
+//   backward data      C/g      N·H·W         K/g·R·S      dx = Wᵀ · the dy that each x meets
+//   backward weights   K/g      C/g·R·S       N·OH·OW      dw = dy · patches(x)ᵀ, split into runs of
+//   positions
+#include "kernels/conv2d/conv2d.h"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <tuple>
+
+#include "kernels/common/tiled_product.h"
+#include "kernels/reduce/reduce.h"
+
+namespace lily::kernels {
+namespace LILY_CUDA_DEVICE {
+namespace {
+
+constexpr int64_t kRun = 1024;  // positions per partial sum of backward weights
+
+// Conv2dShape for kernels. Coordinates are of 32 bits, so that they divide fast; offsets are of 64.
+struct Convolution {
+    int c, h, w, k, r, s, out_h, out_w, groups;
+    int stride[2], padding[2], dilation[2];
+    int64_t samples;
+
+    explicit Convolution(const Conv2dShape& shape)
+        : c(static_cast<int>(shape.c)),
+          h(static_cast<int>(shape.h)),
+          w(static_cast<int>(shape.w)),
+          k(static_cast<int>(shape.k)),
+          r(static_cast<int>(shape.r)),
+          s(static_cast<int>(shape.s)),
+          out_h(static_cast<int>(shape.out_h())),
+          out_w(static_cast<int>(shape.out_w())),
+          groups(static_cast<int>(shape.groups)),
+          samples(shape.n) {
+        for (size_t axis = 0; axis < 2; ++axis) {
+            stride[axis] = static_cast<int>(shape.stride[axis]);
+            padding[axis] = static_cast<int>(shape.padding[axis]);
+            dilation[axis] = static_cast<int>(shape.dilation[axis]);
+        }
+    }
+    __host__ __device__ int group_c() const { return c / groups; }
+    __host__ __device__ int group_k() const { return k / groups; }
+    __host__ __device__ int taps() const { return r * s; }
+    __host__ __device__ int patch() const { return group_c() * taps(); }
+    __host__ __device__ int64_t positions() const { return samples * out_h * out_w; }
+    __host__ __device__ int64_t pixels() const { return samples * h * w; }
+};
+
+// x[n, channel, …] where output position `at` (n,i,j) meets tap `k` (c,r,s) of group g; 0 in the padding.
+__device__ float patch_value(const Convolution& s, int g, int at, int k, const float* x) {
+    const int plane = s.out_h * s.out_w, n = at / plane, i = at % plane / s.out_w, j = at % s.out_w;
+    const int c = k / s.taps(), tap = k % s.taps();
+    const int row = i * s.stride[0] - s.padding[0] + tap / s.s * s.dilation[0];
+    const int column = j * s.stride[1] - s.padding[1] + tap % s.s * s.dilation[1];
+    if (row < 0 || row >= s.h || column < 0 || column >= s.w) return 0;
+    return x[((static_cast<int64_t>(n) * s.c + g * s.group_c() + c) * s.h + row) * s.w + column];
+}
+
+struct GroupTile {
+    int group;
+    Tile tile;
+};
+// Block b computes tile b % tiles of group b / tiles.
+__device__ GroupTile group_tile(int64_t block, int64_t rows, int64_t columns, int64_t first, int64_t last) {
+    const int64_t tile_columns = (columns + kTile - 1) / kTile,
+                  tiles = (rows + kTile - 1) / kTile * tile_columns;
+    const auto [group, tile] = divide(block, tiles);
+    const auto [row, column] = divide(tile, tile_columns);
+    return {static_cast<int>(group), {row * kTile, column * kTile, first, last}};
+}
+
+__global__ void __launch_bounds__(kTileThreads)
+    forward_kernel(Convolution s, bool relu, const float* x, const float* w, const float* bias, float* y) {
+    const GroupTile t = group_tile(blockIdx.x, s.group_k(), s.positions(), 0, s.patch());
+    const int first_k = t.group * s.group_k(), plane = s.out_h * s.out_w;
+    product_tile<true, false>(
+        s.group_k(), s.positions(), t.tile,
+        [&](int64_t i, int64_t k) { return w[(first_k + i) * s.patch() + k]; },
+        [&](int64_t j, int64_t k) {
+            return patch_value(s, t.group, static_cast<int>(j), static_cast<int>(k), x);
+        },
+        [&](int64_t i, int64_t j, float sum) {
+            const int n = static_cast<int>(j) / plane, at = static_cast<int>(j) % plane;
+            const float value = bias ? sum + bias[first_k + i] : sum;
+            y[(static_cast<int64_t>(n) * s.k + first_k + i) * plane + at] = relu && value < 0 ? 0.0f : value;
+        });
+}
+
+// dy[n, channel, …] that pixel `at` (n,h,w) of x met at tap `k` (k,r,s); 0 where there is none, and where the
+// ReLU whose output is y (or null) was shut.
+__device__ float met_value(const Convolution& s, int g, int at, int k, const float* dy, const float* y) {
+    const int plane = s.h * s.w, n = at / plane, h = at % plane / s.w, w = at % s.w;
+    const int channel = g * s.group_k() + k / s.taps(), tap = k % s.taps();
+    const int row = h + s.padding[0] - tap / s.s * s.dilation[0];
+    const int column = w + s.padding[1] - tap % s.s * s.dilation[1];
+    if (row < 0 || column < 0 || row % s.stride[0] != 0 || column % s.stride[1] != 0) return 0;
+    const int i = row / s.stride[0], j = column / s.stride[1];
+    if (i >= s.out_h || j >= s.out_w) return 0;
+    const int64_t place = ((static_cast<int64_t>(n) * s.k + channel) * s.out_h + i) * s.out_w + j;
+    return !y || y[place] > 0 ? dy[place] : 0.0f;
+}
+
+__global__ void __launch_bounds__(kTileThreads)
+    backward_data_kernel(Convolution s, const float* dy, const float* y, const float* w, float* dx) {
+    const GroupTile t = group_tile(blockIdx.x, s.group_c(), s.pixels(), 0, s.group_k() * s.taps());
+    const int first_c = t.group * s.group_c(), plane = s.h * s.w;
+    product_tile<true, false>(
+        s.group_c(), s.pixels(), t.tile,
+        [&](int64_t i, int64_t k) {
+            const int channel = t.group * s.group_k() + static_cast<int>(k) / s.taps();
+            return w[static_cast<int64_t>(channel) * s.patch() + i * s.taps() +
+                     static_cast<int>(k) % s.taps()];
+        },
+        [&](int64_t j, int64_t k) {
+            return met_value(s, t.group, static_cast<int>(j), static_cast<int>(k), dy, y);
+        },
+        [&](int64_t i, int64_t j, float sum) {
+            const int n = static_cast<int>(j) / plane, at = static_cast<int>(j) % plane;
+            dx[(static_cast<int64_t>(n) * s.c + first_c + i) * plane + at] = sum;
+        });
+}
+
+// partial (runs, K, C/g, R, S): block = (run, group, tile)
+__global__ void __launch_bounds__(kTileThreads)
+    backward_weights_kernel(Convolution s, int64_t blocks_per_run, const float* x, const float* dy,
+                            float* partial) {
+    const auto [run, block] = divide(blockIdx.x, blocks_per_run);
+    const int64_t begin = run * kRun, end = begin + kRun < s.positions() ? begin + kRun : s.positions();
+    const GroupTile t = group_tile(block, s.group_k(), s.patch(), begin, end);
+    const int first_k = t.group * s.group_k(), plane = s.out_h * s.out_w;
+    float* out = partial + run * s.k * s.patch();
+    product_tile<true, true>(
+        s.group_k(), s.patch(), t.tile,
+        [&](int64_t i, int64_t at) {
+            const int n = static_cast<int>(at) / plane, place = static_cast<int>(at) % plane;
+            return dy[(static_cast<int64_t>(n) * s.k + first_k + i) * plane + place];
+        },
+        [&](int64_t j, int64_t at) {
+            return patch_value(s, t.group, static_cast<int>(at), static_cast<int>(j), x);
+        },
+        [&](int64_t i, int64_t j, float sum) { out[(first_k + i) * s.patch() + j] = sum; });
+}
+
+// Plans are kept for the life of the process; there is one algorithm so far.
+const Conv2dPlan& plan(const Conv2dShape& s, Conv2dPass pass) {
+    static std::mutex mutex;
+    static auto& plans = *new std::map<std::tuple<Conv2dShape, Conv2dPass>, std::unique_ptr<Conv2dPlan>>;
+    const std::lock_guard lock(mutex);
+    auto& found = plans[{s, pass}];
+    if (found) return *found;
+    constexpr int64_t kMost = 0x7fffffff;
+    if (s.n * s.h * s.w > kMost || s.n * s.out_h() * s.out_w() > kMost || s.c * s.r * s.s > kMost ||
+        s.k * s.r * s.s > kMost)
+        throw std::runtime_error("[conv2d] more than 2^31 positions or taps: split the batch");
+    found = std::make_unique<Conv2dPlan>(s, pass);
+    found->algorithm = "implicit GEMM";
+    return *found;
+}
+
+bool fuses_pool(const Conv2dShape&) { return false; }
+
+void pack(Queue&, const Conv2dPlan&, const float*, void*) {}
+
+int64_t tile_count(int64_t groups, int64_t rows, int64_t columns) {
+    return groups * tiles_over(rows) * tiles_over(columns);
+}
+
+void forward(Queue& queue, const Conv2dPlan& plan, const float* x, const void* w, const float* bias,
+             const Conv2dOutput<float>& out) {
+    const Convolution s(plan.shape);
+    const int64_t blocks = tile_count(s.groups, s.group_k(), s.positions());
+    launch("conv2d", queue, {blocks_for(blocks, 1), dim3(kTileThreads)}, forward_kernel, s,
+           plan.pass == Conv2dPass::forward_relu, x, static_cast<const float*>(w), bias, out.y);
+}
+
+void backward_data(Queue& queue, const Conv2dPlan& plan, const Conv2dGradient<float>& g, const void* w, bool,
+                   float* dx) {
+    const Convolution s(plan.shape);
+    const int64_t blocks = tile_count(s.groups, s.group_c(), s.pixels());
+    launch("conv2d", queue, {blocks_for(blocks, 1), dim3(kTileThreads)}, backward_data_kernel, s, g.dy,
+           plan.pass == Conv2dPass::backward_data_relu ? g.y : nullptr, static_cast<const float*>(w), dx);
+}
+
+void backward_weights(Queue& queue, const Conv2dPlan& plan, const float* x, const float* dy, float* dw) {
+    const Convolution s(plan.shape);
+    const int64_t runs = (s.positions() + kRun - 1) / kRun, weights = static_cast<int64_t>(s.k) * s.patch();
+    const int64_t blocks = tile_count(s.groups, s.group_k(), s.patch());
+    const auto run = [&](float* partial) {
+        launch("conv2d", queue, {blocks_for(runs * blocks, 1), dim3(kTileThreads)}, backward_weights_kernel,
+               s, blocks, x, dy, partial);
+    };
+    if (runs == 1) return run(dw);
+    const auto partial = queue.scratch<float>(runs * weights);
+    run(partial.data());
+    reduce<float>(queue.device()).sum(queue, {1, runs, weights}, partial.data(), dw);
+}
+
+// First over the positions of each plane, then over the samples.
+void backward_bias(Queue& queue, int64_t n, int64_t k, int64_t m, int64_t layout, const float* dy,
+                   float* db) {
+    if (layout != 1) throw std::runtime_error("[conv2d] blocked maps are for the CPU; use contiguous()");
+    const auto& sums = reduce<float>(queue.device());
+    if (n == 1) return sums.sum(queue, {k, m, 1}, dy, db);
+    const auto partial = queue.scratch<float>(n * k);
+    sums.sum(queue, {n * k, m, 1}, dy, partial.data());
+    sums.sum(queue, {1, n, k}, partial.data(), db);
+}
+
+}  // namespace
+}  // namespace LILY_CUDA_DEVICE
+
+const Conv2dKernels<float>& conv2d_on(LILY_CUDA_DEVICE::Gpu) {
+    using namespace LILY_CUDA_DEVICE;
+    static const Conv2dKernels<float> table{
+        fuses_pool,    LILY_CUDA_DEVICE::plan, LILY_CUDA_DEVICE::pack, LILY_CUDA_DEVICE::forward,
+        backward_data, backward_weights,       backward_bias};
+    return table;
+}
+
+}  // namespace lily::kernels

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// The counters, on kernels whose numbers are known.
+#include "tests/simt/gpu.h"
+
+namespace lily::testing {
+namespace {
+
+simt::Counters counters_of(const std::string& name) {
+    for (const auto& counters : simt::counters())
+        if (counters.kernel.find(name) != std::string::npos) return counters;
+    FAIL("no counters of " << name);
+    return {};
+}
+
+#define NEEDS_XRAY() \
+    if (!simt::instrumented()) SKIP("the kernels of this build are not instrumented")
+
+}  // namespace
+
+TEST_CASE("xray: a load of neighbours takes 4 sectors per warp, a stride of 8 takes 32", "[simt][xray]") {
+    NEEDS_XRAY();
+    const FreshDevice device(simt::Xray::full);
+    const Array<float> x(counting(1024 * 8)), y(1024);
+    for (const auto& [stride, sectors] : {std::pair{1, 4.0}, std::pair{2, 8.0}, std::pair{8, 32.0}}) {
+        simt::reset_counters();
+        REQUIRE(copy_strided({.grid = 4, .block = 256}, x, y, stride) == cudaSuccess);
+        REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+        const auto counted = counters_of("copy_strided_kernel");
+        CHECK(counted.launches == 1);
+        CHECK(counted.blocks == 4);
+        CHECK(counted.threads == 1024);
+        CHECK(counted.loads.requests == 32);
+        CHECK(counted.loads.bytes == 4096);
+        CHECK(counted.loads.sectors_per_request() == Approx(sectors).margin(stride == 1 ? 0 : 1));
+        CHECK(counted.stores.sectors_per_request() == 4);
+    }
+}
+
+TEST_CASE("xray: a float4 is one request of 16 sectors", "[simt][xray]") {
+    NEEDS_XRAY();
+    const FreshDevice device(simt::Xray::full);
+    const Array<float> x(counting(1024)), y(1024);
+    simt::reset_counters();
+    REQUIRE(copy_vectors({.grid = 1, .block = 256}, x, y, 256) == cudaSuccess);
+    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+    const auto counted = counters_of("copy_vectors_kernel");
+    CHECK(counted.loads.requests == 8);
+    CHECK(counted.loads.sectors_per_request() == 16);
+    CHECK(counted.stores.bytes == 4096);
+}
+
+TEST_CASE("xray: the padded tile has no bank conflicts, the other has 31 per read", "[simt][xray]") {
+    NEEDS_XRAY();
+    const FreshDevice device(simt::Xray::full);
+    const Array<float> x(counting(1024)), y(1024);
+    for (const bool padded : {true, false}) {
+        simt::reset_counters();
+        REQUIRE(transpose({.block = dim3(32, 8), .shared = 33 * 32 * 4}, x, y, 32, 32, padded) ==
+                cudaSuccess);
+        REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+        const auto counted = counters_of("transpose_kernel");
+        CHECK(counted.shared_requests == 64);
+        CHECK(counted.bank_conflicts() == (padded ? 0u : 32u * 31u));
+        CHECK(counted.loads.sectors_per_request() == 4);
+        CHECK(counted.stores.sectors_per_request() == 4);
+    }
+}
+
+TEST_CASE("xray: launches and calls are counted at every level", "[simt][xray]") {
+    const FreshDevice device(simt::Xray::off);
+    const Array<float> x(counting(64)), y(64);
+    simt::reset_counters();
+    for (int i = 0; i < 3; ++i) REQUIRE(scale({.grid = 2, .block = 32}, y, x, 2, 64) == cudaSuccess);
+    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+    const auto counted = counters_of("scale_kernel");
+    CHECK(counted.launches == 3);
+    CHECK(counted.blocks == 6);
+    CHECK(counted.loads.requests == 0);
+    uint64_t synchronised = 0;
+    for (const auto& [name, count] : simt::api_calls())
+        if (name == "cudaDeviceSynchronize") synchronised = count;
+    CHECK(synchronised > 0);
+}
+
+}  // namespace lily::testing

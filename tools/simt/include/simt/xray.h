@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// What the kernels did, counted: launches always, memory traffic at level Xray::full.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace simt {
+
+// One direction of the traffic with global memory. A request is one instruction of one warp.
+struct Traffic {
+    uint64_t requests = 0;
+    uint64_t bytes = 0;    // asked for by the threads
+    uint64_t sectors = 0;  // of 32 bytes, moved for it: bytes / 32 is the least
+    double sectors_per_request() const { return requests == 0 ? 0 : double(sectors) / double(requests); }
+};
+
+struct Counters {
+    std::string kernel;
+    uint64_t launches = 0, blocks = 0, threads = 0;
+    Traffic loads, stores;
+    uint64_t atomics = 0;          // requests to global or shared memory
+    uint64_t shared_requests = 0;  // loads and stores of shared memory, by warp
+    uint64_t shared_passes = 0;    // what they took: each bank gives one word per pass
+    uint64_t shared_least = 0;     // what they had taken without bank conflicts
+    uint64_t bank_conflicts() const { return shared_passes - shared_least; }
+};
+
+std::vector<Counters> counters();  // by name of the kernel
+void reset_counters();
+// Calls of the runtime API and of the libraries by name, since the program's start.
+std::vector<std::pair<std::string, uint64_t>> api_calls();
+
+}  // namespace simt

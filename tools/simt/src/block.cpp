@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+// One block: its threads start in order, each on the fiber that is running, and only a thread that waits
+// keeps its own. A kernel without barriers never switches.
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "engine.h"
+#include "fiber.h"
+#include "log.h"
+#include "report.h"
+#include "sanitizer.h"
+
+// declared const to the kernels: see simt/device.h
+__thread uint3 threadIdx;
+__thread uint3 blockIdx;
+__thread uint3 blockDim;
+__thread uint3 gridDim;
+
+namespace simt {
+
+__thread Worker* t_worker = nullptr;
+
+Worker& Worker::of_this_thread() {
+    static thread_local Worker worker;
+    return worker;
+}
+
+Worker::Worker() : main_(std::make_unique<Fiber>(nullptr)), running_(main_.get()) {
+    const auto blocks = thread_local_blocks();
+    if (!blocks.empty()) {
+        locals = blocks[0].begin;
+        locals_bytes = blocks[0].size;
+        other_locals.assign(blocks.begin() + 1, blocks.end());
+    }
+    void* memory = mmap(nullptr, kMostShared + 2 * kSharedGuard, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    shared = reinterpret_cast<uintptr_t>(memory) + kSharedGuard;
+    poison(memory, kSharedGuard);
+    ready_.reserve(2 * kMaxThreads);
+    log = std::make_unique<Log>();
+}
+
+Worker::~Worker() {
+    release_shadows(*this);
+    unpoison(reinterpret_cast<void*>(shared - kSharedGuard), kMostShared + 2 * kSharedGuard);
+    munmap(reinterpret_cast<void*>(shared - kSharedGuard), kMostShared + 2 * kSharedGuard);
+}
+
+void Worker::run_blocks(Launch& which) {
+    launch = &which;
+    blockDim = which.block;
+    gridDim = which.grid;
+    count_ = which.block.x * which.block.y * which.block.z;
+    for (unsigned i = 0; i < count_; ++i)
+        indices_[i] = {i % which.block.x, i / which.block.x % which.block.y,
+                       i / (which.block.x * which.block.y)};
+    shared_bytes = which.dynamic_shared;
+    unpoison(dynamic_shared(), shared_bytes);
+    poison(reinterpret_cast<void*>(shared + shared_bytes), kMostShared - shared_bytes + kSharedGuard);
+    prepare_shadows(*this);
+    const uint64_t blocks = which.blocks(), piece = std::clamp<uint64_t>(blocks / 256, 1, 64);
+    while (!which.stopped.load(std::memory_order_relaxed)) {
+        const uint64_t first = which.next_block.fetch_add(piece, std::memory_order_relaxed);
+        if (first >= blocks) break;
+        for (uint64_t b = first; b < std::min(blocks, first + piece); ++b) {
+            if (which.stopped.load(std::memory_order_relaxed)) break;
+            run_block(b);
+        }
+    }
+    launch = nullptr;
+}
+
+void Worker::begin_block(uint64_t index) {
+    const dim3 grid = launch->grid;
+    blockIdx = {static_cast<unsigned>(index % grid.x), static_cast<unsigned>(index / grid.x % grid.y),
+                static_cast<unsigned>(index / grid.x / grid.y)};
+    block_serial = launch->first_serial + static_cast<uint32_t>(index);
+    epoch = 0;
+    std::memset(warp_epoch, 0, sizeof(warp_epoch));
+    std::memset(done_, 0, sizeof(done_));
+    std::memset(pending_, 0, sizeof(pending_));
+    for (unsigned i = 0; i < count_; ++i) threads_[i].state = State::waiting_to_start;
+    ready_.clear();
+    ready_head_ = next_ = finished_ = waiting_ = 0;
+    counted_ = 0;
+    barrier_site_ = {};
+    sites_differ_ = aborted_ = false;
+    if (shared_bytes > 0) std::memset(reinterpret_cast<void*>(shared), 0xff, shared_bytes);
+    clear_shared_shadow(*this);
+}
+
+void Worker::run_block(uint64_t index) {
+    begin_block(index);
+    Fiber* first = next_fiber();
+    t_worker = this;
+    t_checked = faults ? this : nullptr;
+    switch_to(first);
+    while (!aborted_ && finished_ < count_) stuck();  // does not come back to a thread: it aborts
+    t_worker = t_checked = nullptr;
+    if (aborted_) {  // what was running on the fibers is left where it was
+        log->forget();
+        idle_.clear();
+        for (auto& fiber : fibers_) {
+            fiber->restart();
+            idle_.push_back(fiber.get());
+        }
+    } else if (full) {
+        log->flush(*this);
+    }
+}
+
+Fiber* Worker::next_fiber() {
+    if (ready_head_ < ready_.size()) {
+        const unsigned index = ready_[ready_head_++];
+        if (ready_head_ == ready_.size()) {
+            ready_.clear();
+            ready_head_ = 0;
+        }
+        return threads_[index].fiber;
+    }
+    if (next_ >= count_) return nullptr;
+    if (idle_.empty()) {
+        fibers_.push_back(std::make_unique<Fiber>(this, fibers_.size()));
+        return fibers_.back().get();
+    }
+    Fiber* fiber = idle_.back();
+    idle_.pop_back();
+    return fiber;
+}
+
+void Worker::take_up(unsigned index) {
+    thread = index;
+    threadIdx = indices_[index];
+    threads_[index].state = State::running;
+}
+
+void Worker::fiber_main(Fiber* self) {
+    for (;;) {
+        while (next_ < count_ && ready_head_ == ready_.size()) {
+            const unsigned index = next_++;
+            threads_[index].fiber = self;
+            take_up(index);
+            launch->signature->call(launch->function, launch->arguments.data());
+            threads_[index].state = State::done;
+            done_[index / kWarp] |= 1u << index % kWarp;
+            ++finished_;
+        }
+        Fiber* next = ready_head_ < ready_.size() ? next_fiber() : main_.get();
+        idle_.push_back(self);
+        switch_to(next);
+    }
+}
+
+void Worker::wait() {
+    const unsigned index = thread;
+    Fiber* next = next_fiber();
+    switch_to(next != nullptr ? next : main_.get());
+    take_up(index);
+}
+
+void Worker::make_ready(unsigned index) {
+    threads_[index].state = State::ready;
+    ready_.push_back(index);
+}
+
+int Worker::barrier(int predicate, int how, Site site) {
+    CudaThread& self = threads_[thread];
+    self.site = site;
+    if (waiting_ == 0) {
+        barrier_site_ = site;
+        sites_differ_ = false;
+        counted_ = how == 1;
+    }
+    sites_differ_ |= site.line != barrier_site_.line;
+    if (how == 0) counted_ += predicate != 0;
+    if (how == 1) counted_ &= predicate != 0;
+    if (how == 2) counted_ |= predicate != 0;
+    self.state = State::at_barrier;
+    if (++waiting_ == count_) {
+        if (sites_differ_) check_sites();
+        waiting_ = 0;
+        ++epoch;
+        barrier_result_ = counted_;
+        for (unsigned i = 0; i < count_; ++i)
+            if (i != thread) make_ready(i);
+        self.state = State::running;
+        if (full) log->flush(*this);
+        return barrier_result_;
+    }
+    wait();
+    return barrier_result_;
+}
+
+// Hardware may let it pass, the programming guide does not.
+void Worker::check_sites() {
+    for (unsigned i = 0; i < count_; ++i)
+        if (threads_[i].site.line != barrier_site_.line) {
+            complaint_ = "threads of one block wait at different barriers: " + where(i) + " at line " +
+                         std::to_string(threads_[i].site.line) + ", others at line " +
+                         std::to_string(barrier_site_.line);
+            fail(FaultKind::barrier, cudaErrorLaunchFailure, complaint_, threads_[i].site);
+        }
+}
+
+Frame Site::frame() const {
+    Frame found = locate(address);
+    if (file != nullptr) found.file = file, found.line = line;
+    return found;
+}
+
+std::string Worker::where(unsigned index) const {
+    const uint3 t = indices_[index];
+    return "thread (" + std::to_string(t.x) + "," + std::to_string(t.y) + "," + std::to_string(t.z) + ")";
+}
+
+// No thread can go on. Whoever is missing at a barrier or in a warp operation is named.
+void Worker::stuck() {
+    unsigned missing = count_, waits = count_;
+    for (unsigned i = 0; i < count_ && waits == count_; ++i)
+        if (threads_[i].state == State::at_collective) waits = i;
+    if (waits != count_) {
+        const CudaThread& lane = threads_[waits];
+        const unsigned first = waits / kWarp * kWarp;
+        for (unsigned i = first; i < std::min(count_, first + kWarp) && missing == count_; ++i) {
+            const CudaThread& other = threads_[i];
+            if ((lane.mask >> (i - first) & 1) != 0 &&
+                (other.state != State::at_collective || other.mask != lane.mask ||
+                 other.operation != lane.operation))
+                missing = i;
+        }
+        thread = waits;
+        threadIdx = indices_[waits];
+        if (missing == count_) missing = waits;
+        record(
+            FaultKind::collective, cudaErrorLaunchFailure,
+            "a warp operation waits for ever: its mask names " + where(missing) + ", which " + doing(missing),
+            lane.site);
+        return;
+    }
+    for (unsigned i = 0; i < count_; ++i) {
+        if (threads_[i].state == State::at_barrier && waits == count_) waits = i;
+        if (threads_[i].state == State::done && missing == count_) missing = i;
+    }
+    thread = waits;
+    threadIdx = indices_[waits];
+    record(FaultKind::barrier, cudaErrorLaunchFailure,
+           "a barrier is reached by " + std::to_string(waiting_) + " of the block's " +
+               std::to_string(count_) + " threads: " + where(missing) + " " + doing(missing),
+           threads_[waits].site);
+}
+
+std::string Worker::doing(unsigned index) const {
+    const CudaThread& thread = threads_[index];
+    if (thread.state == State::done) return "has left the kernel";
+    const Frame at = thread.site.frame();
+    if (thread.state == State::at_barrier) return "waits at the barrier of line " + std::to_string(at.line);
+    return "is in another warp operation, line " + std::to_string(at.line);
+}
+
+void Worker::record(FaultKind kind, cudaError_t error, const std::string& what, Site site,
+                    const void* address) {
+    aborted_ = true;
+    if (launch->stopped.exchange(true)) return;  // one report per launch: the first
+    launch->error = error;
+    const Frame at = site.frame();
+    Fault fault{};
+    fault.kind = kind;
+    fault.what = what;
+    fault.kernel = kernel_name(launch->function);
+    fault.file = at.file;
+    fault.line = at.line;
+    fault.block = blockIdx;
+    fault.thread = threadIdx;
+    fault.address = address;
+    fault.error = error;
+    report_in_kernel(std::move(fault), launch->grid, launch->block, at.function);
+}
+
+void Worker::fail(FaultKind kind, cudaError_t error, const std::string& what, Site site,
+                  const void* address) {
+    record(kind, error, what, site, address);
+    switch_to(main_.get());
+    __builtin_unreachable();
+}
+
+}  // namespace simt

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// Runs the blocks of a launch. A CUDA thread is a fiber; the threads of a block share one OS thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "simt/collective.h"
+#include "simt/launch.h"
+#include "simt/simt.h"
+#include "symbols.h"
+
+namespace simt {
+
+constexpr unsigned kMaxThreads = 1024;
+constexpr unsigned kWarp = 32;
+constexpr size_t kMostShared = 256 << 10;  // more than any GPU has
+constexpr size_t kSharedGuard = 1 << 20;   // addresses around the dynamic shared memory that are nobody's
+
+// One launch: what to call, with which arguments, how often.
+struct Launch {
+    const void* function = nullptr;
+    const Signature* signature = nullptr;
+    std::vector<std::byte> storage;
+    std::vector<void*> arguments;
+    dim3 grid, block;
+    size_t dynamic_shared = 0;
+    const void* site = nullptr;  // of the launching call
+    uint32_t first_serial = 0;   // blocks are numbered through all launches
+    std::atomic<uint64_t> next_block = 0;
+    std::atomic<bool> stopped = false;  // by a fault
+    cudaError_t error = cudaSuccess;
+
+    uint64_t blocks() const { return uint64_t{grid.x} * grid.y * grid.z; }
+};
+
+// Runs all blocks, on all cores; returns when they are done. What a fault in the kernel makes of it is the
+// result.
+cudaError_t run(Launch& launch);
+
+struct Fiber;
+
+enum class State : uint8_t { waiting_to_start, running, ready, at_barrier, at_collective, done };
+
+// A place in the sources: the address a call returns to, and its line where the caller gave it.
+struct Site {
+    const void* address = nullptr;
+    const char* file = nullptr;
+    int line = 0;
+    Site(const void* at, const char* f = nullptr, int l = 0) : address(at), file(f), line(l) {}
+    Site() = default;
+    Frame frame() const;
+};
+
+struct CudaThread {
+    Fiber* fiber;
+    Site site;  // where it waits
+    uint64_t value, result;
+    unsigned mask;
+    int argument, width;
+    Collective operation;
+    State state;
+};
+
+struct Log;  // of the memory accesses, for the counters
+
+// What a block needs; one per OS thread.
+class Worker {
+  public:
+    Worker();
+    ~Worker();
+    static Worker& of_this_thread();
+
+    void run_blocks(Launch& launch);
+
+    // Called from inside of a kernel.
+    int barrier(int predicate, int how, Site site);  // how: 0 count, 1 and, 2 or
+    uint64_t collective(Collective operation, unsigned mask, uint64_t value, int argument, int width,
+                        Site site);
+    unsigned active_mask() const;
+    [[noreturn]] void fail(FaultKind kind, cudaError_t error, const std::string& what, Site site,
+                           const void* address = nullptr);
+
+    // What the checks of memory accesses look at, together at the front.
+    uintptr_t stack = 0, stack_bytes = 0;    // of the running fiber
+    uintptr_t shared = 0, shared_bytes = 0;  // dynamic
+    uintptr_t locals = 0, locals_bytes = 0;  // thread-local variables: static shared memory
+    uint8_t* shared_initialised = nullptr;   // a bit per byte
+    uint8_t* locals_initialised = nullptr;
+    const uint8_t* locals_allowed = nullptr;           // a bit per byte: not a gap
+    size_t touched_begin = SIZE_MAX, touched_end = 0;  // of the static shared memory, in this block
+    bool faults = false, full = false;                 // the level
+    unsigned thread = 0;                               // index in the block of the running one
+    uint32_t block_serial = 0, epoch = 0;              // the epoch counts the barriers of the block
+    uint16_t warp_epoch[kMaxThreads / kWarp] = {};
+    uint64_t* shared_race = nullptr;
+    uint64_t* locals_race = nullptr;
+    std::vector<Range> other_locals;  // of shared libraries
+    std::unique_ptr<Log> log;
+
+    Launch* launch = nullptr;
+    void* dynamic_shared() const { return reinterpret_cast<void*>(shared); }
+
+  private:
+    friend struct Fiber;
+    void run_block(uint64_t index);
+    void begin_block(uint64_t index);
+    void fiber_main(Fiber* self);
+    void take_up(unsigned index);
+    void switch_to(Fiber* target);
+    void wait();          // gives way to another thread until somebody makes this one ready
+    Fiber* next_fiber();  // of a ready thread, else one that starts new ones, else null
+    void stuck();         // nobody can go on: names the reason
+    void check_sites();
+    [[noreturn]] void complain(const char* what, Site site);
+    std::string doing(unsigned index) const;
+    void record(FaultKind kind, cudaError_t error, const std::string& what, Site site,
+                const void* address = nullptr);
+    bool complete(unsigned warp, unsigned mask, Collective operation);
+    void give_results(unsigned warp, unsigned mask, Collective operation);
+    void make_ready(unsigned index);
+    std::string where(unsigned index) const;
+
+    std::vector<std::unique_ptr<Fiber>> fibers_;
+    std::vector<Fiber*> idle_;
+    std::unique_ptr<Fiber> main_;
+    Fiber* running_ = nullptr;
+    CudaThread threads_[kMaxThreads];
+    uint3 indices_[kMaxThreads];
+    std::vector<unsigned> ready_;  // a queue: [ready_head_, size)
+    size_t ready_head_ = 0;
+    unsigned count_ = 0, next_ = 0, finished_ = 0;
+    unsigned done_[kMaxThreads / kWarp] = {}, pending_[kMaxThreads / kWarp] = {};  // by lane
+    unsigned waiting_ = 0;                                                         // at the barrier
+    Site barrier_site_;
+    bool sites_differ_ = false;
+    int counted_ = 0, barrier_result_ = 0;
+    bool aborted_ = false;
+    std::string complaint_;
+};
+
+// xray.cpp: a worker's shadows of shared memory.
+void prepare_shadows(Worker& worker);
+void clear_shared_shadow(Worker& worker);
+void release_shadows(Worker& worker);
+
+// The worker whose kernel code runs right now on this OS thread; null in host code.
+extern __thread Worker* t_worker;
+// The same where its accesses are checked, else null.
+extern __thread Worker* t_checked;
+
+}  // namespace simt

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#include "report.h"
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+
+#include "api.h"
+#include "symbols.h"
+
+namespace simt {
+namespace {
+
+constexpr size_t kMost = 1000;
+
+std::mutex g_mutex;
+std::vector<Fault> g_faults;
+std::atomic<OnFault> g_behaviour = OnFault::report;
+
+std::string text(unsigned x, unsigned y, unsigned z) {
+    return "(" + std::to_string(x) + "," + std::to_string(y) + "," + std::to_string(z) + ")";
+}
+
+std::string place(const Fault& fault, const std::string& function) {
+    if (fault.file.empty()) return "an unknown line (compile with -g1)";
+    return fault.file + ":" + std::to_string(fault.line) + (function.empty() ? "" : " in " + function);
+}
+
+void keep(Fault fault) {
+    const OnFault behaviour = g_behaviour;
+    if (behaviour != OnFault::quiet) std::fputs(fault.text.c_str(), stderr);
+    if (behaviour == OnFault::stop) std::abort();
+    const std::lock_guard lock(g_mutex);
+    if (g_faults.size() < kMost) g_faults.push_back(std::move(fault));
+}
+
+}  // namespace
+
+void report_in_kernel(Fault fault, dim3 grid, dim3 block, const std::string& function) {
+    char address[40] = "";
+    if (fault.address != nullptr) std::snprintf(address, sizeof(address), "  address  %p\n", fault.address);
+    fault.text = "simt: " + fault.what + "\n  kernel   " + fault.kernel + "\n  at       " +
+                 place(fault, function) + "\n  block    " +
+                 text(fault.block.x, fault.block.y, fault.block.z) + " of " + text(grid.x, grid.y, grid.z) +
+                 ", thread " + text(fault.thread.x, fault.thread.y, fault.thread.z) + " of " +
+                 text(block.x, block.y, block.z) + "\n" + address;
+    keep(std::move(fault));
+}
+
+void report_in_host(FaultKind kind, cudaError_t error, const std::string& what, const std::string& kernel,
+                    const void* site, const void* address) {
+    const Frame at = locate(site);
+    Fault fault{};
+    fault.kind = kind;
+    fault.what = what;
+    fault.kernel = kernel;
+    fault.file = at.file;
+    fault.line = at.line;
+    fault.address = address;
+    fault.error = error;
+    fault.text = "simt: " + what + "\n" + (kernel.empty() ? "" : "  kernel   " + kernel + "\n") +
+                 "  at       " + place(fault, at.function) + "\n" +
+                 (error == cudaSuccess ? "" : std::string("  error    ") + cudaGetErrorName(error) + "\n");
+    keep(std::move(fault));
+}
+
+std::vector<Fault> faults() {
+    const std::lock_guard lock(g_mutex);
+    return g_faults;
+}
+
+std::string last_report() {
+    const std::lock_guard lock(g_mutex);
+    return g_faults.empty() ? "" : g_faults.back().text;
+}
+
+void forget_reports() {
+    const std::lock_guard lock(g_mutex);
+    g_faults.clear();
+}
+
+void set_on_fault(OnFault behaviour) { g_behaviour = behaviour; }
+
+}  // namespace simt

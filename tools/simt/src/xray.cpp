@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+// The kernels are compiled with -fsanitize=thread, which calls one of these functions before every load and
+// store; the sanitizer's own library is not linked. See docs/simt.md.
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "api.h"
+#include "arena.h"
+#include "engine.h"
+#include "log.h"
+#include "races.h"
+#include "report.h"
+#include "sanitizer.h"
+
+namespace simt {
+namespace {
+
+// The program's code, constants and globals: a kernel may read them.
+Range g_program{};
+
+std::string bytes_text(size_t bytes) { return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes"); }
+const char* verb(bool write) { return write ? "write" : "read"; }
+
+void global_fault(Worker& worker, uintptr_t address, size_t bytes, bool write, const void* site) {
+    Arena& arena = Arena::instance();
+    const auto* p = reinterpret_cast<const void*>(address);
+    const Block* block = arena.find(p);  // nobody allocates while a kernel runs: its launcher holds the lock
+    const bool inside =
+        block != nullptr && address >= block->address && address < block->address + block->bytes;
+    const std::string access = std::string(verb(write)) + " of " + bytes_text(bytes) + ": ";
+    if (inside && block->freed)
+        worker.fail(FaultKind::use_after_free, cudaErrorIllegalAddress,
+                    "use after free, " + access + arena.describe(p), site, p);
+    if (inside && address + bytes <= block->address + block->bytes)
+        worker.fail(FaultKind::uninitialised, cudaErrorLaunchFailure,
+                    "uninitialised read of " + bytes_text(bytes) + ": " + arena.describe(p), site, p);
+    worker.fail(FaultKind::out_of_bounds, cudaErrorIllegalAddress,
+                "out-of-bounds " + access + arena.describe(p), site, p);
+}
+
+// Not the device's memory, not the fiber's stack, not shared memory: what else a kernel may touch, or a
+// fault.
+void elsewhere(Worker& worker, uintptr_t address, size_t bytes, bool write, const void* site) {
+    if (address - g_program.begin < g_program.size) return;
+    for (const Range& range : worker.other_locals)
+        if (address - range.begin < range.size) return;
+    const auto* p = reinterpret_cast<const void*>(address);
+    const std::string access = std::string(verb(write)) + " of " + bytes_text(bytes);
+    if (address < 65536)
+        worker.fail(FaultKind::out_of_bounds, cudaErrorIllegalAddress,
+                    "out-of-bounds " + access + " through a null pointer", site, p);
+    if (address - (worker.shared - kSharedGuard) < 2 * kSharedGuard + kMostShared) {
+        const bool before = address < worker.shared;
+        worker.fail(
+            FaultKind::out_of_bounds, cudaErrorIllegalAddress,
+            "out-of-bounds " + access + " in shared memory: " +
+                bytes_text(before ? worker.shared - address : address - worker.shared - worker.shared_bytes) +
+                (before ? " before the " : " after the end of the ") + bytes_text(worker.shared_bytes) +
+                " of dynamic shared memory",
+            site, p);
+    }
+    if (in_a_module(address)) return;
+    worker.fail(FaultKind::host_pointer, cudaErrorIllegalAddress,
+                access + " through a host pointer in a kernel", site, p);
+}
+
+std::string array_at(size_t offset) {
+    const ThreadLocal* nearest = nullptr;
+    for (const ThreadLocal& variable : thread_locals())
+        if (!variable.gap && variable.offset <= offset) nearest = &variable;
+    if (nearest == nullptr) return "shared memory";
+    std::string name = readable(nearest->name);
+    name = name.substr(name.rfind("::") == std::string::npos ? 0 : name.rfind("::") + 2);
+    const size_t end = nearest->offset + nearest->size;
+    if (offset < end) return "byte " + std::to_string(offset - nearest->offset) + " of " + name;
+    return bytes_text(offset - end) + " after the end of the array " + name + " (" +
+           bytes_text(nearest->size) + ")";
+}
+
+// A bit for each of n bytes from offset on, which lie in one or two bytes of the map.
+uint32_t bits(const uint8_t* map, size_t offset) {
+    uint32_t word;
+    std::memcpy(&word, map + offset / 8, sizeof(word));  // the maps are longer than their memory
+    return word >> offset % 8;
+}
+void set(uint8_t* map, size_t offset, uint32_t mask) {
+    uint32_t word;
+    std::memcpy(&word, map + offset / 8, sizeof(word));
+    word |= mask << offset % 8;
+    std::memcpy(map + offset / 8, &word, sizeof(word));
+}
+
+// Shared memory is only touched by its own OS thread, so plain maps do.
+template <class M>
+void touch_shared(Worker& worker, uintptr_t address, size_t bytes, M access, const void* site) {
+    const bool write = access != Access::read;
+    const bool dynamic = address - worker.shared < worker.shared_bytes;
+    const size_t offset = address - (dynamic ? worker.shared : worker.locals);
+    const uint32_t mask = static_cast<uint32_t>((uint64_t{1} << bytes) - 1);
+    if (dynamic && offset + bytes > worker.shared_bytes)
+        return elsewhere(worker, worker.shared + worker.shared_bytes, bytes, write, site);
+    if (!dynamic && worker.locals_allowed != nullptr && (bits(worker.locals_allowed, offset) & mask) != mask)
+        worker.fail(FaultKind::out_of_bounds, cudaErrorIllegalAddress,
+                    "out-of-bounds " + std::string(verb(write)) + " of " + bytes_text(bytes) +
+                        " in shared memory: " + array_at(offset),
+                    site, reinterpret_cast<const void*>(address));
+    uint8_t* map = dynamic ? worker.shared_initialised : worker.locals_initialised;
+    if (access != Access::write && (bits(map, offset) & mask) != mask)
+        worker.fail(FaultKind::uninitialised, cudaErrorLaunchFailure,
+                    "uninitialised read of " + bytes_text(bytes) + " in shared memory: " +
+                        (dynamic ? "byte " + std::to_string(offset) + " of the dynamic shared memory"
+                                 : array_at(offset)),
+                    site, reinterpret_cast<const void*>(address));
+    if (write) {
+        set(map, offset, mask);
+        if (!dynamic) {
+            if (offset < worker.touched_begin) worker.touched_begin = offset;
+            if (offset + bytes > worker.touched_end) worker.touched_end = offset + bytes;
+        }
+    }
+    if (worker.full) {
+        check_races(worker, dynamic ? worker.shared_race : worker.locals_race, offset, bytes, access, false,
+                    site, reinterpret_cast<const void*>(address));
+        worker.log->add(worker.thread, address, site, bytes,
+                        access == Access::atomic ? Log::shared_atomic : Log::shared);
+    }
+}
+
+void host_access(uintptr_t address, bool write, const void* site) {
+    const std::lock_guard lock(api_mutex());
+    const Block* block = Arena::instance().find(reinterpret_cast<const void*>(address));
+    if (block != nullptr && block->pinned) return;
+    report_in_host(FaultKind::host_pointer, cudaErrorIllegalAddress,
+                   std::string(verb(write)) + " of device memory in host code: " +
+                       Arena::instance().describe(reinterpret_cast<const void*>(address)),
+                   "", site, reinterpret_cast<const void*>(address));
+}
+
+void full_global(Worker& worker, uintptr_t address, size_t bytes, Access access, const void* site) {
+    check_races(worker, g_shadow.race, address - g_shadow.base, bytes, access, true, site,
+                reinterpret_cast<const void*>(address));
+    worker.log->add(
+        worker.thread, address, site, bytes,
+        access == Access::read ? Log::load : (access == Access::write ? Log::store : Log::atomic));
+}
+
+template <size_t N, Access A>
+[[gnu::always_inline]] inline void touch(const volatile void* p, const void* site) {
+    const auto address = reinterpret_cast<uintptr_t>(p);
+    Worker* worker = t_checked;
+    const uintptr_t offset = address - g_shadow.base;
+    if (worker == nullptr) [[unlikely]] {
+        if (offset < g_shadow.size && t_worker == nullptr) host_access(address, A != Access::read, site);
+        return;
+    }
+    if (address - worker->stack < worker->stack_bytes) return;
+    if (N > 1 && address % N != 0) [[unlikely]]
+        worker->fail(FaultKind::misaligned, cudaErrorMisalignedAddress,
+                     std::string("misaligned ") + verb(A != Access::read) + " of " + bytes_text(N), site,
+                     const_cast<void*>(p));
+    if (offset < g_shadow.size) [[likely]] {
+        // N is a power of two up to 16 and the address a multiple of it: the bits lie in one byte, or are two
+        using Bits = std::conditional_t<N == 16, uint16_t, uint8_t>;
+        constexpr uint32_t mask = (uint32_t{1} << N) - 1;
+        const unsigned shift = N < 8 ? offset % 8 : 0;
+        auto* initialised = reinterpret_cast<Bits*>(g_shadow.initialised + offset / 8);
+        const uint32_t have = __atomic_load_n(initialised, __ATOMIC_RELAXED) >> shift;
+        if ((have & mask) != mask) [[unlikely]] {
+            if (A != Access::write) return global_fault(*worker, address, N, A != Access::read, site);
+            const uint32_t alive = *reinterpret_cast<const Bits*>(g_shadow.allocated + offset / 8) >> shift;
+            if ((alive & mask) != mask) return global_fault(*worker, address, N, true, site);
+            __atomic_fetch_or(initialised, static_cast<Bits>(mask << shift), __ATOMIC_RELAXED);
+        }
+        if (worker->full) [[unlikely]]
+            full_global(*worker, address, N, A, site);
+        return;
+    }
+    if (address - worker->shared < worker->shared_bytes || address - worker->locals < worker->locals_bytes)
+        return touch_shared(*worker, address, N, A, site);
+    elsewhere(*worker, address, N, A != Access::read, site);
+}
+
+// Any size and alignment: structures, unaligned members.
+template <Access A>
+void touch_range(const void* p, size_t bytes, const void* site) {
+    const auto* at = static_cast<const char*>(p);
+    for (; bytes >= 4 && reinterpret_cast<uintptr_t>(at) % 4 == 0; at += 4, bytes -= 4) touch<4, A>(at, site);
+    for (; bytes > 0; ++at, --bytes) touch<1, A>(at, site);
+}
+
+}  // namespace
+
+__thread Worker* t_checked = nullptr;
+
+bool instrumented() { return !LILY_SIMT_ASAN; }
+
+void prepare_shadows(Worker& worker) {
+    static const bool prepared = [] {
+        g_program = program_range();
+        return true;
+    }();
+    (void)prepared;
+    const Xray level = instrumented() ? xray() : Xray::off;
+    worker.faults = level != Xray::off;
+    worker.full = level == Xray::full;
+    if (!worker.faults) return;
+    if (worker.locals_initialised == nullptr && worker.locals_bytes > 0) {
+        worker.locals_initialised = static_cast<uint8_t*>(std::calloc(worker.locals_bytes / 8 + 16, 1));
+        auto* allowed = static_cast<uint8_t*>(std::calloc(worker.locals_bytes / 8 + 16, 1));
+        for (const ThreadLocal& variable : thread_locals())
+            for (size_t i = variable.offset; !variable.gap && i < variable.offset + variable.size; ++i)
+                allowed[i / 8] = static_cast<uint8_t>(allowed[i / 8] | 1u << i % 8);
+        if (thread_locals().empty())
+            std::memset(allowed, 0xff, worker.locals_bytes / 8 + 16);  // a stripped program
+        worker.locals_allowed = allowed;
+    }
+    if (worker.full && worker.locals_race == nullptr && worker.locals_bytes > 0)
+        worker.locals_race = static_cast<uint64_t*>(std::calloc(worker.locals_bytes / 2 + 16, 8));
+    std::free(worker.shared_initialised);
+    worker.shared_initialised = static_cast<uint8_t*>(std::calloc(worker.shared_bytes / 8 + 16, 1));
+    if (worker.full) {
+        std::free(worker.shared_race);
+        worker.shared_race = static_cast<uint64_t*>(std::calloc(worker.shared_bytes / 2 + 16, 8));
+    }
+}
+
+void clear_shared_shadow(Worker& worker) {
+    if (!worker.faults) return;
+    if (worker.shared_bytes > 0) std::memset(worker.shared_initialised, 0, worker.shared_bytes / 8 + 1);
+    if (worker.touched_begin < worker.touched_end)
+        std::memset(worker.locals_initialised + worker.touched_begin / 8, 0,
+                    worker.touched_end / 8 - worker.touched_begin / 8 + 1);
+    worker.touched_begin = SIZE_MAX;
+    worker.touched_end = 0;
+}
+
+void release_shadows(Worker& worker) {
+    std::free(worker.shared_initialised);
+    std::free(worker.shared_race);
+    std::free(worker.locals_initialised);
+    std::free(worker.locals_race);
+    std::free(const_cast<uint8_t*>(worker.locals_allowed));
+}
+
+template <Access A>
+void touch_atomic(const volatile void* p, size_t bytes, const void* site) {
+    if (bytes == 1) touch<1, A>(p, site);
+    if (bytes == 2) touch<2, A>(p, site);
+    if (bytes == 4) touch<4, A>(p, site);
+    if (bytes == 8) touch<8, A>(p, site);
+}
+template void touch_atomic<Access::write>(const volatile void*, size_t, const void*);
+template void touch_atomic<Access::atomic>(const volatile void*, size_t, const void*);
+
+}  // namespace simt
+
+using simt::Access;
+#define SITE __builtin_return_address(0)
+
+extern "C" {
+void __tsan_init() {}
+void __tsan_func_entry(void*) {}
+void __tsan_func_exit() {}
+void __tsan_vptr_update(void**, void*) {}
+void __tsan_vptr_read(void**) {}
+void __tsan_read1(void* p) { simt::touch<1, Access::read>(p, SITE); }
+void __tsan_read2(void* p) { simt::touch<2, Access::read>(p, SITE); }
+void __tsan_read4(void* p) { simt::touch<4, Access::read>(p, SITE); }
+void __tsan_read8(void* p) { simt::touch<8, Access::read>(p, SITE); }
+void __tsan_read16(void* p) { simt::touch<16, Access::read>(p, SITE); }
+void __tsan_write1(void* p) { simt::touch<1, Access::write>(p, SITE); }
+void __tsan_write2(void* p) { simt::touch<2, Access::write>(p, SITE); }
+void __tsan_write4(void* p) { simt::touch<4, Access::write>(p, SITE); }
+void __tsan_write8(void* p) { simt::touch<8, Access::write>(p, SITE); }
+void __tsan_write16(void* p) { simt::touch<16, Access::write>(p, SITE); }
+void __tsan_unaligned_read2(void* p) { simt::touch_range<Access::read>(p, 2, SITE); }
+void __tsan_unaligned_read4(void* p) { simt::touch_range<Access::read>(p, 4, SITE); }
+void __tsan_unaligned_read8(void* p) { simt::touch_range<Access::read>(p, 8, SITE); }
+void __tsan_unaligned_read16(void* p) { simt::touch_range<Access::read>(p, 16, SITE); }
+void __tsan_unaligned_write2(void* p) { simt::touch_range<Access::write>(p, 2, SITE); }
+void __tsan_unaligned_write4(void* p) { simt::touch_range<Access::write>(p, 4, SITE); }
+void __tsan_unaligned_write8(void* p) { simt::touch_range<Access::write>(p, 8, SITE); }
+void __tsan_unaligned_write16(void* p) { simt::touch_range<Access::write>(p, 16, SITE); }
+void __tsan_read_range(void* p, size_t bytes) { simt::touch_range<Access::read>(p, bytes, SITE); }
+void __tsan_write_range(void* p, size_t bytes) { simt::touch_range<Access::write>(p, bytes, SITE); }
+}
