@@ -91,6 +91,10 @@ void Worker::begin_block(uint64_t index) {
     sites_differ_ = aborted_ = false;
     if (shared_bytes > 0) std::memset(reinterpret_cast<void*>(shared), 0xff, shared_bytes);
     clear_shared_shadow(*this);
+    if (copied_) {
+        for (unsigned i = 0; i < kMaxThreads; ++i) copies_[i].clear(), batches_[i] = 0;
+        copied_ = false;
+    }
 }
 
 void Worker::run_block(uint64_t index) {

@@ -243,6 +243,29 @@ void release_shadows(Worker& worker) {
     std::free(const_cast<uint8_t*>(worker.locals_allowed));
 }
 
+void check_access(const void* p, size_t bytes, bool write, const void* site) {
+    if (t_checked == nullptr) return;
+    const auto each = [&]<size_t N>() {
+        if (write)
+            touch<N, Access::write>(p, site);
+        else
+            touch<N, Access::read>(p, site);
+    };
+    if (bytes == 4) each.operator()<4>();
+    if (bytes == 8) each.operator()<8>();
+    if (bytes == 16) each.operator()<16>();
+}
+
+void forget_written(Worker& worker, const void* p, size_t bytes) {
+    const auto address = reinterpret_cast<uintptr_t>(p);
+    const bool dynamic = address - worker.shared < worker.shared_bytes;
+    if (!worker.faults || (!dynamic && address - worker.locals >= worker.locals_bytes)) return;
+    uint8_t* map = dynamic ? worker.shared_initialised : worker.locals_initialised;
+    const size_t first = address - (dynamic ? worker.shared : worker.locals);
+    for (size_t i = first; i < first + bytes; ++i)
+        map[i / 8] = static_cast<uint8_t>(map[i / 8] & ~(1u << i % 8));
+}
+
 template <Access A>
 void touch_atomic(const volatile void* p, size_t bytes, const void* site) {
     if (bytes == 1) touch<1, A>(p, site);
