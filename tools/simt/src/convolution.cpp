@@ -61,6 +61,11 @@ void mirror(const Layout& w, std::vector<float>& values) {
 
 }  // namespace
 
+bool Layout::plain() const {
+    return stride[3] == 1 && stride[2] == size[3] && stride[1] == size[2] * size[3] &&
+           stride[0] == size[1] * stride[1];
+}
+
 size_t Layout::bytes() const {
     if (elements() == 0) return 0;
     int64_t last = 0;
@@ -71,6 +76,10 @@ size_t Layout::bytes() const {
 std::vector<float> dense(const Layout& layout, const void* data, Rounding rounding) {
     std::vector<float> result(static_cast<size_t>(layout.elements()));
     const size_t size = size_of(layout.type);
+    if (layout.plain()) {
+        load(data, layout.type, layout.elements(), result.data(), rounding);
+        return result;
+    }
     each(layout, [&](size_t to, size_t from) {
         load(static_cast<const char*>(data) + from * size, layout.type, 1, &result[to], rounding);
     });

@@ -15,6 +15,7 @@ struct Layout {
     cudaDataType type;
 
     int64_t elements() const { return size[0] * size[1] * size[2] * size[3]; }
+    bool plain() const;    // NCHW without gaps
     size_t bytes() const;  // from the first element to the last
 };
 std::vector<float> dense(const Layout& layout, const void* data, Rounding rounding);
