@@ -3,6 +3,14 @@
 #include "tests/simt/kernels.h"
 #include "tests/simt/shared.h"
 
+#include <string>
+#include <vector>
+
+// Instrumented copies of functions that the runtime has too: the linker takes these, and it must not matter.
+template class std::vector<unsigned>;
+template std::string std::operator+(std::string&&, const std::string&);
+template std::string std::operator+(const std::string&, const char*);
+
 namespace lily::testing {
 namespace {
 

@@ -101,7 +101,6 @@ void Worker::run_block(uint64_t index) {
     begin_block(index);
     Fiber* first = next_fiber();
     t_worker = this;
-    t_checked = faults ? this : nullptr;
     switch_to(first);
     while (!aborted_ && finished_ < count_) stuck();  // does not come back to a thread: it aborts
     t_worker = t_checked = nullptr;
@@ -148,7 +147,9 @@ void Worker::fiber_main(Fiber* self) {
             const unsigned index = next_++;
             threads_[index].fiber = self;
             take_up(index);
+            t_checked = faults ? this : nullptr;
             launch->signature->call(launch->function, launch->arguments.data());
+            t_checked = nullptr;
             threads_[index].state = State::done;
             done_[index / kWarp] |= 1u << index % kWarp;
             ++finished_;
@@ -172,6 +173,7 @@ void Worker::make_ready(unsigned index) {
 }
 
 int Worker::barrier(int predicate, int how, Site site) {
+    const InRuntime runtime;
     CudaThread& self = threads_[thread];
     self.site = site;
     if (waiting_ == 0) {

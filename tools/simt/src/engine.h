@@ -171,4 +171,14 @@ extern __thread Worker* t_worker;
 // The same where its accesses are checked, else null.
 extern __thread Worker* t_checked;
 
+// Lives while the runtime works on behalf of a kernel. Of an inline function that both use, the linker may
+// have taken the kernels' copy, and what that one reports is not the kernel's doing.
+class InRuntime {
+  public:
+    InRuntime() { t_checked = nullptr; }
+    ~InRuntime() { t_checked = t_worker->faults ? t_worker : nullptr; }
+    InRuntime(const InRuntime&) = delete;
+    InRuntime& operator=(const InRuntime&) = delete;
+};
+
 }  // namespace simt

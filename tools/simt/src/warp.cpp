@@ -103,6 +103,7 @@ void Worker::complain(const char* what, Site site) {
 
 uint64_t Worker::collective(Collective operation, unsigned mask, uint64_t value, int argument, int width,
                             Site site) {
+    const InRuntime runtime;
     const unsigned warp = thread / kWarp, lane = thread % kWarp, first = warp * kWarp;
     const unsigned there = count_ - first >= kWarp ? ~0u : (1u << (count_ - first)) - 1;
     if ((mask >> lane & 1) == 0) complain("a lane calls a warp operation whose mask does not name it", site);
