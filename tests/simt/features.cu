@@ -257,4 +257,11 @@ cudaError_t last_block_sum(const Shape& shape, const float* x, float* partial, u
 }
 cudaError_t warp_exchange(const Shape& shape, int* out) { return launch(shape, warp_exchange_kernel, out); }
 
+cudaError_t occupancy(int* blocks, int threads, size_t shared) {
+    return cudaOccupancyMaxActiveBlocksPerMultiprocessor(blocks, reverse_dynamic_kernel, threads, shared);
+}
+cudaError_t best_block(int* grid, int* block) {
+    return cudaOccupancyMaxPotentialBlockSize(grid, block, reverse_dynamic_kernel);
+}
+
 }  // namespace lily::testing

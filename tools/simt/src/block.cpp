@@ -24,8 +24,9 @@ namespace simt {
 __thread Worker* t_worker = nullptr;
 
 Worker& Worker::of_this_thread() {
-    static thread_local Worker worker;
-    return worker;
+    static thread_local const auto worker =
+        std::make_unique<Worker>();  // too large for thread-local memory itself
+    return *worker;
 }
 
 Worker::Worker() : main_(std::make_unique<Fiber>(nullptr)), running_(main_.get()) {
