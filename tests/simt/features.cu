@@ -22,8 +22,13 @@ __global__ void __launch_bounds__(256)
         y[i] = factor * __ldg(x + i);
 }
 
+template <class Index, class Extent>
+__device__ __attribute__((noinline)) unsigned linear(const Index& index, const Extent& extent) {
+    return (index.z * extent.y + index.y) * extent.x + index.x;
+}
+
 __global__ void coordinates_kernel(int* out) {
-    const unsigned block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+    const unsigned block = linear(blockIdx, gridDim);
     const unsigned thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
     int* mine = out + 9 * (block * blockDim.x * blockDim.y * blockDim.z + thread);
     const unsigned numbers[9] = {threadIdx.x, threadIdx.y, threadIdx.z, blockIdx.x,        blockIdx.y,

@@ -23,6 +23,12 @@ namespace simt {
 
 __thread Worker* t_worker = nullptr;
 
+bool is_coordinate(uintptr_t address) {
+    for (const uint3* each : {&threadIdx, &blockIdx, &blockDim, &gridDim})
+        if (address - reinterpret_cast<uintptr_t>(each) < sizeof(uint3)) return true;
+    return false;
+}
+
 Worker& Worker::of_this_thread() {
     static thread_local const auto worker =
         std::make_unique<Worker>();  // too large for thread-local memory itself

@@ -166,6 +166,9 @@ void release_shadows(Worker& worker);
 void check_access(const void* p, size_t bytes, bool write, const void* site);
 void forget_written(Worker& worker, const void* p, size_t bytes);
 
+// threadIdx and its like, which a kernel may read by reference: thread-local, but not shared memory.
+bool is_coordinate(uintptr_t address);
+
 // The worker whose kernel code runs right now on this OS thread; null in host code.
 extern __thread Worker* t_worker;
 // The same where its accesses are checked, else null.

@@ -119,7 +119,7 @@ void touch_shared(Worker& worker, uintptr_t address, size_t bytes, M access, con
     if (!dynamic && worker.locals_allowed != nullptr && (bits(worker.locals_allowed, offset) & mask) != mask)
         shared_fault(worker, FaultKind::out_of_bounds, address, bytes, write, site);
     uint8_t* map = dynamic ? worker.shared_initialised : worker.locals_initialised;
-    if (access != Access::write && (bits(map, offset) & mask) != mask)
+    if (access != Access::write && (bits(map, offset) & mask) != mask && !is_coordinate(address))
         shared_fault(worker, FaultKind::uninitialised, address, bytes, false, site);
     if (write) {
         set(map, offset, mask);
