@@ -3,10 +3,14 @@
 file(GLOB simt_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/simt/src/*.cpp)
 add_library(lily_simt STATIC ${simt_sources})
 add_library(lily::simt ALIAS lily_simt)
-target_include_directories(lily_simt PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/tools/simt/include>)
+target_include_directories(lily_simt PRIVATE ${PROJECT_SOURCE_DIR}/tools/simt/include)
 target_link_libraries(lily_simt PRIVATE $<BUILD_INTERFACE:lily_flags> Boost::context Dnnl::dnnl backtrace Threads::Threads)
 target_compile_features(lily_simt PUBLIC cxx_std_20)
 set_target_properties(lily_simt PROPERTIES EXPORT_NAME simt)
+
+# Its headers, for host code that asks it about faults and counters. They hide the toolkit's, so nobody inherits them.
+add_library(lily_simt_headers INTERFACE)
+target_include_directories(lily_simt_headers INTERFACE ${PROJECT_SOURCE_DIR}/tools/simt/include)
 
 # The x-ray is the thread sanitizer's instrumentation with our own functions behind it (tools/simt/src/xray.cpp); g++ has
 # no address sanitizer beside it. Structures stay whole, so that a float4 is one load; loops stay as they are written, and
@@ -30,5 +34,5 @@ function(lily_simt_sources target dir)
             COMPILE_OPTIONS "${simt_options}" COMPILE_DEFINITIONS LILY_CUDA_DEVICE=simt
             INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/tools/simt/include;${PROJECT_SOURCE_DIR}")
     endforeach()
-    target_link_libraries(${target} PRIVATE $<LINK_ONLY:lily_simt>)
+    target_link_libraries(${target} PRIVATE lily_simt)
 endfunction()

@@ -3,6 +3,14 @@
 #include "tests/simt/kernels.h"
 #include "tests/simt/shared.h"
 
+#include <string>
+#include <vector>
+
+// Instrumented copies of functions that the runtime has too: the linker takes these, and it must not matter.
+template class std::vector<unsigned>;
+template std::string std::operator+(std::string&&, const std::string&);
+template std::string std::operator+(const std::string&, const char*);
+
 namespace lily::testing {
 namespace {
 
@@ -14,8 +22,13 @@ __global__ void __launch_bounds__(256)
         y[i] = factor * __ldg(x + i);
 }
 
+template <class Index, class Extent>
+__device__ __attribute__((noinline)) unsigned linear(const Index& index, const Extent& extent) {
+    return (index.z * extent.y + index.y) * extent.x + index.x;
+}
+
 __global__ void coordinates_kernel(int* out) {
-    const unsigned block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+    const unsigned block = linear(blockIdx, gridDim);
     const unsigned thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
     int* mine = out + 9 * (block * blockDim.x * blockDim.y * blockDim.z + thread);
     const unsigned numbers[9] = {threadIdx.x, threadIdx.y, threadIdx.z, blockIdx.x,        blockIdx.y,
@@ -248,5 +261,12 @@ cudaError_t last_block_sum(const Shape& shape, const float* x, float* partial, u
     return launch(shape, last_block_sum_kernel, x, partial, ticket, y);
 }
 cudaError_t warp_exchange(const Shape& shape, int* out) { return launch(shape, warp_exchange_kernel, out); }
+
+cudaError_t occupancy(int* blocks, int threads, size_t shared) {
+    return cudaOccupancyMaxActiveBlocksPerMultiprocessor(blocks, reverse_dynamic_kernel, threads, shared);
+}
+cudaError_t best_block(int* grid, int* block) {
+    return cudaOccupancyMaxPotentialBlockSize(grid, block, reverse_dynamic_kernel);
+}
 
 }  // namespace lily::testing

@@ -62,4 +62,8 @@ cudaError_t bits_and_numbers(const Shape&, unsigned* u, float* f);
 cudaError_t last_block_sum(const Shape&, const float* x, float* partial, unsigned* ticket, float* y);
 cudaError_t warp_exchange(const Shape&, int* out);  // shared memory and __syncwarp
 
+// of reverse_dynamic's kernel
+cudaError_t occupancy(int* blocks, int threads, size_t shared);
+cudaError_t best_block(int* grid, int* block);
+
 }  // namespace lily::testing

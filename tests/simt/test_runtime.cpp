@@ -279,6 +279,25 @@ TEST_CASE("simt faults: a failed launch whose error nobody reads", "[simt][runti
     (void)cudaGetLastError();
 }
 
+TEST_CASE("simt: occupancy by threads and shared memory", "[simt][runtime]") {
+    const FreshDevice device;
+    const auto blocks = [](int threads, size_t shared) {
+        int count = -1;
+        REQUIRE(occupancy(&count, threads, shared) == cudaSuccess);
+        return count;
+    };
+    CHECK(blocks(256, 0) == 8);  // 2048 threads
+    CHECK(blocks(32, 0) == 32);
+    CHECK(blocks(33, 0) == 32);
+    CHECK(blocks(256, 48 << 10) == 4);  // 228 KB, and 1 KB more for each block
+    CHECK(blocks(1025, 0) == 0);
+    simt::choose_gpu("RTX4090");
+    CHECK(blocks(1024, 0) == 1);
+    int grid = 0, block = 0;
+    REQUIRE(best_block(&grid, &block) == cudaSuccess);
+    CHECK((block == 768 && grid == 256));
+}
+
 TEST_CASE("simt: the GPU that was chosen", "[simt][runtime]") {
     const FreshDevice device;
     cudaDeviceProp properties;

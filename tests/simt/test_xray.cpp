@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The counters, on kernels whose numbers are known.
+#include <algorithm>
+
 #include "tests/simt/gpu.h"
 
 namespace lily::testing {
@@ -80,6 +82,24 @@ TEST_CASE("xray: launches and calls are counted at every level", "[simt][xray]")
     for (const auto& [name, count] : simt::api_calls())
         if (name == "cudaDeviceSynchronize") synchronised = count;
     CHECK(synchronised > 0);
+}
+
+TEST_CASE("xray: the kernels of the program are known by name", "[simt][xray]") {
+    const FreshDevice device(simt::Xray::off);
+    const auto compiled = simt::compiled_kernels();
+    const auto count = [&](const std::string& name) {
+        return std::count_if(compiled.begin(), compiled.end(),
+                             [&](auto& k) { return k.find(name) != std::string::npos; });
+    };
+    CHECK(count("::scale_kernel") == 1);
+    CHECK(count("::multiply_kernel<") == 2);
+    CHECK(count("known_kernel") == 0);
+    simt::reset_counters();
+    const Array<float> x(counting(64)), y(64);
+    REQUIRE(scale({.grid = 2, .block = 32}, y, x, 2, 64) == cudaSuccess);
+    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+    for (const auto& counted : simt::counters())
+        CHECK(std::find(compiled.begin(), compiled.end(), counted.kernel) != compiled.end());
 }
 
 }  // namespace lily::testing

@@ -2,6 +2,7 @@
 // What the software GPU's headers declare, as the toolkit's own do. This file is compiled against ours, and
 // where a toolkit is installed against its headers as well: a signature, value or member that differs does
 // not compile.
+#include <cublasLt.h>
 #include <cublas_v2.h>
 #include <cuda_runtime_api.h>
 
@@ -32,6 +33,7 @@ static_assert(has<cudaError_t(int*)>(cudaDriverGetVersion));
 static_assert(has<cudaError_t(int*)>(cudaRuntimeGetVersion));
 static_assert(has<cudaError_t(cudaMemPool_t*, int)>(cudaDeviceGetDefaultMemPool));
 static_assert(has<cudaError_t(cudaMemPool_t, cudaMemPoolAttr, void*)>(cudaMemPoolSetAttribute));
+static_assert(has<cudaError_t(cudaMemPool_t, cudaMemPoolAttr, void*)>(cudaMemPoolGetAttribute));
 static_assert(has<cudaError_t(cudaMemPool_t, size_t)>(cudaMemPoolTrimTo));
 static_assert(has<cudaError_t(int*, int*)>(cudaDeviceGetStreamPriorityRange));
 static_assert(has<cudaError_t(void**, size_t)>(cudaMalloc));
@@ -58,6 +60,7 @@ static_assert(has<cudaError_t(cudaStream_t)>(cudaStreamDestroy));
 static_assert(has<cudaError_t(cudaStream_t)>(cudaStreamSynchronize));
 static_assert(has<cudaError_t(cudaStream_t)>(cudaStreamQuery));
 static_assert(has<cudaError_t(cudaStream_t, cudaEvent_t, unsigned int)>(cudaStreamWaitEvent));
+static_assert(has<cudaError_t(cudaStream_t, int*)>(cudaStreamGetPriority));
 static_assert(has<cudaError_t(cudaStream_t, unsigned int*)>(cudaStreamGetFlags));
 static_assert(has<cudaError_t(cudaStream_t, cudaHostFn_t, void*)>(cudaLaunchHostFunc));
 static_assert(has<cudaError_t(cudaEvent_t*)>(cudaEventCreate));
@@ -113,6 +116,30 @@ static_assert(
                        const void*, cudaDataType, int, long long int, const void*, cudaDataType, int,
                        long long int, const void*, void*, cudaDataType, int, long long int, int,
                        cublasComputeType_t, cublasGemmAlgo_t)>(cublasGemmStridedBatchedEx));
+static_assert(has<cublasStatus_t(cublasLtHandle_t*)>(cublasLtCreate));
+static_assert(has<cublasStatus_t(cublasLtHandle_t)>(cublasLtDestroy));
+static_assert(has<cublasStatus_t(cublasLtMatmulDesc_t*, cublasComputeType_t, cudaDataType_t)>(
+    cublasLtMatmulDescCreate));
+static_assert(has<cublasStatus_t(cublasLtMatmulDesc_t)>(cublasLtMatmulDescDestroy));
+static_assert(has<cublasStatus_t(cublasLtMatmulDesc_t, cublasLtMatmulDescAttributes_t, const void*, size_t)>(
+    cublasLtMatmulDescSetAttribute));
+static_assert(has<cublasStatus_t(cublasLtMatrixLayout_t*, cudaDataType, uint64_t, uint64_t, int64_t)>(
+    cublasLtMatrixLayoutCreate));
+static_assert(has<cublasStatus_t(cublasLtMatrixLayout_t)>(cublasLtMatrixLayoutDestroy));
+static_assert(has<cublasStatus_t(cublasLtMatrixLayout_t, cublasLtMatrixLayoutAttribute_t, const void*,
+                                 size_t)>(cublasLtMatrixLayoutSetAttribute));
+static_assert(has<cublasStatus_t(cublasLtMatmulPreference_t*)>(cublasLtMatmulPreferenceCreate));
+static_assert(has<cublasStatus_t(cublasLtMatmulPreference_t)>(cublasLtMatmulPreferenceDestroy));
+static_assert(has<cublasStatus_t(cublasLtMatmulPreference_t, cublasLtMatmulPreferenceAttributes_t,
+                                 const void*, size_t)>(cublasLtMatmulPreferenceSetAttribute));
+static_assert(
+    has<cublasStatus_t(cublasLtHandle_t, cublasLtMatmulDesc_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                       cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, cublasLtMatmulPreference_t, int,
+                       cublasLtMatmulHeuristicResult_t*, int*)>(cublasLtMatmulAlgoGetHeuristic));
+static_assert(has<cublasStatus_t(cublasLtHandle_t, cublasLtMatmulDesc_t, const void*, const void*,
+                                 cublasLtMatrixLayout_t, const void*, cublasLtMatrixLayout_t, const void*,
+                                 const void*, cublasLtMatrixLayout_t, void*, cublasLtMatrixLayout_t,
+                                 const cublasLtMatmulAlgo_t*, void*, size_t, cudaStream_t)>(cublasLtMatmul));
 
 static_assert(cudaSuccess == 0);
 static_assert(cudaErrorInvalidValue == 1);
@@ -288,6 +315,31 @@ static_assert(CUBLAS_COMPUTE_64F == 70);
 static_assert(CUBLAS_COMPUTE_32F_FAST_16F == 74);
 static_assert(CUBLAS_COMPUTE_32F_FAST_16BF == 75);
 static_assert(CUBLAS_COMPUTE_32F_FAST_TF32 == 77);
+static_assert(CUBLASLT_MATMUL_DESC_COMPUTE_TYPE == 0);
+static_assert(CUBLASLT_MATMUL_DESC_SCALE_TYPE == 1);
+static_assert(CUBLASLT_MATMUL_DESC_POINTER_MODE == 2);
+static_assert(CUBLASLT_MATMUL_DESC_TRANSA == 3);
+static_assert(CUBLASLT_MATMUL_DESC_TRANSB == 4);
+static_assert(CUBLASLT_MATMUL_DESC_EPILOGUE == 7);
+static_assert(CUBLASLT_MATMUL_DESC_BIAS_POINTER == 8);
+static_assert(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE == 26);
+static_assert(CUBLASLT_MATRIX_LAYOUT_TYPE == 0);
+static_assert(CUBLASLT_MATRIX_LAYOUT_ORDER == 1);
+static_assert(CUBLASLT_MATRIX_LAYOUT_ROWS == 2);
+static_assert(CUBLASLT_MATRIX_LAYOUT_COLS == 3);
+static_assert(CUBLASLT_MATRIX_LAYOUT_LD == 4);
+static_assert(CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT == 5);
+static_assert(CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET == 6);
+static_assert(CUBLASLT_MATMUL_PREF_SEARCH_MODE == 0);
+static_assert(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES == 1);
+static_assert(CUBLASLT_EPILOGUE_DEFAULT == 1);
+static_assert(CUBLASLT_EPILOGUE_RELU == 2);
+static_assert(CUBLASLT_EPILOGUE_BIAS == 4);
+static_assert(CUBLASLT_EPILOGUE_RELU_BIAS == 6);
+static_assert(CUBLASLT_EPILOGUE_GELU == 32);
+static_assert(CUBLASLT_EPILOGUE_GELU_BIAS == 36);
+static_assert(CUBLASLT_ORDER_COL == 0);
+static_assert(CUBLASLT_ORDER_ROW == 1);
 static_assert(cudaStreamDefault == 0x00);
 static_assert(cudaStreamNonBlocking == 0x01);
 static_assert(cudaEventDefault == 0x00);

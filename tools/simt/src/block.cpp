@@ -23,9 +23,16 @@ namespace simt {
 
 __thread Worker* t_worker = nullptr;
 
+bool is_coordinate(uintptr_t address) {
+    for (const uint3* each : {&threadIdx, &blockIdx, &blockDim, &gridDim})
+        if (address - reinterpret_cast<uintptr_t>(each) < sizeof(uint3)) return true;
+    return false;
+}
+
 Worker& Worker::of_this_thread() {
-    static thread_local Worker worker;
-    return worker;
+    static thread_local const auto worker =
+        std::make_unique<Worker>();  // too large for thread-local memory itself
+    return *worker;
 }
 
 Worker::Worker() : main_(std::make_unique<Fiber>(nullptr)), running_(main_.get()) {
@@ -91,13 +98,16 @@ void Worker::begin_block(uint64_t index) {
     sites_differ_ = aborted_ = false;
     if (shared_bytes > 0) std::memset(reinterpret_cast<void*>(shared), 0xff, shared_bytes);
     clear_shared_shadow(*this);
+    if (copied_) {
+        for (unsigned i = 0; i < kMaxThreads; ++i) copies_[i].clear(), batches_[i] = 0;
+        copied_ = false;
+    }
 }
 
 void Worker::run_block(uint64_t index) {
     begin_block(index);
     Fiber* first = next_fiber();
     t_worker = this;
-    t_checked = faults ? this : nullptr;
     switch_to(first);
     while (!aborted_ && finished_ < count_) stuck();  // does not come back to a thread: it aborts
     t_worker = t_checked = nullptr;
@@ -144,7 +154,9 @@ void Worker::fiber_main(Fiber* self) {
             const unsigned index = next_++;
             threads_[index].fiber = self;
             take_up(index);
+            t_checked = faults ? this : nullptr;
             launch->signature->call(launch->function, launch->arguments.data());
+            t_checked = nullptr;
             threads_[index].state = State::done;
             done_[index / kWarp] |= 1u << index % kWarp;
             ++finished_;
@@ -168,6 +180,7 @@ void Worker::make_ready(unsigned index) {
 }
 
 int Worker::barrier(int predicate, int how, Site site) {
+    const InRuntime runtime;
     CudaThread& self = threads_[thread];
     self.site = site;
     if (waiting_ == 0) {

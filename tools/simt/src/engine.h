@@ -85,6 +85,19 @@ class Worker {
     [[noreturn]] void fail(FaultKind kind, cudaError_t error, const std::string& what, Site site,
                            const void* address = nullptr);
 
+    [[noreturn]] void complain(const char* what, Site site);
+
+    // Copies that a thread has begun and not waited for; batch by batch.
+    struct Copy {
+        void* to;
+        const void* from;
+        unsigned bytes, zeros, batch;
+        const void* site;
+    };
+    std::vector<Copy>& copies() { return copies_[thread]; }
+    unsigned& batch() { return batches_[thread]; }
+    void note_copy() { copied_ = true; }
+
     // What the checks of memory accesses look at, together at the front.
     uintptr_t stack = 0, stack_bytes = 0;    // of the running fiber
     uintptr_t shared = 0, shared_bytes = 0;  // dynamic
@@ -116,7 +129,6 @@ class Worker {
     Fiber* next_fiber();  // of a ready thread, else one that starts new ones, else null
     void stuck();         // nobody can go on: names the reason
     void check_sites();
-    [[noreturn]] void complain(const char* what, Site site);
     std::string doing(unsigned index) const;
     void record(FaultKind kind, cudaError_t error, const std::string& what, Site site,
                 const void* address = nullptr);
@@ -141,16 +153,35 @@ class Worker {
     int counted_ = 0, barrier_result_ = 0;
     bool aborted_ = false;
     std::string complaint_;
+    std::vector<Copy> copies_[kMaxThreads];
+    unsigned batches_[kMaxThreads] = {};
+    bool copied_ = false;  // some thread of the block has begun a copy
 };
 
 // xray.cpp: a worker's shadows of shared memory.
 void prepare_shadows(Worker& worker);
 void clear_shared_shadow(Worker& worker);
 void release_shadows(Worker& worker);
+// One side of an access by the runtime on behalf of a kernel; forget: from now on it counts as never written.
+void check_access(const void* p, size_t bytes, bool write, const void* site);
+void forget_written(Worker& worker, const void* p, size_t bytes);
+
+// threadIdx and its like, which a kernel may read by reference: thread-local, but not shared memory.
+bool is_coordinate(uintptr_t address);
 
 // The worker whose kernel code runs right now on this OS thread; null in host code.
 extern __thread Worker* t_worker;
 // The same where its accesses are checked, else null.
 extern __thread Worker* t_checked;
+
+// Lives while the runtime works on behalf of a kernel. Of an inline function that both use, the linker may
+// have taken the kernels' copy, and what that one reports is not the kernel's doing.
+class InRuntime {
+  public:
+    InRuntime() { t_checked = nullptr; }
+    ~InRuntime() { t_checked = t_worker->faults ? t_worker : nullptr; }
+    InRuntime(const InRuntime&) = delete;
+    InRuntime& operator=(const InRuntime&) = delete;
+};
 
 }  // namespace simt

@@ -12,7 +12,7 @@ namespace simt {
 namespace {
 
 constexpr size_t kGuard = 4096;
-constexpr size_t kStack = LILY_SIMT_ASAN ? 256 << 10 : 64 << 10;
+constexpr size_t kStack = 256 << 10;  // of addresses; memory only as far as it is used
 
 }  // namespace
 

@@ -241,6 +241,16 @@ cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void* value)
     return call([&] { return value == nullptr ? cudaErrorInvalidValue : cudaSuccess; });
 }
 
+cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t, cudaMemPoolAttr attr, void* value) {
+    const Call call(__func__, __builtin_return_address(0));
+    return call([&] {
+        if (value == nullptr) return cudaErrorInvalidValue;
+        const bool bytes = attr != cudaMemPoolAttrReleaseThreshold;
+        *static_cast<uint64_t*>(value) = bytes ? simt::Arena::instance().used() : 0;
+        return cudaSuccess;
+    });
+}
+
 cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) {
     const Call call(__func__, __builtin_return_address(0));
     return call([] { return cudaSuccess; });

@@ -18,21 +18,39 @@ constexpr unsigned kBanks = 32;
 std::mutex g_mutex;
 std::map<std::string, Counters> g_counters;
 
+// A set of numbers that mostly come in order.
+template <size_t N>
+struct Sorted {
+    std::array<uintptr_t, N> values;
+    unsigned count = 0;
+    bool ordered = true;
+
+    void add(uintptr_t value) {
+        if (count > 0 && value == values[count - 1]) return;
+        ordered &= count == 0 || value > values[count - 1];
+        values[count++] = value;
+    }
+    void finish() {
+        if (ordered) return;
+        std::sort(values.begin(), values.begin() + count);
+        count = static_cast<unsigned>(std::unique(values.begin(), values.begin() + count) - values.begin());
+    }
+};
+
 // Passes of one request to shared memory: wide accesses go in parts of the warp, and each bank gives one word
 // per pass.
 unsigned passes(const Log::Access* const* lanes, unsigned n, unsigned& least) {
-    const unsigned words = std::max(1u, static_cast<unsigned>(lanes[0]->bytes) / 4), part = kWarp / words;
+    const unsigned words = std::max(1u, static_cast<unsigned>(lanes[0]->bytes) / 4),
+                   part = std::max(1u, kWarp / words);
     unsigned total = 0;
     for (unsigned first = 0; first < n; first += part) {
-        std::array<uintptr_t, kWarp> touched;
-        unsigned count = 0;
+        Sorted<2 * kWarp> touched;
         for (unsigned i = first; i < std::min(n, first + part); ++i)
-            for (unsigned w = 0; w < words && count < kWarp; ++w)
-                touched[count++] = lanes[i]->address / 4 + w;
-        std::sort(touched.begin(), touched.begin() + count);
+            for (unsigned w = 0; w < words && touched.count < 2 * kWarp; ++w)
+                touched.add(lanes[i]->address / 4 + w);
+        touched.finish();
         std::array<uint8_t, kBanks> bank{};
-        for (unsigned i = 0; i < count; ++i)
-            if (i == 0 || touched[i] != touched[i - 1]) ++bank[touched[i] % kBanks];
+        for (unsigned i = 0; i < touched.count; ++i) ++bank[touched.values[i] % kBanks];
         total += *std::max_element(bank.begin(), bank.end());
         ++least;
     }
@@ -40,14 +58,13 @@ unsigned passes(const Log::Access* const* lanes, unsigned n, unsigned& least) {
 }
 
 unsigned sectors(const Log::Access* const* lanes, unsigned n) {
-    std::array<uintptr_t, 2 * kWarp> touched;
-    unsigned count = 0;
+    Sorted<2 * kWarp> touched;
     for (unsigned i = 0; i < n; ++i) {
-        touched[count++] = lanes[i]->address / 32;
-        touched[count++] = (lanes[i]->address + lanes[i]->bytes - 1) / 32;
+        touched.add(lanes[i]->address / 32);
+        touched.add((lanes[i]->address + lanes[i]->bytes - 1) / 32);
     }
-    std::sort(touched.begin(), touched.begin() + count);
-    return static_cast<unsigned>(std::unique(touched.begin(), touched.begin() + count) - touched.begin());
+    touched.finish();
+    return touched.count;
 }
 
 }  // namespace

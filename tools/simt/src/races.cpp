@@ -39,6 +39,7 @@ void check_races(Worker& worker, uint64_t* cells, size_t offset, size_t bytes, A
     mine.epoch = worker.epoch;
     mine.serial = worker.block_serial;
     const auto complain = [&](const char* what, Mark other) {
+        const InRuntime runtime;
         const unsigned t = static_cast<unsigned>(other.thread);
         const dim3 shape = worker.launch->block;
         worker.fail(FaultKind::race, cudaErrorLaunchFailure,

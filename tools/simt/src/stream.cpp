@@ -176,12 +176,13 @@ cudaError_t no_event(const Call& call) {
 
 }  // namespace
 
-cudaError_t cudaStreamCreateWithPriority(cudaStream_t* pStream, unsigned int flags, int) {
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* pStream, unsigned int flags, int priority) {
     const Call call(__func__, __builtin_return_address(0));
     return call([&] {
         if (pStream == nullptr || flags > cudaStreamNonBlocking) return cudaErrorInvalidValue;
         streams().all.push_back(*pStream = new CUstream_st);
         (*pStream)->flags = flags;
+        (*pStream)->priority = std::clamp(priority, -5, 0);
         return cudaSuccess;
     });
 }
@@ -235,6 +236,14 @@ cudaError_t cudaStreamGetFlags(cudaStream_t hStream, unsigned int* flags) {
     CUstream_st* found = stream_of(hStream);
     if (found == nullptr) return call.keep(no_stream(call));
     *flags = found->flags;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamGetPriority(cudaStream_t hStream, int* priority) {
+    const Call call(__func__, __builtin_return_address(0));
+    CUstream_st* found = stream_of(hStream);
+    if (found == nullptr) return call.keep(no_stream(call));
+    *priority = found->priority;
     return cudaSuccess;
 }
 

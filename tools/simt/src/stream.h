@@ -60,6 +60,7 @@ inline namespace simt_cuda {
 
 struct CUstream_st {
     unsigned flags = 0;
+    int priority = 0;
     bool destroyed = false;
     std::deque<std::shared_ptr<simt::Queued>> queue;
     std::shared_ptr<simt::Capture> capture;

@@ -11,7 +11,10 @@
 #include <cstring>
 #include <fstream>
 #include <mutex>
+#include <set>
 #include <unordered_map>
+
+#include "simt/xray.h"
 
 namespace simt {
 namespace {
@@ -35,25 +38,31 @@ int take_frame(void* data, uintptr_t, const char* file, int line, const char* fu
     return 1;
 }
 
-std::vector<ThreadLocal> read_thread_locals() {
+// visit(symbol, its name) for every entry of the program's symbol table; a stripped one has none.
+template <class F>
+void each_symbol(F visit) {
     std::ifstream in("/proc/self/exe", std::ios::binary);
-    std::vector<char> file{std::istreambuf_iterator<char>(in), {}};
-    std::vector<ThreadLocal> result;
-    if (file.size() < sizeof(Elf64_Ehdr)) return result;
+    const std::vector<char> file{std::istreambuf_iterator<char>(in), {}};
+    if (file.size() < sizeof(Elf64_Ehdr)) return;
     const auto* header = reinterpret_cast<const Elf64_Ehdr*>(file.data());
-    if (std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) return result;
+    if (std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) return;
     const auto* sections = reinterpret_cast<const Elf64_Shdr*>(file.data() + header->e_shoff);
     for (int s = 0; s < header->e_shnum; ++s) {
         if (sections[s].sh_type != SHT_SYMTAB) continue;
         const auto* symbols = reinterpret_cast<const Elf64_Sym*>(file.data() + sections[s].sh_offset);
         const char* names = file.data() + sections[sections[s].sh_link].sh_offset;
-        for (size_t i = 0; i < sections[s].sh_size / sizeof(Elf64_Sym); ++i) {
-            if (ELF64_ST_TYPE(symbols[i].st_info) != STT_TLS || symbols[i].st_shndx == SHN_UNDEF) continue;
-            const std::string name = names + symbols[i].st_name;
-            result.push_back({symbols[i].st_value, symbols[i].st_size, name,
-                              name.find("lily_simt_gap_") != std::string::npos});
-        }
+        for (size_t i = 0; i < sections[s].sh_size / sizeof(Elf64_Sym); ++i)
+            if (symbols[i].st_shndx != SHN_UNDEF) visit(symbols[i], std::string(names + symbols[i].st_name));
     }
+}
+
+std::vector<ThreadLocal> read_thread_locals() {
+    std::vector<ThreadLocal> result;
+    each_symbol([&](const Elf64_Sym& symbol, const std::string& name) {
+        if (ELF64_ST_TYPE(symbol.st_info) == STT_TLS)
+            result.push_back(
+                {symbol.st_value, symbol.st_size, name, name.find("lily_simt_gap_") != std::string::npos});
+    });
     std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });
     return result;
 }
@@ -192,6 +201,18 @@ size_t static_shared_bytes(const void* kernel) {
             if (!variable.gap && variable.name.starts_with(prefix)) bytes += (variable.size + 15) / 16 * 16;
     }
     return known[kernel] = bytes;
+}
+
+std::vector<std::string> compiled_kernels() {
+    std::set<std::string> names;
+    each_symbol([&](const Elf64_Sym& symbol, const std::string& mangled) {
+        if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || mangled.find("_kernel") == std::string::npos) return;
+        const std::string name = without_types(readable(mangled)), plain = name.substr(0, name.find('<'));
+        if (mangled.find('.') == std::string::npos && plain.ends_with("_kernel") &&
+            plain != "simt::known_kernel")
+            names.insert(name);
+    });
+    return {names.begin(), names.end()};
 }
 
 }  // namespace simt

@@ -67,7 +67,12 @@ bool Worker::complete(unsigned warp, unsigned mask, Collective operation) {
 void Worker::give_results(unsigned warp, unsigned mask, Collective operation) {
     CudaThread* lanes = threads_ + warp * kWarp;
     uint64_t common = 0;
-    if (operation == Collective::ballot) {
+    if (operation == Collective::together) {
+        Together* brought[kWarp] = {};
+        for (unsigned lane = 0; lane < kWarp; ++lane)
+            brought[lane] = reinterpret_cast<Together*>(lanes[lane].value);
+        brought[0]->run(brought);
+    } else if (operation == Collective::ballot) {
         for (unsigned rest = mask; rest != 0; rest &= rest - 1)
             common |= lanes[__builtin_ctz(rest)].value << __builtin_ctz(rest);
     } else if (operation >= Collective::reduce_add && operation <= Collective::reduce_xor) {
@@ -98,6 +103,7 @@ void Worker::complain(const char* what, Site site) {
 
 uint64_t Worker::collective(Collective operation, unsigned mask, uint64_t value, int argument, int width,
                             Site site) {
+    const InRuntime runtime;
     const unsigned warp = thread / kWarp, lane = thread % kWarp, first = warp * kWarp;
     const unsigned there = count_ - first >= kWarp ? ~0u : (1u << (count_ - first)) - 1;
     if ((mask >> lane & 1) == 0) complain("a lane calls a warp operation whose mask does not name it", site);
@@ -172,6 +178,15 @@ namespace simt {
 uint64_t collective(Collective operation, unsigned mask, uint64_t value, int argument, int width) {
     return t_worker->collective(operation, mask, value, argument, width, __builtin_return_address(0));
 }
+
+void together(Together& mine) {
+    const void* site = __builtin_return_address(0);
+    if (t_worker->active_mask() != ~0u)
+        t_worker->complain("an operation of a whole warp in a part of one", site);
+    t_worker->collective(Collective::together, ~0u, reinterpret_cast<uint64_t>(&mine), 0, 32, site);
+}
+
+void refuse(const char* what) { t_worker->complain(what, __builtin_return_address(0)); }
 
 }  // namespace simt
 

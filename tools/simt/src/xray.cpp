@@ -23,6 +23,7 @@ std::string bytes_text(size_t bytes) { return std::to_string(bytes) + (bytes == 
 const char* verb(bool write) { return write ? "write" : "read"; }
 
 void global_fault(Worker& worker, uintptr_t address, size_t bytes, bool write, const void* site) {
+    const InRuntime runtime;
     Arena& arena = Arena::instance();
     const auto* p = reinterpret_cast<const void*>(address);
     const Block* block = arena.find(p);  // nobody allocates while a kernel runs: its launcher holds the lock
@@ -43,6 +44,7 @@ void global_fault(Worker& worker, uintptr_t address, size_t bytes, bool write, c
 // fault.
 void elsewhere(Worker& worker, uintptr_t address, size_t bytes, bool write, const void* site) {
     if (address - g_program.begin < g_program.size) return;
+    const InRuntime runtime;
     for (const Range& range : worker.other_locals)
         if (address - range.begin < range.size) return;
     const auto* p = reinterpret_cast<const void*>(address);
@@ -91,6 +93,20 @@ void set(uint8_t* map, size_t offset, uint32_t mask) {
     std::memcpy(map + offset / 8, &word, sizeof(word));
 }
 
+[[noreturn]] void shared_fault(Worker& worker, FaultKind kind, uintptr_t address, size_t bytes, bool write,
+                               const void* site) {
+    const InRuntime runtime;
+    const bool dynamic = address - worker.shared < worker.shared_bytes,
+               outside = kind == FaultKind::out_of_bounds;
+    const std::string place =
+        dynamic ? "byte " + std::to_string(address - worker.shared) + " of the dynamic shared memory"
+                : array_at(address - worker.locals);
+    worker.fail(kind, outside ? cudaErrorIllegalAddress : cudaErrorLaunchFailure,
+                std::string(outside ? "out-of-bounds " : "uninitialised ") + verb(write) + " of " +
+                    bytes_text(bytes) + " in shared memory: " + place,
+                site, reinterpret_cast<const void*>(address));
+}
+
 // Shared memory is only touched by its own OS thread, so plain maps do.
 template <class M>
 void touch_shared(Worker& worker, uintptr_t address, size_t bytes, M access, const void* site) {
@@ -101,17 +117,10 @@ void touch_shared(Worker& worker, uintptr_t address, size_t bytes, M access, con
     if (dynamic && offset + bytes > worker.shared_bytes)
         return elsewhere(worker, worker.shared + worker.shared_bytes, bytes, write, site);
     if (!dynamic && worker.locals_allowed != nullptr && (bits(worker.locals_allowed, offset) & mask) != mask)
-        worker.fail(FaultKind::out_of_bounds, cudaErrorIllegalAddress,
-                    "out-of-bounds " + std::string(verb(write)) + " of " + bytes_text(bytes) +
-                        " in shared memory: " + array_at(offset),
-                    site, reinterpret_cast<const void*>(address));
+        shared_fault(worker, FaultKind::out_of_bounds, address, bytes, write, site);
     uint8_t* map = dynamic ? worker.shared_initialised : worker.locals_initialised;
-    if (access != Access::write && (bits(map, offset) & mask) != mask)
-        worker.fail(FaultKind::uninitialised, cudaErrorLaunchFailure,
-                    "uninitialised read of " + bytes_text(bytes) + " in shared memory: " +
-                        (dynamic ? "byte " + std::to_string(offset) + " of the dynamic shared memory"
-                                 : array_at(offset)),
-                    site, reinterpret_cast<const void*>(address));
+    if (access != Access::write && (bits(map, offset) & mask) != mask && !is_coordinate(address))
+        shared_fault(worker, FaultKind::uninitialised, address, bytes, false, site);
     if (write) {
         set(map, offset, mask);
         if (!dynamic) {
@@ -241,6 +250,29 @@ void release_shadows(Worker& worker) {
     std::free(worker.locals_initialised);
     std::free(worker.locals_race);
     std::free(const_cast<uint8_t*>(worker.locals_allowed));
+}
+
+void check_access(const void* p, size_t bytes, bool write, const void* site) {
+    if (t_checked == nullptr) return;
+    const auto each = [&]<size_t N>() {
+        if (write)
+            touch<N, Access::write>(p, site);
+        else
+            touch<N, Access::read>(p, site);
+    };
+    if (bytes == 4) each.operator()<4>();
+    if (bytes == 8) each.operator()<8>();
+    if (bytes == 16) each.operator()<16>();
+}
+
+void forget_written(Worker& worker, const void* p, size_t bytes) {
+    const auto address = reinterpret_cast<uintptr_t>(p);
+    const bool dynamic = address - worker.shared < worker.shared_bytes;
+    if (!worker.faults || (!dynamic && address - worker.locals >= worker.locals_bytes)) return;
+    uint8_t* map = dynamic ? worker.shared_initialised : worker.locals_initialised;
+    const size_t first = address - (dynamic ? worker.shared : worker.locals);
+    for (size_t i = first; i < first + bytes; ++i)
+        map[i / 8] = static_cast<uint8_t>(map[i / 8] & ~(1u << i % 8));
 }
 
 template <Access A>

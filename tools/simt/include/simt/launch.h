@@ -93,6 +93,29 @@ __forceinline__ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* n
                                                          dynamicSMemSize);
 }
 
+// The largest block that leaves no multiprocessor half empty, as far as shared memory decides it.
+template <class... A>
+__forceinline__ cudaError_t cudaOccupancyMaxPotentialBlockSize(int* minGridSize, int* blockSize,
+                                                               void (*kernel)(A...),
+                                                               size_t dynamicSMemSize = 0,
+                                                               int blockSizeLimit = 0) {
+    int processors = 0, threads = 0, most = 0;
+    cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, 0);
+    cudaDeviceGetAttribute(&threads, cudaDevAttrMaxThreadsPerBlock, 0);
+    if (blockSizeLimit > 0 && blockSizeLimit < threads) threads = blockSizeLimit;
+    for (int size = threads / 32 * 32; size > 0; size -= 32) {
+        int blocks = 0;
+        const cudaError_t error =
+            cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, size, dynamicSMemSize);
+        if (error != cudaSuccess) return error;
+        if (blocks * size <= most) continue;
+        most = blocks * size;
+        *blockSize = size;
+        *minGridSize = blocks * processors;
+    }
+    return cudaSuccess;
+}
+
 template <class T>
 __forceinline__ cudaError_t cudaMalloc(T** devPtr, size_t size) {
     return cudaMalloc(reinterpret_cast<void**>(devPtr), size);

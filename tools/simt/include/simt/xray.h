@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace simt {
@@ -29,6 +30,9 @@ struct Counters {
 
 std::vector<Counters> counters();  // by name of the kernel
 void reset_counters();
+// The kernels that the program contains, by the rule that a kernel's name ends in _kernel; counters() has
+// those that ran.
+std::vector<std::string> compiled_kernels();
 // Calls of the runtime API and of the libraries by name, since the program's start.
 std::vector<std::pair<std::string, uint64_t>> api_calls();
 
