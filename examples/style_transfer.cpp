@@ -12,6 +12,7 @@
 #include "examples/style_transfer/estimate.h"
 #include "examples/style_transfer/outputs.h"
 #include "examples/style_transfer/profile.h"
+#include "framework/device_choice.h"
 #include "kernels/common/parallel.h"
 
 namespace {
@@ -60,7 +61,7 @@ RunSettings settings_that_matter(const Settings& s, const Vgg19& network, const 
         {"--style-blend", fmt::format("{}", fmt::join(s.blend, ","))},
         {"--content-reduction", word_for(s.content_reduction, kReductions)},
         {"--pooling", word_for(s.pooling, kPoolings)},
-        {"--weights", fingerprint(network.state_dict().at("features.28.weight"))},
+        {"--weights", fingerprint(network.state_dict().at("features.28.weight").to(Device::cpu))},
     };
     for (size_t i = 0; i < styles.size(); ++i)
         settings[fmt::format("--style {}", i + 1)] = fingerprint(styles[i].input);
@@ -80,24 +81,27 @@ void heed_interrupts() {
 int paint(const Settings& s) {
     check_outputs(s);
     if (s.threads > 0) kernels::set_max_threads(s.threads);
-    const Vgg19 network(find_weights(s), s.pooling);
+    const DeviceChoice chosen = choose_device(s.device);
+    Vgg19 network(find_weights(s), s.pooling);
     const StyleTransferOptions options = method_options(s);
     const Picture content = load_picture(s.content, s.size);
     std::vector<Picture> styles;
     std::vector<Tensor> style_inputs;
     for (const std::string& path : s.styles) {
         styles.push_back(load_picture(path, s.style_size));
-        style_inputs.push_back(styles.back().input);
+        style_inputs.push_back(styles.back().input.to(chosen.device));
     }
 
+    s.say("{}", chosen.reason);
     const Estimate estimate(s, network, options.layers(), content, styles);
     estimate.memory();
     const auto before = std::chrono::steady_clock::now();
-    StyleTransferLoss loss(network, options, content.input, style_inputs, s.blend);
+    network.to(chosen.device);
+    StyleTransferLoss loss(network, options, content.input.to(chosen.device), style_inputs, s.blend);
     estimate.time(std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count());
 
-    StyleTransfer run(std::move(loss), initial_image(s.init, content, styles[0], s.seed), s.optimizer,
-                      s.learning_rate);
+    StyleTransfer run(std::move(loss), initial_image(s.init, content, styles[0], s.seed).to(chosen.device),
+                      s.optimizer, s.learning_rate);
     Outputs outputs(s, run, content, styles,
                     [&] { return settings_that_matter(s, network, content, styles); });
     RunProfile profile(s, s.iterations - run.iteration());

@@ -8,7 +8,9 @@ namespace lily {
 
 DeviceChoice choose_device(std::string_view wanted) {
     const auto gpu = [](Device device) {
-        return DeviceChoice{device, fmt::format("{}: {}", name(device), kernels::gpu(device).description())};
+        const char* kind = device == Device::simt ? "the software GPU, posing as " : "";
+        return DeviceChoice{device,
+                            fmt::format("{}: {}{}", name(device), kind, kernels::gpu(device).description())};
     };
     const std::string no_cuda = device_problem(Device::cuda);
     if (wanted == "cpu") return {Device::cpu, "CPU: asked for"};

@@ -114,8 +114,10 @@ void add_files(Options& options, Settings& s) {
 
 void add_machine(Options& options, Settings& s) {
     options.group("Machine");
-    options.add("--device", s.device, "auto|cpu [auto]", "where it runs")
-        ->check(CLI::IsMember({"auto", "cpu"}));
+    options
+        .add("--device", s.device, "auto|cpu|simt|cuda [auto]",
+             "where it runs: the CPU, the software GPU (slow; for tests and learning), a GPU")
+        ->check(CLI::IsMember({"auto", "cpu", "simt", "cuda"}));
     options.number("--threads", s.threads, CLI::PositiveNumber, "N [all cores]", "CPU threads");
     options.flag("--quiet", s.quiet, "print errors only");
 }

@@ -23,8 +23,8 @@ void Estimate::memory() const {
     const double megabytes = 400 + 1.28 * static_cast<double>(activations) / 1e6;
     const double available =
         static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
-    s_.say("picture {}x{}, {} style picture{}, device cpu ({} threads): about {:.0f} MB of memory", w, h,
-           styles_.size(), styles_.size() == 1 ? "" : "s", kernels::max_threads(), megabytes);
+    s_.say("picture {}x{}, {} style picture{}, {} threads: about {:.0f} MB of memory", w, h, styles_.size(),
+           styles_.size() == 1 ? "" : "s", kernels::max_threads(), megabytes);
     check(megabytes < available,
           "a picture of {}x{} needs about {:.0f} MB, this machine has {:.0f}; choose a smaller --size", w, h,
           megabytes, available);

@@ -98,11 +98,13 @@ int Outputs::finish(int signal) {
     const LossValues last = history_.losses.empty() ? LossValues{} : history_.losses.back();
     s_.say("done in {}: content {:.4g}, style {:.4g}, tv {:.3g}, total {:.5g}; peak of tensors {} MB",
            io::format_duration(history_.seconds), last.content, last.style, last.tv, last.total,
-           allocator(Device::cpu).stats().peak_bytes / 1'000'000);
+           allocator(run_.image().device()).stats().peak_bytes / 1'000'000);
     return 0;
 }
 
-io::Image Outputs::picture() const { return finished_picture(run_.image(), content_, s_.preserve_color); }
+io::Image Outputs::picture() const {
+    return finished_picture(run_.image().to(Device::cpu), content_, s_.preserve_color);
+}
 
 std::string Outputs::checkpoint_path() const {
     return s_.checkpoint.empty() ? s_.output + ".checkpoint" : s_.checkpoint;

@@ -38,20 +38,24 @@ void check_convolution(Device device, const kernels::Conv2dShape& s) {
         const bool bias = pass == forward_relu;
         run_plan<float>(device, s, pass, [&](const auto& kernel, Queue& queue, const auto& plan) {
             kernel.forward(queue, plan, x.on_device(), w.on_device(), bias ? b.on_device() : nullptr,
-                           y.on_device());
+                           {y.on_device()});
         });
         run_plan<double>(Device::cpu, s, pass, [&](const auto& kernel, Queue& queue, const auto& plan) {
-            kernel.forward(queue, plan, x_64.data(), w_64.data(), bias ? b_64.data() : nullptr, y_64.data());
+            kernel.forward(queue, plan, x_64.data(), w_64.data(), bias ? b_64.data() : nullptr,
+                           {y_64.data()});
         });
         compare(y, y_64, out);
     }
-    run_plan<float>(device, s, backward_data, [&](const auto& kernel, Queue& queue, const auto& plan) {
-        kernel.backward_data(queue, plan, dy.on_device(), w.on_device(), dx.on_device());
-    });
-    run_plan<double>(Device::cpu, s, backward_data, [&](const auto& kernel, Queue& queue, const auto& plan) {
-        kernel.backward_data(queue, plan, dy_64.data(), w_64.data(), dx_64.data());
-    });
-    compare(dx, dx_64, in);
+    for (const auto pass : {backward_data, backward_data_relu}) {  // y is forward_relu's
+        run_plan<float>(device, s, pass, [&](const auto& kernel, Queue& queue, const auto& plan) {
+            kernel.backward_data(queue, plan, {dy.on_device(), y.on_device()}, w.on_device(), false,
+                                 dx.on_device());
+        });
+        run_plan<double>(Device::cpu, s, pass, [&](const auto& kernel, Queue& queue, const auto& plan) {
+            kernel.backward_data(queue, plan, {dy_64.data(), y_64.data()}, w_64.data(), false, dx_64.data());
+        });
+        compare(dx, dx_64, in);
+    }
     run_plan<float>(device, s, backward_weights, [&](const auto& kernel, Queue& queue, const auto& plan) {
         kernel.backward_weights(queue, plan, x.on_device(), dy.on_device(), dw.on_device());
         kernel.backward_bias(queue, s.n, s.k, s.out_h() * s.out_w(), 1, dy.on_device(), db.on_device());
