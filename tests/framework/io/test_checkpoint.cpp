@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "framework/io/checkpoint.h"
-#include "kernels/common/parallel.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -8,6 +7,7 @@
 
 #include "framework/ops.h"
 #include "framework/optim/adam.h"
+#include "kernels/common/parallel.h"
 #include "tests/framework/io/io_test.h"
 
 namespace lily::io {
