@@ -112,7 +112,7 @@ bool fits(MemoryFormat format, Device device) { return device == Device::cpu || 
 
 Tensor Tensor::to(DType wanted) const {
     if (wanted == dtype()) return *this;
-    const Tensor y = converted(*this, wanted);
+    Tensor y = converted(*this, wanted);
     if (!is_floating(dtype()) || !is_floating(wanted)) return y;
     return record("to_dtype", y, {*this},
                   [from = dtype()](const Backward& g) { return Gradients{g.dy.to(from)}; });
