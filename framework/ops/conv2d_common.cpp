@@ -36,7 +36,7 @@ Tensor bias_gradient(const Tensor& dy) {
         using T = decltype(zero);
         kernels::conv2d<T>(dy.device())
             .backward_bias(dy.queue(), dy.size(0), dy.size(1), dy.size(2) * dy.size(3),
-                           layout_of(dy.format()), dy.data<T>(), db.mutable_data<T>());
+                           channel_block(dy.format()), dy.data<T>(), db.mutable_data<T>());
     });
     return db;
 }
@@ -48,7 +48,6 @@ MemoryFormat format_of(int64_t layout) {
            : layout == 8 ? MemoryFormat::blocked8
                          : MemoryFormat::contiguous;
 }
-int64_t layout_of(MemoryFormat format) { return channel_block(format); }
 
 void check_options(const char* op, const Conv2dOptions& o) {
     for (size_t axis = 0; axis < 2; ++axis) {

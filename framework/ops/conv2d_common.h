@@ -20,9 +20,8 @@ Conv2dShape checked_shape(const char* op, const Tensor& x, const Tensor& weight,
                           const Conv2dOptions& options);
 Conv2dShape shape_of(const Shape& x, const Shape& weight, const Conv2dOptions& options);
 
-// The format of activations that have this layout around a kernel, and back (1 for formats without blocks).
+// The format of activations that have this layout around a kernel (the other way round: channel_block).
 MemoryFormat format_of(int64_t layout);
-int64_t layout_of(MemoryFormat format);
 
 // y of one of the forward passes. index: null, or where the places of the maxima go, u8 in y's order.
 Tensor forward(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dShape& shape,

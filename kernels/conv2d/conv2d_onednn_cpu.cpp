@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "kernels/common/onednn.h"
-#include "kernels/common/parallel.h"
 #include "kernels/conv2d/conv2d_plans.h"
+#include "kernels/elementwise/elementwise.h"
 
 namespace lily::kernels {
 namespace {
@@ -35,13 +35,6 @@ void copy_layout(const memory::desc& from_desc, const void* from, const memory::
     memory target(to_desc, onednn_engine(), to);
     dnnl::reorder(source, target).execute(onednn_stream(), source, target);
     onednn_stream().wait();
-}
-
-// dz = dy · [y > 0]
-void relu_gradient(int64_t n, const float* dy, const float* y, float* dz) {
-    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) dz[i] = y[i] > 0 ? dy[i] : 0.0f;
-    });
 }
 
 class OneDnnConv2d final : public CpuConv2dPlan {
@@ -97,7 +90,9 @@ class OneDnnConv2d final : public CpuConv2dPlan {
         const int64_t count =
             pass == Conv2dPass::backward_data_relu ? shape.n * shape.k * shape.out_h() * shape.out_w() : 0;
         const auto dz = queue.scratch<float>(count);
-        if (count > 0) relu_gradient(count, g.dy, g.y, dz.data());
+        if (count > 0)
+            elementwise<float>(queue.device())
+                .unary_backward(queue, Unary::relu, {}, count, nullptr, g.y, g.dy, dz.data());
         const Input from(queue, y_, count > 0 ? dz.data() : g.dy, prim_y_);
         const Output to(queue, x_, dx, prim_x_);
         execute(queue, {{DNNL_ARG_DIFF_DST, from.memory()},

@@ -26,8 +26,8 @@ std::vector<LossValues> small_run(Device device, OptimizerKind optimizer) {
 
 }  // namespace
 
-// The CPU convolves directly here, as the GPUs do: Winograd's other rounding lets a ReLU switch in L-BFGS's
-// first step (content 3.4048 instead of 3.4078), after which the runs are different ones.
+// The CPU convolves directly here, as the GPUs do: Winograd's other rounding takes L-BFGS elsewhere in its
+// first step (content 3.4048 instead of 3.4078), and what follows are different runs.
 TEST_CASE("style transfer: a GPU's losses are the CPU's", "[style_transfer][simt]") {
     if (!have_weights()) SKIP(kNoWeights);
     kernels::set_conv2d_algorithm(kernels::Conv2dAlgorithm::direct);
