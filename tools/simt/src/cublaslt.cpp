@@ -191,6 +191,11 @@ using simt::Call;
 using simt::refuse;
 using simt::take;
 
+size_t cublasLtGetVersion() {
+    const Call call(__func__, __builtin_return_address(0));
+    return CUBLAS_VER_MAJOR * 10000 + CUBLAS_VER_MINOR * 100 + CUBLAS_VER_PATCH;
+}
+
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* lightHandle) {
     const Call call(__func__, __builtin_return_address(0));
     simt::handles().insert(*lightHandle = new cublasLtContext);
