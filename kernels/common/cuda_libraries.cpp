@@ -25,7 +25,7 @@ Loaded load(const std::string& file, const std::string& build_dir) {
     return library;
 }
 
-std::string load_all() {
+[[maybe_unused]] std::string load_all() {
     const LibraryCalls build = library_calls();
     Loaded libraries[3];
     for (size_t i = 0; i < build.calls.size(); ++i) {

@@ -258,6 +258,7 @@ cublasStatus_t cublasGetPointerMode_v2(cublasHandle_t handle, cublasPointerMode_
 }
 
 const char* cublasGetStatusName(cublasStatus_t status) {
+    simt::count_call(__func__);
     switch (status) {
         case CUBLAS_STATUS_SUCCESS:
             return "CUBLAS_STATUS_SUCCESS";
@@ -273,7 +274,10 @@ const char* cublasGetStatusName(cublasStatus_t status) {
             return "an unknown cublasStatus_t";
     }
 }
-const char* cublasGetStatusString(cublasStatus_t status) { return cublasGetStatusName(status); }
+const char* cublasGetStatusString(cublasStatus_t status) {
+    simt::count_call(__func__);
+    return cublasGetStatusName(status);
+}
 
 cublasStatus_t cublasSgemm_v2(cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb,
                               int m, int n, int k, const float* alpha, const float* A, int lda,

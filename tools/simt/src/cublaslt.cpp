@@ -220,6 +220,7 @@ cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* matmulDesc, cublas
     return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t matmulDesc) {
+    simt::count_call(__func__);
     delete matmulDesc;
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -258,6 +259,7 @@ cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* matLayout, cud
     return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t matLayout) {
+    simt::count_call(__func__);
     delete matLayout;
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -295,6 +297,7 @@ cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* pref) 
     return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t pref) {
+    simt::count_call(__func__);
     delete pref;
     return CUBLAS_STATUS_SUCCESS;
 }
