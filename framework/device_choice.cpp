@@ -12,10 +12,11 @@ DeviceChoice choose_device(std::string_view wanted) {
         return DeviceChoice{device,
                             fmt::format("{}: {}{}", name(device), kind, kernels::gpu(device).description())};
     };
-    const std::string no_cuda = device_problem(Device::cuda);
     if (wanted == "cpu") return {Device::cpu, "CPU: asked for"};
-    if (wanted == "auto")
+    if (wanted == "auto") {
+        const std::string no_cuda = device_problem(Device::cuda);
         return no_cuda.empty() ? gpu(Device::cuda) : DeviceChoice{Device::cpu, "CPU: " + no_cuda};
+    }
     check(wanted == "simt" || wanted == "cuda", "[device] expected auto, cpu, simt or cuda, got '{}'",
           wanted);
     const Device device = wanted == "simt" ? Device::simt : Device::cuda;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The test programs' main, compiled once for all of them; Catch2 3 brings its own.
-#if !__has_include(<catch2/catch_test_macros.hpp>)
-#define CATCH_CONFIG_MAIN
-#include <catch2/catch.hpp>
-#endif
+// The test programs' main. It stands apart from Catch2's code because lily_op_tests has one of its own.
+namespace lily::testing {
+
+int run_test_cases(int argc, char** argv);  // catch_implementation.cpp
+
+}  // namespace lily::testing
+
+int main(int argc, char** argv) { return lily::testing::run_test_cases(argc, argv); }

@@ -9,6 +9,7 @@ import concurrent.futures
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,6 +18,8 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
 LOGS = REPO / "build" / "logs"
+SIMT_COUNTS = LOGS / "simt_counts"
+CUDA_TARGETS = ("lily_info", "lily_op_tests", "style_transfer", "gpu_resources")
 FUZZ_SECONDS = 10
 
 
@@ -76,6 +79,7 @@ class Run:
     def __init__(self, pattern):
         self.pattern = pattern
         self.total = Counts()
+        self.last_words = []
         self.lock = threading.Lock()
 
     def suite(self, name, command, count=count_one, env=None, timeout=1800, silent=False):
@@ -118,18 +122,45 @@ class Run:
             for job in [pool.submit(self.suite, *arguments) for arguments in all_arguments]:
                 job.result()
 
-    def build(self, preset, *targets):
-        configure = ["cmake", "--preset", preset, "-D", "LILY_WERROR=ON", "-D", "LILY_TESTS=ON"]
+    def build(self, preset, *targets, options=()):
+        configure = ["cmake", "--preset", preset, "-D", "LILY_WERROR=ON", "-D", "LILY_TESTS=ON", *options]
         build = ["cmake", "--build", f"build/{preset}"] + (["--target", *targets] if targets else [])
         return self.suite(f"configure {preset}", configure, silent=True) and self.suite(f"build {preset}", build, silent=True)
 
-    def ctest(self, preset):
-        """Every suite that ctest knows in build/<preset>."""
+    def simt_counts(self):
+        """Every kernel, and every function of the API that the library calls, has run on the software GPU."""
+        log = LOGS / "simt_counts.log"
+        if self.suite("simt_counts", [sys.executable, "tools/simt_counts.py", str(SIMT_COUNTS), "build/release/liblily_kernels.a"]):
+            self.last_words.append(f"on the software GPU: {log.read_text().splitlines()[-1]}")
+
+    def cuda(self):
+        """The CUDA device; without a GPU what can be seen then: it builds and links, spills nothing, and says why it cannot be used."""
+        if not (shutil.which("nvcc") or Path("/usr/local/cuda/bin/nvcc").exists()):
+            print(f"{'build cuda':<26}skipped: nvcc is not installed", flush=True)
+            return
+        info = ["build/cuda/bin/lily_info", "--require"]
+        runtime = "-DCMAKE_CUDA_RUNTIME_LIBRARY="
+        if self.build("cuda", "lily_info", options=[runtime + "Shared", "-DLILY_BENCHMARKS=OFF"]):
+            self.suite("cuda/shared_runtime", [*info, "cpu"])
+        # The programs are those of every other build; on a machine with a GPU all of its tests are built and run.
+        if not self.build("cuda", *CUDA_TARGETS, options=[runtime + "Static"]):
+            return
+        self.suite("cuda/lily_info", [*info, "cpu"])
+        if subprocess.run([*info, "cuda"], cwd=REPO, capture_output=True).returncode != 0:
+            self.suite("cuda/lily_op_tests", ["build/cuda/bin/lily_op_tests", "--device", "simt"])
+            self.ctest("cuda", only="cuda_")
+        elif self.build("cuda"):
+            self.ctest("cuda")
+
+    def ctest(self, preset, only=""):
+        """Every suite that ctest knows in build/<preset>, or those whose names begin with `only`."""
         listing = subprocess.run(["ctest", "--test-dir", f"build/{preset}", "--show-only=json-v1"], cwd=REPO, check=True,
                                  capture_output=True, text=True).stdout
         jobs = []
         for test in json.loads(listing)["tests"]:
             properties = {entry["name"]: entry["value"] for entry in test.get("properties", [])}
+            if not test["name"].startswith(only):
+                continue
             label = properties.get("LABELS", ["command"])[0]
             command = list(test["command"])
             if self.pattern:
@@ -141,6 +172,8 @@ class Run:
                     continue
             # Threads that wait for work must not take the core from the suite beside them.
             env = {"OMP_WAIT_POLICY": "passive", **dict(entry.split("=", 1) for entry in properties.get("ENVIRONMENT", []))}
+            if preset == "release":
+                env["LILY_SIMT_COUNTS"] = str(SIMT_COUNTS)
             arguments = (f"{preset}/{test['name']}", command, COUNT.get(label, count_one), env, properties.get("TIMEOUT", 1800))
             jobs.append((properties.get("COST", 0), arguments))
         self.suites([arguments for _, arguments in sorted(jobs, key=lambda job: -job[0])])  # the longest first
@@ -177,12 +210,18 @@ def main():
         if not options.filter:
             run.suite("lint", ["bash", "tools/lint.sh"], count_lint)
         if built:
+            shutil.rmtree(SIMT_COUNTS, ignore_errors=True)
+            SIMT_COUNTS.mkdir()
             run.ctest("release")
+            if not options.filter:
+                run.simt_counts()
         if not options.quick:
+            if not options.filter:
+                run.cuda()
             if run.build("asan"):
                 run.ctest("asan")
             run.fuzz()
-    print(run.total)
+    print(*run.last_words, run.total, sep="\n")
     return 1 if run.total.failed or not run.total.passed else 0
 
 

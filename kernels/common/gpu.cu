@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/common/gpu.h"
 
+#include "kernels/common/gpu_info.h"
 #include "kernels/common/launch.h"
 
 namespace lily::kernels {
@@ -9,12 +10,10 @@ namespace {
 
 cudaStream_t as_stream(void* stream) { return static_cast<cudaStream_t>(stream); }
 
+// Found out once: a driver and a GPU are not enough, a kernel has to run.
 std::string problem() {
-    int count = 0;
-    const cudaError_t error = cudaGetDeviceCount(&count);
-    if (error == cudaSuccess && count > 0) return "";
-    cudaGetLastError();
-    return error == cudaSuccess ? "no GPU found" : cudaGetErrorString(error);
+    static const std::string found = gpu_problem(gpu_info_on(Gpu{}));
+    return found;
 }
 
 std::string description() {

@@ -4,7 +4,8 @@
 #include <omp.h>
 
 #include <cstdlib>
-#include <string_view>
+#include <stdexcept>
+#include <string>
 
 namespace lily::kernels {
 namespace {
@@ -18,14 +19,20 @@ Isa detect_isa() {
         best = Isa::avx512;
 #endif
     const char* limit = std::getenv("LILY_CPU_ISA");
-    if (limit && std::string_view(limit) == "baseline") return Isa::baseline;
-    if (limit && std::string_view(limit) == "avx2") return std::min(best, Isa::avx2);
-    return best;
+    if (!limit) return best;
+    for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512})
+        if (limit == name(isa)) return std::min(best, isa);
+    throw std::runtime_error("[cpu] expected LILY_CPU_ISA=baseline, avx2 or avx512, got '" +
+                             std::string(limit) + "'");
 }
 
 int thread_limit = 0;  // 0: OpenMP's own default (all cores, or OMP_NUM_THREADS)
 
 }  // namespace
+
+std::string_view name(Isa isa) {
+    return isa == Isa::avx512 ? "avx512" : (isa == Isa::avx2 ? "avx2" : "baseline");
+}
 
 Isa cpu_isa() {
     static const Isa isa = detect_isa();

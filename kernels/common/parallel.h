@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string_view>
 
 namespace lily::kernels {
 
 enum class Isa { baseline, avx2, avx512 };
 
-// What this machine has; LILY_CPU_ISA=baseline|avx2|avx512 in the environment asks for less.
+std::string_view name(Isa isa);
+
+// What this machine has; LILY_CPU_ISA=baseline|avx2|avx512 in the environment asks for less, and any other
+// word throws.
 Isa cpu_isa();
 
 int max_threads();
@@ -60,6 +64,7 @@ template <class Body>
 void parallel_for(int64_t n, int64_t grain, const Body& body) {
     const int64_t pieces = (n + grain - 1) / grain;
     if (pieces <= 1) return vectorised(0, n, body);
+    cpu_isa();  // if it throws, then not among the threads
 #pragma omp parallel for schedule(static) num_threads(max_threads())
     for (int64_t i = 0; i < pieces; ++i) vectorised(i * grain, std::min(n, (i + 1) * grain), body);
 }
@@ -68,6 +73,7 @@ void parallel_for(int64_t n, int64_t grain, const Body& body) {
 // 0.
 template <class Body>
 void parallel_tasks(int64_t n, const Body& body) {
+    cpu_isa();
 #pragma omp parallel for schedule(dynamic) num_threads(max_threads()) if (n > 1)
     for (int64_t task = 0; task < n; ++task) {
         const int64_t thread = thread_number();

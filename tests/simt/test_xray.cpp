@@ -82,6 +82,16 @@ TEST_CASE("xray: launches and calls are counted at every level", "[simt][xray]")
     for (const auto& [name, count] : simt::api_calls())
         if (name == "cudaDeviceSynchronize") synchronised = count;
     CHECK(synchronised > 0);
+    const auto since_start = [] {
+        uint64_t sum = 0;
+        for (const auto& [kernel, count] : simt::launches())
+            if (kernel.find("::scale_kernel") != std::string::npos) sum += count;
+        return sum;
+    };
+    const uint64_t before = since_start();
+    CHECK(before >= 3);
+    simt::reset_counters();
+    CHECK(since_start() == before);
 }
 
 TEST_CASE("xray: the kernels of the program are known by name", "[simt][xray]") {

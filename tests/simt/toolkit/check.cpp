@@ -91,6 +91,7 @@ static_assert(has<cudaError_t(const cudaLaunchConfig_t*, const void*, void**)>(c
 static_assert(has<cublasStatus_t(cublasHandle_t*)>(cublasCreate_v2));
 static_assert(has<cublasStatus_t(cublasHandle_t)>(cublasDestroy_v2));
 static_assert(has<cublasStatus_t(cublasHandle_t, int*)>(cublasGetVersion_v2));
+static_assert(has<cublasStatus_t(libraryPropertyType, int*)>(cublasGetProperty));
 static_assert(has<cublasStatus_t(cublasHandle_t, void*, size_t)>(cublasSetWorkspace_v2));
 static_assert(has<cublasStatus_t(cublasHandle_t, cudaStream_t)>(cublasSetStream_v2));
 static_assert(has<cublasStatus_t(cublasHandle_t, cudaStream_t*)>(cublasGetStream_v2));
@@ -116,6 +117,7 @@ static_assert(
                        const void*, cudaDataType, int, long long int, const void*, cudaDataType, int,
                        long long int, const void*, void*, cudaDataType, int, long long int, int,
                        cublasComputeType_t, cublasGemmAlgo_t)>(cublasGemmStridedBatchedEx));
+static_assert(has<size_t()>(cublasLtGetVersion));
 static_assert(has<cublasStatus_t(cublasLtHandle_t*)>(cublasLtCreate));
 static_assert(has<cublasStatus_t(cublasLtHandle_t)>(cublasLtDestroy));
 static_assert(has<cublasStatus_t(cublasLtMatmulDesc_t*, cublasComputeType_t, cudaDataType_t)>(

@@ -33,6 +33,8 @@ thread_local Unchecked t_unchecked;
 
 std::map<std::string, uint64_t>& calls() {
     static std::map<std::string, uint64_t> counted;
+    [[maybe_unused]] static const bool written =
+        (write_counts_at_exit(), true);  // ends before `counted` does
     return counted;
 }
 
@@ -55,9 +57,14 @@ std::recursive_mutex& api_mutex() {
 cudaError_t sticky_error() { return g_sticky; }
 void set_sticky_error(cudaError_t error) { g_sticky = error; }
 
+void count_call(const char* name) {
+    const std::lock_guard lock(api_mutex());
+    ++calls()[name];
+}
+
 Call::Call(const char* name, const void* site, bool reads_error)
     : lock_(api_mutex()), name_(name), site_(site) {
-    ++calls()[name];
+    count_call(name);
     if (reads_error)
         t_unchecked.error = cudaSuccess;
     else

@@ -17,6 +17,8 @@ std::recursive_mutex& api_mutex();
 cudaError_t sticky_error();
 void set_sticky_error(cudaError_t error);
 
+void count_call(const char* name);
+
 class Call {
   public:
     Call(const char* name, const void* site, bool reads_error = false);
@@ -39,6 +41,10 @@ class Call {
     const char* name_;
     const void* site_;
 };
+
+// With LILY_SIMT_COUNTS=folder in the environment, the end of the program writes there which kernels and
+// which functions of the API it contained and ran; tools/run_tests.py adds them up.
+void write_counts_at_exit();
 
 // A launch has failed: somebody has to ask for the error before the next call.
 void launch_failed(const std::string& kernel, const void* site, cudaError_t error);

@@ -195,6 +195,14 @@ cublasStatus_t cublasGetVersion_v2(cublasHandle_t, int* version) {
     return CUBLAS_STATUS_SUCCESS;
 }
 
+cublasStatus_t cublasGetProperty(libraryPropertyType type, int* value) {
+    const Call call(__func__, __builtin_return_address(0));
+    constexpr int kParts[] = {CUBLAS_VER_MAJOR, CUBLAS_VER_MINOR, CUBLAS_VER_PATCH};
+    if (value == nullptr || type < MAJOR_VERSION || type > PATCH_LEVEL) return CUBLAS_STATUS_INVALID_VALUE;
+    *value = kParts[type];
+    return CUBLAS_STATUS_SUCCESS;
+}
+
 cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t handle, void* workspace, size_t workspaceSizeInBytes) {
     const Call call("cublasSetWorkspace", __builtin_return_address(0));
     if (workspaceSizeInBytes > 0 && !simt::complaint_about(workspace, workspaceSizeInBytes).empty()) {
@@ -250,6 +258,7 @@ cublasStatus_t cublasGetPointerMode_v2(cublasHandle_t handle, cublasPointerMode_
 }
 
 const char* cublasGetStatusName(cublasStatus_t status) {
+    simt::count_call(__func__);
     switch (status) {
         case CUBLAS_STATUS_SUCCESS:
             return "CUBLAS_STATUS_SUCCESS";
@@ -265,7 +274,10 @@ const char* cublasGetStatusName(cublasStatus_t status) {
             return "an unknown cublasStatus_t";
     }
 }
-const char* cublasGetStatusString(cublasStatus_t status) { return cublasGetStatusName(status); }
+const char* cublasGetStatusString(cublasStatus_t status) {
+    simt::count_call(__func__);
+    return cublasGetStatusName(status);
+}
 
 cublasStatus_t cublasSgemm_v2(cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb,
                               int m, int n, int k, const float* alpha, const float* A, int lda,

@@ -191,6 +191,11 @@ using simt::Call;
 using simt::refuse;
 using simt::take;
 
+size_t cublasLtGetVersion() {
+    const Call call(__func__, __builtin_return_address(0));
+    return CUBLAS_VER_MAJOR * 10000 + CUBLAS_VER_MINOR * 100 + CUBLAS_VER_PATCH;
+}
+
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* lightHandle) {
     const Call call(__func__, __builtin_return_address(0));
     simt::handles().insert(*lightHandle = new cublasLtContext);
@@ -215,6 +220,7 @@ cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* matmulDesc, cublas
     return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t matmulDesc) {
+    simt::count_call(__func__);
     delete matmulDesc;
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -253,6 +259,7 @@ cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* matLayout, cud
     return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t matLayout) {
+    simt::count_call(__func__);
     delete matLayout;
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -290,6 +297,7 @@ cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* pref) 
     return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t pref) {
+    simt::count_call(__func__);
     delete pref;
     return CUBLAS_STATUS_SUCCESS;
 }

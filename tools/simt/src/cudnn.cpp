@@ -58,9 +58,13 @@ inline namespace simt_cuda {
 using simt::Call;
 using simt::refuse;
 
-size_t cudnnGetVersion() { return CUDNN_VERSION; }
+size_t cudnnGetVersion() {
+    simt::count_call(__func__);
+    return CUDNN_VERSION;
+}
 
 const char* cudnnGetErrorString(cudnnStatus_t status) {
+    simt::count_call(__func__);
     switch (status) {
         case CUDNN_STATUS_SUCCESS:
             return "CUDNN_STATUS_SUCCESS";
@@ -111,30 +115,38 @@ cudnnStatus_t cudnnGetStream(cudnnHandle_t handle, cudaStream_t* streamId) {
 }
 
 cudnnStatus_t cudnnCreateTensorDescriptor(cudnnTensorDescriptor_t* tensorDesc) {
+    simt::count_call(__func__);
     return simt::create(tensorDesc);
 }
 cudnnStatus_t cudnnCreateFilterDescriptor(cudnnFilterDescriptor_t* filterDesc) {
+    simt::count_call(__func__);
     return simt::create(filterDesc);
 }
 cudnnStatus_t cudnnCreateConvolutionDescriptor(cudnnConvolutionDescriptor_t* convDesc) {
+    simt::count_call(__func__);
     return simt::create(convDesc);
 }
 cudnnStatus_t cudnnCreateActivationDescriptor(cudnnActivationDescriptor_t* activationDesc) {
+    simt::count_call(__func__);
     return simt::create(activationDesc);
 }
 cudnnStatus_t cudnnDestroyTensorDescriptor(cudnnTensorDescriptor_t tensorDesc) {
+    simt::count_call(__func__);
     delete tensorDesc;
     return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnDestroyFilterDescriptor(cudnnFilterDescriptor_t filterDesc) {
+    simt::count_call(__func__);
     delete filterDesc;
     return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnDestroyConvolutionDescriptor(cudnnConvolutionDescriptor_t convDesc) {
+    simt::count_call(__func__);
     delete convDesc;
     return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnDestroyActivationDescriptor(cudnnActivationDescriptor_t activationDesc) {
+    simt::count_call(__func__);
     delete activationDesc;
     return CUDNN_STATUS_SUCCESS;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cuda_runtime_api.h"
+#include "api.h"
 
 namespace simt {
 namespace {
@@ -104,11 +104,13 @@ const Text* text(cudaError_t error) {
 inline namespace simt_cuda {
 
 const char* cudaGetErrorName(cudaError_t error) {
+    simt::count_call(__func__);
     const auto* found = simt::text(error);
     return found == nullptr ? "unrecognized error code" : found->name;
 }
 
 const char* cudaGetErrorString(cudaError_t error) {
+    simt::count_call(__func__);
     const auto* found = simt::text(error);
     return found == nullptr ? "unrecognized error code" : found->meaning;
 }

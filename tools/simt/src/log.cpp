@@ -17,6 +17,7 @@ constexpr unsigned kBanks = 32;
 
 std::mutex g_mutex;
 std::map<std::string, Counters> g_counters;
+std::map<std::string, uint64_t> g_launches;  // these are never reset
 
 // A set of numbers that mostly come in order.
 template <size_t N>
@@ -159,6 +160,7 @@ void count_launch(const void* kernel, uint64_t blocks, uint64_t threads) {
     const std::lock_guard lock(g_mutex);
     Counters& counters = counters_of(kernel);
     ++counters.launches;
+    ++g_launches[counters.kernel];
     counters.blocks += blocks;
     counters.threads += threads;
 }
@@ -168,6 +170,11 @@ std::vector<Counters> counters() {
     std::vector<Counters> result;
     for (const auto& [name, counters] : g_counters) result.push_back(counters);
     return result;
+}
+
+std::vector<std::pair<std::string, uint64_t>> launches() {
+    const std::lock_guard lock(g_mutex);
+    return {g_launches.begin(), g_launches.end()};
 }
 
 void reset_counters() {

@@ -187,9 +187,11 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t* pStream, unsigned int fla
     });
 }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* pStream, unsigned int flags) {
+    simt::count_call(__func__);
     return cudaStreamCreateWithPriority(pStream, flags, 0);
 }
 cudaError_t cudaStreamCreate(cudaStream_t* pStream) {
+    simt::count_call(__func__);
     return cudaStreamCreateWithPriority(pStream, cudaStreamDefault, 0);
 }
 

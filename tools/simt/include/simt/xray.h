@@ -33,6 +33,8 @@ void reset_counters();
 // The kernels that the program contains, by the rule that a kernel's name ends in _kernel; counters() has
 // those that ran.
 std::vector<std::string> compiled_kernels();
+// Launches by name of the kernel, since the program's start.
+std::vector<std::pair<std::string, uint64_t>> launches();
 // Calls of the runtime API and of the libraries by name, since the program's start.
 std::vector<std::pair<std::string, uint64_t>> api_calls();
 

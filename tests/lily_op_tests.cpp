@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// Runs the registry of ops on one device: a line per op, and an exit status that is 0 only if all of them are
+// right. For machines without the sources, or on the first day with a GPU.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <map>
+
+#include "framework/autograd.h"
+#include "framework/device_choice.h"
+#include "framework/error.h"
+#include "tests/framework/check_op.h"
+
+namespace lily::testing {
+namespace {
+
+struct Result {
+    int cases = 0, failed = 0;
+    double seconds = 0;
+    std::string first_fault;  // "gram (2,3,4,5): …"
+};
+
+// "gram (2,3,4,5)" and "gram by hand" are cases of gram.
+std::string op_of(const OpCase& c) { return c.name.substr(0, c.name.find_first_of(" ,(")); }
+
+std::string check_case(const OpCase& c, Device device) {
+    try {
+        if (device != Device::cpu) return check_on_device(c, device);
+        std::string wrong = check_values(c);
+        if (wrong.empty()) wrong = check_gradients(c);
+        if (wrong.empty()) wrong = check_double_gradients(c);
+        return wrong;
+    } catch (const std::exception& error) {
+        return fmt::format("threw: {}", error.what());
+    }
+}
+
+// y = x² with the gradient of 3x: to see that a failure is one.
+OpCase wrong_case() {
+    return {.name = "wrong softmax", .shapes = {{5}}, .op = [](const Tensors& x) {
+                return record("wrong", square(x[0].detach()), {x[0]},
+                              [](const Backward& g) { return Gradients{g.dy * 3.0}; });
+            }};
+}
+
+int run(const std::string& wanted, const std::string& filter) {
+    const DeviceChoice chosen = choose_device(wanted);
+    fmt::print("{}\n", chosen.reason);
+    std::map<std::string, Result> ops;
+    for (const OpCase& c : all_op_cases()) {
+        if (c.name.find(filter) == std::string::npos) continue;
+        if (c.uses_f64 && chosen.device != Device::cpu) continue;  // GPUs have f32
+        Result& result = ops[op_of(c)];
+        const auto start = std::chrono::steady_clock::now();
+        const std::string wrong = check_case(c, chosen.device);
+        result.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        ++result.cases;
+        if (wrong.empty()) continue;
+        if (++result.failed == 1) result.first_fault = c.name + ": " + wrong;
+    }
+    int cases = 0, failed = 0;
+    for (const auto& [op, result] : ops) {
+        cases += result.cases;
+        failed += result.failed;
+        fmt::print("{} {:<24} {:>3} cases {:8.2f} s{}{}\n", result.failed ? "FAIL" : "ok  ", op, result.cases,
+                   result.seconds, result.failed ? fmt::format("  {} failed; ", result.failed) : "",
+                   result.first_fault);
+    }
+    fmt::print("{} ops, {} cases on {}: {} failed\n", ops.size(), cases, name(chosen.device), failed);
+    if (cases == 0) fail("no case has '{}' in its name", filter);
+    return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace lily::testing
+
+int main(int argc, char** argv) {
+    CLI::App app{
+        "Checks every operation on a device: values, gradients, gradients of gradients, against f64 loops "
+        "and the CPU.",
+        "lily_op_tests"};
+    std::string device = "auto", filter;
+    app.add_option("--device", device, "where: a GPU, the software GPU, the CPU")
+        ->option_text("auto|cuda|simt|cpu [auto]")
+        ->check(CLI::IsMember({"auto", "cpu", "simt", "cuda"}));
+    bool with_a_wrong_op = false;
+    app.add_flag("--with-a-wrong-op", with_a_wrong_op, "also one that has to fail: a test of this program");
+    app.add_option("--filter", filter, "only the cases with WORD in their names")->option_text("WORD");
+    CLI11_PARSE(app, argc, argv);
+    try {
+        if (with_a_wrong_op) lily::testing::all_op_cases().push_back(lily::testing::wrong_case());
+        return lily::testing::run(device, filter);
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "lily_op_tests: {}\n", error.what());
+        return 1;
+    }
+}
