@@ -4,10 +4,13 @@
 
 #include "framework/ops/activation.h"
 #include "framework/ops/arithmetic.h"
+#include "framework/ops/batch_norm.h"
 #include "framework/ops/cat.h"
 #include "framework/ops/conv2d.h"
 #include "framework/ops/conv2d_relu.h"
 #include "framework/ops/conv_transpose2d.h"
+#include "framework/ops/dropout.h"
+#include "framework/ops/embedding.h"
 #include "framework/ops/gram.h"
 #include "framework/ops/interpolate.h"
 #include "framework/ops/linear.h"
