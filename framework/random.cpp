@@ -28,10 +28,12 @@ Tensor filled(const char* op, const Shape& shape, Generator& generator, TensorOp
 
 }  // namespace
 
-GeneratorState Generator::claim(int64_t n) {
+GeneratorState Generator::claim(int64_t n) { return claim_blocks(kernels::random_blocks(n)); }
+
+GeneratorState Generator::claim_blocks(uint64_t blocks) {
     refuse_in_capture("random", "draw random numbers; a replay would repeat them");
     const GeneratorState before = state_;
-    state_.counter += kernels::random_blocks(n);
+    state_.counter += blocks;
     return before;
 }
 

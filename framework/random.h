@@ -27,6 +27,7 @@ class Generator {
 
     // Claims the numbers of a tensor of n elements; returns the state before them.
     GeneratorState claim(int64_t n);
+    GeneratorState claim_blocks(uint64_t blocks);  // for ops that cut Philox's blocks in their own way
 
   private:
     GeneratorState state_;

@@ -6,6 +6,8 @@
 
 #include "framework/nn/init.h"
 #include "framework/ops/arithmetic.h"
+#include "framework/ops/dropout.h"
+#include "framework/ops/embedding.h"
 #include "framework/ops/linear.h"
 #include "framework/ops/shape.h"
 
@@ -80,5 +82,16 @@ Tensor ConvTranspose2d::forward(const Tensor& x) {
     const Tensor y = conv2d_backward_data(x, weight, size, of_conv2d);
     return bias.defined() ? y.contiguous() + reshape(bias, {1, bias.numel(), 1, 1}) : y;
 }
+
+Dropout::Dropout(Generator& generator, double probability) : p(probability), generator_(generator) {
+    check(p >= 0 && p <= 1, "[Dropout] expected p in [0, 1], got {}", p);
+}
+
+Tensor Dropout::forward(const Tensor& x) { return dropout(x, generator_, p, is_training()); }
+
+Embedding::Embedding(int64_t rows, int64_t width, Generator& generator, DType dtype)
+    : weight(register_parameter("weight", randn({rows, width}, generator, {.dtype = dtype}))) {}
+
+Tensor Embedding::forward(const Tensor& index) { return embedding(index, weight); }
 
 }  // namespace lily::nn

@@ -59,4 +59,26 @@ class ConvTranspose2d final : public Module {
     const ConvTranspose2dOptions options;
 };
 
+// dropout(x, generator, p) while training. The generator has to outlive the layer; its state is part of a
+// checkpoint.
+class Dropout final : public Module {
+  public:
+    explicit Dropout(Generator& generator, double p = 0.5);
+    Tensor forward(const Tensor& x) override;
+
+    const double p;
+
+  private:
+    Generator& generator_;
+};
+
+// index (…), i64 in [0, rows) -> (…,width); weight (rows,width), normal with variance 1
+class Embedding final : public Module {
+  public:
+    Embedding(int64_t rows, int64_t width, Generator& generator, DType dtype = DType::f32);
+    Tensor forward(const Tensor& index) override;
+
+    Tensor weight;
+};
+
 }  // namespace lily::nn

@@ -2,6 +2,7 @@
 #include "framework/ops/loss.h"
 
 #include "framework/autograd.h"
+#include "framework/ops/activation.h"
 #include "framework/ops/arithmetic.h"
 #include "kernels/loss/loss.h"
 
@@ -20,12 +21,16 @@ Gradients squared_error_backward(const Backward& g, const Tensor& x, const Tenso
     return {dx, dt};
 }
 
-Tensor squared_error(const char* op, const Tensor& x, const Tensor& target, double scale) {
+void check_alike(const char* op, const Tensor& x, const Tensor& target) {
     check(x.shape() == target.shape(), "[{}] expected equal shapes, got {} and {}", op, x.shape(),
           target.shape());
     check(x.dtype() == target.dtype(), "[{}] expected equal dtypes, got {} and {}", op, name(x.dtype()),
           name(target.dtype()));
     check_same_device(op, x, target);
+}
+
+Tensor squared_error(const char* op, const Tensor& x, const Tensor& target, double scale) {
+    check_alike(op, x, target);
     const Tensor t = target.to(x.format());
     Tensor y = empty({}, {.dtype = x.dtype(), .device = x.device()});
     visit_floating(op, x.dtype(), [&](auto zero) {
@@ -40,7 +45,67 @@ Tensor squared_error(const char* op, const Tensor& x, const Tensor& target, doub
     });
 }
 
+constexpr const char* kBce = "binary_cross_entropy_with_logits";
+
+// The target is t or, where that is undefined, a constant.
+struct BceTarget {
+    Tensor t = {};
+    double constant = 0;
+
+    template <class T>
+    kernels::Target<T> of() const {
+        return {t.defined() ? t.data<T>() : nullptr, static_cast<T>(constant)};
+    }
+};
+
+Gradients bce_backward(const Backward& g, const Tensor& x, const BceTarget& target, double scale) {
+    const bool each = g.dy.rank() > 0;
+    const Tensor dy = each ? g.dy.to(x.format()) : g.dy;
+    Tensor dx = g.needs(0) ? empty_like(x) : Tensor{}, dt = g.needs(1) ? empty_like(x) : Tensor{};
+    visit_floating(kBce, x.dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        kernels::loss<T>(x.device())
+            .bce_with_logits_backward(x.queue(), x.numel(), scale, x.data<T>(), target.of<T>(), dy.data<T>(),
+                                      each ? 1 : 0, dx.defined() ? dx.mutable_data<T>() : nullptr,
+                                      dt.defined() ? dt.mutable_data<T>() : nullptr);
+    });
+    return {dx, dt};
+}
+
+Tensor bce(const Tensor& x, const BceTarget& target, Reduction reduction) {
+    const bool each = reduction == Reduction::none;
+    const double scale = reduction == Reduction::mean ? 1 / static_cast<double>(x.numel()) : 1;
+    Tensor y = each ? empty_like(x) : empty({}, {.dtype = x.dtype(), .device = x.device()});
+    visit_floating(kBce, x.dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        const auto& k = kernels::loss<T>(x.device());
+        if (each)
+            k.bce_with_logits_each(x.queue(), x.numel(), x.data<T>(), target.of<T>(), y.mutable_data<T>());
+        else
+            k.bce_with_logits(x.queue(), x.numel(), scale, x.data<T>(), target.of<T>(), y.mutable_data<T>());
+    });
+    const bool constant = !target.t.defined();
+    return record(
+        "binary_cross_entropy_with_logits", y, {x, target.t},
+        [x = Saved(x), t = saved_if(!constant, target.t), constant, target = target.constant,
+         scale](const Backward& g) {
+            const BceTarget saved{constant ? Tensor{} : t(), target};
+            if (!grad_enabled()) return bce_backward(g, x(), saved, scale);
+            const Tensor slope = scale * g.dy, y = sigmoid(x());  // dx = slope (σ(x) - t)
+            const Tensor error = constant ? y - target : y - t();
+            return Gradients{g.needs(0) ? slope * error : Tensor{}, g.needs(1) ? slope * -x() : Tensor{}};
+        });
+}
+
 }  // namespace
+
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Reduction reduction) {
+    check_alike(kBce, x, target);
+    return bce(x, {.t = target.to(x.format())}, reduction);
+}
+Tensor binary_cross_entropy_with_logits(const Tensor& x, double target, Reduction reduction) {
+    return bce(x, {.constant = target}, reduction);
+}
 
 Tensor mse_loss(const Tensor& x, const Tensor& target) {
     return squared_error("mse_loss", x, target, 1 / static_cast<double>(x.numel()));

@@ -21,7 +21,7 @@ struct Parameter {
     float *p, *m, *v;
     const float* g;
     uint32_t first_block;
-    float step_size, root2;  // lr / (1 - β₁ᵗ) and √(1 - β₂ᵗ)
+    float step_size, eps;  // lr √(1 - β₂ᵗ) / (1 - β₁ᵗ) and ε √(1 - β₂ᵗ): one division is enough
     bool packed;
 };
 
@@ -32,7 +32,7 @@ struct List {
 };
 
 struct Settings {
-    float beta1, rest1, beta2, rest2, keep, decay, eps;
+    float beta1, rest1, beta2, rest2, keep, decay;
 };
 
 // This block's piece of the parameter.
@@ -47,7 +47,7 @@ __device__ void update_piece(const Parameter& a, const Settings& s) {
             const float g = grad.lane[k] + s.decay * p.lane[k];
             m.lane[k] = s.beta1 * m.lane[k] + s.rest1 * g;
             v.lane[k] = s.beta2 * v.lane[k] + s.rest2 * g * g;
-            p.lane[k] = s.keep * p.lane[k] - a.step_size * (m.lane[k] / (sqrtf(v.lane[k]) / a.root2 + s.eps));
+            p.lane[k] = s.keep * p.lane[k] - a.step_size * (m.lane[k] / (sqrtf(v.lane[k]) + a.eps));
         }
         store_pack(a.p, i, a.n, a.packed, p);
         store_pack(a.m, i, a.n, a.packed, m);
@@ -79,21 +79,20 @@ Settings for_kernels(const AdamSettings& s) {
             static_cast<float>(s.beta2),
             static_cast<float>(1 - s.beta2),
             static_cast<float>(s.decoupled ? 1 - s.lr * s.weight_decay : 1),
-            static_cast<float>(s.decoupled ? 0 : s.weight_decay),
-            static_cast<float>(s.eps)};
+            static_cast<float>(s.decoupled ? 0 : s.weight_decay)};
 }
 
 Parameter for_kernels(const AdamSettings& s, const AdamParameter<float>& a, int64_t first_block) {
     const double correction1 = 1 - std::pow(s.beta1, static_cast<double>(a.step));
-    const double correction2 = 1 - std::pow(s.beta2, static_cast<double>(a.step));
+    const double root2 = std::sqrt(1 - std::pow(s.beta2, static_cast<double>(a.step)));
     return {a.n,
             a.p,
             a.m,
             a.v,
             a.g,
             static_cast<uint32_t>(first_block),
-            static_cast<float>(s.lr / correction1),
-            static_cast<float>(std::sqrt(correction2)),
+            static_cast<float>(s.lr / correction1 * root2),
+            static_cast<float>(s.eps * root2),
             packable(a.p, a.m, a.v, a.g)};
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A fully connected layer, with an activation that may follow it.
-//   forward   y = f(x Wᵀ + b)     x (rows, in)   W (out, in)   b (out) or null   y (rows, out)
-//             f(z) = z, or of a leaky ReLU z where z > 0, slope z elsewhere
-//   backward  dz = f'(z) dy: kernels/elementwise, from y, which has z's sign
-//             dx = dz W,  dW = dzᵀ x: products of kernels/matmul;  db = Σ dz over the rows: kernels/reduce
+// A fully connected layer with the function that follows it.
+//   forward   y = f(z), z = x Wᵀ + b      x (rows, in)   W (out, in)   b (out) or null   y (rows, out)
+//   backward  dz = dy f'(z)      dx = dz W      dW = dzᵀ x      db = Σ dz over the rows
+// f' is computed from y: relu and leaky_relu keep the sign, tanh' = 1 - y².
 #pragma once
 
 #include <cstdint>
@@ -15,13 +14,28 @@ namespace lily::kernels {
 
 struct LinearShape {
     int64_t rows, in, out;
-    bool relu = false;
-    double slope = 0;  // of the ReLU, for negative z; not negative
+};
+
+enum class Activation : uint8_t { none, relu, leaky_relu, tanh };
+struct LinearActivation {
+    Activation function = Activation::none;
+    double slope = 0;  // of leaky_relu, >= 0
+};
+
+// Those gradients that are not null are computed.
+template <class T>
+struct LinearGradients {
+    T* x;
+    T* weight;
+    T* bias;
 };
 
 template <class T>
 struct LinearKernels {
-    void (*forward)(Queue&, const LinearShape&, const T* x, const T* weight, const T* bias, T* y);
+    void (*forward)(Queue&, LinearShape, LinearActivation, const T* x, const T* weight, const T* bias, T* y);
+    // x, weight: read for the gradient of the other; y: read unless f is none
+    void (*backward)(Queue&, LinearShape, LinearActivation, const T* x, const T* weight, const T* y,
+                     const T* dy, LinearGradients<T>);
 };
 template <class T>
 const LinearKernels<T>& linear(Device device);

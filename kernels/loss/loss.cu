@@ -2,7 +2,9 @@
 #include "kernels/loss/loss.h"
 
 #include "kernels/common/fold.h"
+#include "kernels/common/index.h"
 #include "kernels/common/packs.h"
+#include "kernels/loss/bce.h"
 
 namespace lily::kernels {
 namespace LILY_CUDA_DEVICE {
@@ -37,12 +39,48 @@ void squared_error_backward(Queue& queue, int64_t n, double scale, const float* 
     if (dt) map("loss", queue, n, slope, dt, t, x);
 }
 
+struct Bce {
+    const float* x;
+    Target<float> t;
+    __device__ double operator()(int64_t i) const { return bce(x[i], at(t, i)); }
+};
+
+void bce_with_logits(Queue& queue, int64_t n, double scale, const float* x, Target<float> t, float* y) {
+    fold_terms("loss", queue, n, Bce{x, t}, Add{}, scale, y);
+}
+
+__global__ void __launch_bounds__(kElementThreads)
+    bce_each_kernel(int64_t n, const float* x, Target<float> t, float* y) {
+    for (int64_t i = thread_index(); i < n; i += thread_count()) y[i] = bce(x[i], at(t, i));
+}
+
+void bce_with_logits_each(Queue& queue, int64_t n, const float* x, Target<float> t, float* y) {
+    launch("loss", queue, one_thread_each(n), bce_each_kernel, n, x, t, y);
+}
+
+__global__ void __launch_bounds__(kElementThreads)
+    bce_backward_kernel(int64_t n, float scale, const float* x, Target<float> t, const float* dy,
+                        int64_t dy_step, float* dx, float* dt) {
+    for (int64_t i = thread_index(); i < n; i += thread_count()) {
+        const float slope = scale * dy[i * dy_step];
+        if (dx) dx[i] = slope * bce_slope(x[i], at(t, i));
+        if (dt) dt[i] = -(slope * x[i]);
+    }
+}
+
+void bce_with_logits_backward(Queue& queue, int64_t n, double scale, const float* x, Target<float> t,
+                              const float* dy, int64_t dy_step, float* dx, float* dt) {
+    launch("loss", queue, one_thread_each(n), bce_backward_kernel, n, static_cast<float>(scale), x, t, dy,
+           dy_step, dx, dt);
+}
+
 }  // namespace
 }  // namespace LILY_CUDA_DEVICE
 
 const LossKernels<float>& loss_on(LILY_CUDA_DEVICE::Gpu) {
     using namespace LILY_CUDA_DEVICE;
-    static const LossKernels<float> table{squared_error, squared_error_backward};
+    static const LossKernels<float> table{squared_error, squared_error_backward, bce_with_logits,
+                                          bce_with_logits_each, bce_with_logits_backward};
     return table;
 }
 

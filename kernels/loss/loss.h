@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The squared error, of n elements in any order that x and t share.
-//   forward   y  = scale Σ (x - t)²              accumulated in double
+// Losses of n elements in any order that x and t share, accumulated in double.
+// The squared error
+//   forward   y  = scale Σ (x - t)²
 //   backward  dx = 2 scale dy (x - t)      dt = -dx
+// Binary cross-entropy of logits: -t ln σ(x) - (1 - t) ln(1 - σ(x)), in a form that no x overflows
+//   forward   y  = scale Σ l,   l = max(x, 0) - t x + ln(1 + e^-|x|);   or y_i = l_i
+//   backward  dx = scale dy (σ(x) - t)     dt = -scale dy x
 #pragma once
 
 #include <cstdint>
@@ -11,12 +15,24 @@
 
 namespace lily::kernels {
 
+// What is to be predicted: values[i], or `constant` for every i where there are no values.
+template <class T>
+struct Target {
+    const T* values;
+    T constant;
+};
+
 template <class T>
 struct LossKernels {
     void (*squared_error)(Queue&, int64_t n, double scale, const T* x, const T* t, T* y);  // y: one element
     // dy: one element; dx (n) or dt (n) may be null
     void (*squared_error_backward)(Queue&, int64_t n, double scale, const T* x, const T* t, const T* dy,
                                    T* dx, T* dt);
+    void (*bce_with_logits)(Queue&, int64_t n, double scale, const T* x, Target<T> t, T* y);  // one element
+    void (*bce_with_logits_each)(Queue&, int64_t n, const T* x, Target<T> t, T* y);           // y (n)
+    // dy: one element (dy_step = 0) or n of them (1); dx (n) or dt (n) may be null
+    void (*bce_with_logits_backward)(Queue&, int64_t n, double scale, const T* x, Target<T> t, const T* dy,
+                                     int64_t dy_step, T* dx, T* dt);
 };
 template <class T>
 const LossKernels<T>& loss(Device device);

@@ -2,6 +2,7 @@
 #include "kernels/loss/loss.h"
 
 #include "kernels/common/parallel.h"
+#include "kernels/loss/bce.h"
 
 namespace lily::kernels {
 namespace {
@@ -52,11 +53,46 @@ void squared_error_backward(Queue&, int64_t n, double scale, const T* x, const T
     });
 }
 
+template <class T>
+void bce_with_logits(Queue& queue, int64_t n, double scale, const T* x, Target<T> t, T* y) {
+    const int64_t pieces = (n + kGrain - 1) / kGrain;
+    const auto scratch = queue.scratch<double>(pieces);
+    double* partial = scratch.data();
+    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+        double total = 0;
+        for (int64_t i = begin; i < end; ++i) total += bce(x[i], at(t, i));
+        partial[begin / kGrain] = total;
+    });
+    double total = 0;
+    for (int64_t i = 0; i < pieces; ++i) total += partial[i];
+    *y = static_cast<T>(scale * total);
+}
+
+template <class T>
+void bce_with_logits_each(Queue&, int64_t n, const T* x, Target<T> t, T* y) {
+    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) y[i] = bce(x[i], at(t, i));
+    });
+}
+
+template <class T>
+void bce_with_logits_backward(Queue&, int64_t n, double scale, const T* x, Target<T> t, const T* dy,
+                              int64_t dy_step, T* dx, T* dt) {
+    const T s = static_cast<T>(scale);
+    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+        if (dx)
+            for (int64_t i = begin; i < end; ++i) dx[i] = s * dy[i * dy_step] * bce_slope(x[i], at(t, i));
+        if (dt)
+            for (int64_t i = begin; i < end; ++i) dt[i] = -(s * dy[i * dy_step] * x[i]);
+    });
+}
+
 }  // namespace
 
 template <class T>
 const LossKernels<T>& loss(Device device) {
-    static const LossKernels<T> cpu{squared_error<T>, squared_error_backward<T>};
+    static const LossKernels<T> cpu{squared_error<T>, squared_error_backward<T>, bce_with_logits<T>,
+                                    bce_with_logits_each<T>, bce_with_logits_backward<T>};
     return choose(
         "loss", device, cpu, [](auto gpu) -> const auto& { return loss_on(gpu); });
 }

@@ -83,6 +83,25 @@ def ops():
     for mode in ("constant", "reflect", "replicate"):
         p = dict(pad=[2, 1, 3, 0], mode=mode, **(dict(value=0.5) if mode == "constant" else {}))
         op_case(f"pad.{mode}", p, lambda x: F.pad(x, **p), x=normal(1, 2, 5, 4))
+    for reduction in ("none", "mean", "sum"):
+        op_case(f"bce_with_logits.{reduction}", dict(reduction=reduction),
+                lambda x, t: F.binary_cross_entropy_with_logits(x, t, reduction=reduction),
+                x=torch.cat([3 * normal(12), torch.tensor([0.0, 40.0, -40.0, 800.0, -800.0]).double()]), t=normal(17).sigmoid())
+    batch_norm("batch_norm.nc", (6, 4), training=True, momentum=0.3)
+    batch_norm("batch_norm.nchw", (2, 3, 4, 5), training=True, momentum=0.3)
+    batch_norm("batch_norm.eval", (2, 3, 4, 5), training=False, momentum=0.1)
+    index = torch.tensor([[3, 0, 3], [1, 1, 3]])
+    op_case("embedding", {}, lambda weight: F.embedding(index, weight), weight=normal(5, 3))
+    tensors["embedding/index"] = index.double().numpy()
+
+
+def batch_norm(name, shape, **parameters):
+    """Also the running statistics before and after."""
+    mean, var = normal(shape[1]), normal(shape[1]).abs() + 0.5
+    tensors[f"{name}/running_mean_before"], tensors[f"{name}/running_var_before"] = mean.numpy().copy(), var.numpy().copy()
+    op_case(name, parameters, lambda x, weight, bias: F.batch_norm(x, mean, var, weight, bias, **parameters),
+            x=2 * normal(*shape) + 1, weight=normal(shape[1]), bias=normal(shape[1]))
+    tensors[f"{name}/running_mean"], tensors[f"{name}/running_var"] = mean.numpy(), var.numpy()
 
 
 def trajectory(name, make, parameters):

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "framework/autograd.h"
+#include "framework/nn/batch_norm.h"
 #include "framework/nn/init.h"
 #include "framework/nn/sequential.h"
 #include "framework/ops.h"
@@ -124,6 +125,57 @@ TEST_CASE("ConvTranspose2d gives PyTorch's values and gradients", "[nn][layers]"
     CHECK(io::error_of([&] {
               ConvTranspose2d bad(1, 1, 3, generator, {.output_padding = {1, 0}});
           }) == "[ConvTranspose2d] expected output_padding below stride or dilation, got 1");
+}
+
+TEST_CASE("BatchNorm keeps PyTorch's state; eval uses it", "[nn][layers]") {
+    BatchNorm1d layer(2);
+    std::vector<std::string> names;
+    for (const auto& [name, tensor] : layer.named_parameters()) names.push_back(name);
+    for (const auto& [name, tensor] : layer.named_buffers()) names.push_back(name);
+    CHECK(names ==
+          std::vector<std::string>{"weight", "bias", "running_mean", "running_var", "num_batches_tracked"});
+    const Tensor x = from_vector<float>({0, 10, 2, 30}, {2, 2});
+    CHECK(layer(x).to_vector()[0] == Approx(-1).epsilon(1e-4));  // (0 - 1) / √(1 + 1e-5)
+    CHECK(layer.running_mean.to_vector() == std::vector<float>{0.1f, 2});
+    CHECK(layer.running_var.to_vector() == std::vector<float>{0.9f + 0.2f, 0.9f + 20});
+    layer(x);
+    CHECK(layer.num_batches_tracked.item<int64_t>() == 2);
+    layer.eval();
+    const auto before = layer.running_mean.to_vector();
+    CHECK(layer(x).to_vector() ==
+          batch_norm(x, layer.running_mean, layer.running_var, layer.weight, layer.bias).to_vector());
+    CHECK(layer.running_mean.to_vector() == before);
+    CHECK(layer.num_batches_tracked.item<int64_t>() == 2);
+
+    BatchNorm1d loaded(2);  // goes on counting from what was loaded
+    loaded(x);
+    StateDict state = layer.state_dict();
+    loaded.load_state_dict(state);
+    loaded(x);
+    CHECK(loaded.num_batches_tracked.item<int64_t>() == 3);
+
+    BatchNorm2d plain(3, {.affine = false, .track_running_stats = false});
+    CHECK(plain.state_dict().empty());
+    plain.eval();
+    CHECK(sum(abs(mean(plain(arange(24, {.dtype = DType::f32}).reshape({2, 3, 2, 2})), {0, 2, 3}))).item() <
+          1e-5f);
+    CHECK(io::error_of([&] { plain(x); }) == "[BatchNorm2d] expected (N,C,H,W), got (2,2)");
+    CHECK(io::error_of([&] { layer(zeros({2})); }) == "[BatchNorm1d] expected (N,C) or (N,C,L), got (2)");
+}
+
+TEST_CASE("Dropout drops while training, Embedding looks rows up", "[nn][layers]") {
+    Generator generator(5), same(5);
+    Dropout layer(generator, 0.25);
+    const Tensor x = ones({100});
+    CHECK(layer(x).to_vector() == dropout(x, same, 0.25).to_vector());
+    layer.eval();
+    CHECK(layer(x).is_same(x));
+    CHECK(io::error_of([&] { Dropout bad(generator, -1); }) == "[Dropout] expected p in [0, 1], got -1");
+
+    Embedding table(1000, 8, generator);
+    CHECK(statistics(table.weight).variance == Approx(1).epsilon(0.1));
+    const Tensor index = from_vector<int64_t>({7, 0}, {2});
+    CHECK(table(index).to_vector() == embedding(index, table.weight).to_vector());
 }
 
 TEST_CASE("Sequential runs its modules in order", "[nn][layers]") {

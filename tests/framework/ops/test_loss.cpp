@@ -5,6 +5,7 @@
 #include "kernels/common/parallel.h"
 #include "tests/catch.h"
 #include "tests/framework/check_op.h"
+#include "tests/framework/ops/golden.h"
 
 namespace lily::testing {
 namespace {
@@ -25,6 +26,41 @@ std::vector<OpCase> loss_cases() {
                        .formats = formats,
                        .reference = [](const Tensors& x) { return 0.5 * sum(square(x[0] - x[1])); }});
     }
+    for (const Shape& shape : {Shape{}, Shape{1}, Shape{33}, Shape{128, 1}, Shape{17000}, Shape{2, 16, 3, 5}})
+        for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
+            const auto reduced = [reduction](const Tensor& each) {
+                return reduction == Reduction::none  ? each
+                       : reduction == Reduction::sum ? sum(each)
+                                                     : mean(each);
+            };
+            const auto id = [&](const char* what) {
+                return fmt::format("{} {}, reduction {}", what, shape, static_cast<int>(reduction));
+            };
+            // -ln σ(x) = softplus(-x), -ln (1 - σ(x)) = softplus(x)
+            const auto composed = [reduced](const Tensor& x, const Tensor& t) {
+                return reduced(t * softplus(-x, 1, 50) + (1 - t) * softplus(x, 1, 50));
+            };
+            all.push_back({.name = id("binary_cross_entropy_with_logits"),
+                           .shapes = {shape, shape},
+                           .op =
+                               [reduction](const Tensors& x) {
+                                   return binary_cross_entropy_with_logits(x[0], x[1], reduction);
+                               },
+                           .scale = 2,
+                           .formats = shape.rank() == 4,
+                           .reference = [composed](const Tensors& x) { return composed(x[0], x[1]); }});
+            all.push_back({.name = id("binary_cross_entropy_with_logits against a constant"),
+                           .shapes = {shape},
+                           .op =
+                               [reduction](const Tensors& x) {
+                                   return binary_cross_entropy_with_logits(x[0], 0.9, reduction);
+                               },
+                           .formats = shape.rank() == 4,
+                           .reference =
+                               [composed](const Tensors& x) {
+                                   return composed(x[0], full(x[0].shape(), 0.9, {.dtype = x[0].dtype()}));
+                               }});
+        }
     all.push_back({.name = "sse_loss (0,3)", .shapes = {{0, 3}, {0, 3}}, .op = [](const Tensors& x) {
                        return sse_loss(x[0], x[1]);
                    }});
@@ -68,6 +104,23 @@ TEST_CASE("losses: memory formats may differ, the gradient comes in x's", "[ops]
     const Tensor loss = mse_loss(x, v[1].to(MemoryFormat::blocked8));
     CHECK(loss.item() == Approx(want).epsilon(1e-6));
     CHECK(grad(loss, {x})[0].format() == MemoryFormat::blocked16);
+}
+
+TEST_CASE("binary_cross_entropy_with_logits: PyTorch's values, and where a naive form overflows",
+          "[ops][loss]") {
+    for (const auto& [name, reduction] :
+         {std::pair{"none", Reduction::none}, {"mean", Reduction::mean}, {"sum", Reduction::sum}})
+        check_golden(fmt::format("bce_with_logits.{}", name), {"x", "t"}, [&](const Tensors& x) {
+            return binary_cross_entropy_with_logits(x[0], x[1], reduction);
+        });
+    const Tensor x = from_vector<float>({1000, -1000, 0}, {3});
+    CHECK(binary_cross_entropy_with_logits(x, 1, Reduction::none).to_vector() ==
+          std::vector<float>{0, 1000, std::log(2.0f)});
+    CHECK(binary_cross_entropy_with_logits(x, 0, Reduction::none).to_vector() ==
+          std::vector<float>{1000, 0, std::log(2.0f)});
+    CHECK(std::isnan(binary_cross_entropy_with_logits(from_vector<float>({0, NAN}, {2}), 1).item()));
+    CHECK_THROWS_WITH(binary_cross_entropy_with_logits(x, zeros({3, 1})),
+                      "[binary_cross_entropy_with_logits] expected equal shapes, got (3) and (3,1)");
 }
 
 TEST_CASE("losses: the same bits with one thread and with two, exact for ten million", "[ops][loss]") {

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#include "framework/nn/batch_norm.h"
+
+namespace lily::nn {
+
+BatchNorm::BatchNorm(int64_t channels, BatchNormLayerOptions options) : options_(options) {
+    const TensorOptions real{.dtype = options.dtype};
+    if (options.affine) {
+        weight = register_parameter("weight", ones({channels}, real));
+        bias = register_parameter("bias", zeros({channels}, real));
+    }
+    if (options.track_running_stats) {
+        running_mean = register_buffer("running_mean", zeros({channels}, real));
+        running_var = register_buffer("running_var", ones({channels}, real));
+        num_batches_tracked = register_buffer("num_batches_tracked", zeros({}, {.dtype = DType::i64}));
+    }
+}
+
+Tensor BatchNorm::forward(const Tensor& x) {
+    check_input(x);
+    const bool training = is_training() || !options_.track_running_stats;
+    if (is_training() && options_.track_running_stats) count_batch();
+    return batch_norm(x, running_mean, running_var, weight, bias,
+                      {.training = training, .momentum = options_.momentum, .eps = options_.eps});
+}
+
+// Reading the number would make the host wait for a GPU: only if somebody else has written it.
+void BatchNorm::count_batch() {
+    const auto storage = num_batches_tracked.storage();
+    if (storage != counted_in_ || storage->version() != counted_at_)
+        batches_ = num_batches_tracked.item<int64_t>();
+    num_batches_tracked.fill_(static_cast<double>(++batches_));
+    counted_in_ = storage;
+    counted_at_ = storage->version();
+}
+
+void BatchNorm1d::check_input(const Tensor& x) const {
+    check(x.rank() == 2 || x.rank() == 3, "[BatchNorm1d] expected (N,C) or (N,C,L), got {}", x.shape());
+}
+
+void BatchNorm2d::check_input(const Tensor& x) const {
+    check(x.rank() == 4, "[BatchNorm2d] expected (N,C,H,W), got {}", x.shape());
+}
+
+}  // namespace lily::nn
