@@ -29,15 +29,47 @@ void* BlockCache::allocate_scratch(size_t bytes) { return lend(bytes, SIZE_MAX);
 void BlockCache::release(void* memory, size_t bytes) noexcept {
     if (!memory) return;
     const std::lock_guard lock(mutex_);
-    size_t size = exact_ ? bytes : rounded(bytes);
+    const auto owner = owners_.find(memory);
+    size_t size = exact_ && owner == owners_.end() ? bytes : rounded(bytes);
     if (const auto larger = larger_.find(memory); larger != larger_.end()) {
         size = larger->second;
         larger_.erase(larger);
     }
     stats_.current_bytes -= static_cast<int64_t>(size);
+    if (owner != owners_.end()) {
+        const std::shared_ptr<BlockPool> pool = owner->second;
+        owners_.erase(owner);
+        --pool->lent;
+        if (pool->open) {
+            stats_.cached_bytes += static_cast<int64_t>(size);
+            return pool->free[size].push_back(memory);
+        }
+    }
+    if (fixed_)
+        later_.emplace_back(memory, size);
+    else
+        take_back(memory, size);
+}
+
+void BlockCache::take_back(void* memory, size_t size) {
     if (exact_) return give_back(memory);
     stats_.cached_bytes += static_cast<int64_t>(size);
     free_[size].push_back(memory);
+}
+
+void BlockCache::use_pool(const std::shared_ptr<BlockPool>& pool, bool fixed) {
+    const std::lock_guard lock(mutex_);
+    pool_ = pool;
+    fixed_ = fixed;
+    if (fixed_) return;
+    for (const auto& [memory, size] : later_) take_back(memory, size);
+    later_.clear();
+}
+
+void BlockCache::close_pool(BlockPool& pool) {
+    const std::lock_guard lock(mutex_);
+    pool.open = false;
+    drop(pool.free);
 }
 
 MemoryStats BlockCache::stats() const {
@@ -52,25 +84,32 @@ void BlockCache::reset_peak() {
 
 void BlockCache::empty_cache() {
     const std::lock_guard lock(mutex_);
-    drop_cache();
+    drop(free_);
 }
 
 // A cached block of at least `bytes` and at most `limit`, else a new one.
 void* BlockCache::lend(size_t bytes, size_t limit) {
     if (bytes == 0) return nullptr;
-    size_t size = exact_ ? bytes : rounded(bytes);
     const std::lock_guard lock(mutex_);
+    Blocks& cached = pool_ ? pool_->free : free_;
+    size_t size = exact_ && !pool_ ? bytes : rounded(bytes);
     void* memory = nullptr;
-    const auto blocks = free_.lower_bound(size);
-    if (blocks != free_.end() && blocks->first <= limit) {
+    const auto blocks = cached.lower_bound(size);
+    if (blocks != cached.end() && blocks->first <= limit) {
         if (blocks->first > size) larger_[blocks->second.back()] = blocks->first;
         size = blocks->first;
         memory = blocks->second.back();
         blocks->second.pop_back();
-        if (blocks->second.empty()) free_.erase(blocks);
+        if (blocks->second.empty()) cached.erase(blocks);
         stats_.cached_bytes -= static_cast<int64_t>(size);
     } else {
+        if (fixed_) throw PoolExhausted("[capture] the step asks for memory that it did not ask for before");
         memory = new_block(size);
+        if (pool_) ++pool_->asked;
+    }
+    if (pool_) {
+        owners_[memory] = pool_;
+        ++pool_->lent;
     }
     stats_.current_bytes += static_cast<int64_t>(size);
     stats_.peak_bytes = std::max(stats_.peak_bytes, stats_.current_bytes);
@@ -81,7 +120,7 @@ void* BlockCache::lend(size_t bytes, size_t limit) {
 void* BlockCache::new_block(size_t size) {
     void* memory = ask_system(size);
     if (!memory) {  // blocks of other sizes may be lying in the cache
-        drop_cache();
+        drop(free_);
         memory = ask_system(size);
     }
     check(memory != nullptr,
@@ -91,11 +130,13 @@ void* BlockCache::new_block(size_t size) {
     return memory;
 }
 
-void BlockCache::drop_cache() {
-    for (auto& [size, blocks] : free_)
-        for (void* block : blocks) give_back(block);
-    free_.clear();
-    stats_.cached_bytes = 0;
+void BlockCache::drop(Blocks& cached) {
+    for (auto& [size, blocks] : cached)
+        for (void* block : blocks) {
+            stats_.cached_bytes -= static_cast<int64_t>(size);
+            give_back(block);
+        }
+    cached.clear();
 }
 
 }  // namespace lily

@@ -3,16 +3,36 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
 
+#include "framework/error.h"
 #include "framework/storage.h"
 
 namespace lily {
 
+class PoolExhausted : public Error {
+  public:
+    using Error::Error;
+};
+
+// The blocks that a captured step uses at every replay: nobody else gets them while it lives.
+struct BlockPool {
+    std::map<size_t, std::vector<void*>> free;  // no entry is empty
+    int64_t asked = 0;                          // blocks that came from the system
+    int64_t lent = 0;
+    bool open = true;  // false: its owner is gone, and blocks that come back are anybody's
+};
+
 class BlockCache : public CachingAllocator {
   public:
+    // From now on memory comes from this pool (null: from the cache that all share). `fixed`: only what is
+    // already in it, else PoolExhausted; what does not belong to it is given back when that ends.
+    void use_pool(const std::shared_ptr<BlockPool>& pool, bool fixed = false);
+    void close_pool(BlockPool& pool);  // its free blocks go back to the system
+
     void* allocate(size_t bytes) override;
     void* allocate_scratch(size_t bytes) override;
     void release(void* memory, size_t bytes) noexcept override;
@@ -31,20 +51,27 @@ class BlockCache : public CachingAllocator {
     virtual std::string describe() const = 0;  // for the error of too little memory: "on the CPU"
 
   private:
+    using Blocks = std::map<size_t, std::vector<void*>>;
+
     void* lend(size_t bytes, size_t limit);
     void* new_block(size_t size);
-    void drop_cache();
+    void take_back(void* memory, size_t size);
+    void drop(Blocks& blocks);
 
     const bool exact_;
     mutable std::mutex mutex_;
-    std::map<size_t, std::vector<void*>> free_;  // no entry is empty
-    std::unordered_map<void*, size_t> larger_;   // lent blocks that are larger than what was asked for
+    Blocks free_;                               // no entry is empty
+    std::unordered_map<void*, size_t> larger_;  // lent blocks that are larger than what was asked for
+    std::shared_ptr<BlockPool> pool_;           // null: none is in use
+    bool fixed_ = false;
+    std::unordered_map<void*, std::shared_ptr<BlockPool>> owners_;  // lent blocks of pools
+    std::vector<std::pair<void*, size_t>> later_;  // given back while a fixed pool was in use
     MemoryStats stats_;
     bool poison_ = false;
 };
 
 // The allocator and the queue of Device::simt or Device::cuda; they throw where it is not usable.
-CachingAllocator& gpu_allocator(Device device);
+BlockCache& gpu_allocator(Device device);
 Queue& gpu_queue(Device device);
 
 }  // namespace lily

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "framework/capture.h"
 #include "framework/error.h"
 #include "kernels/common/gpu.h"
 
@@ -16,6 +17,7 @@ std::string device_problem(Device device) {
 }
 
 void synchronize(Device device) {
+    refuse_in_capture("synchronize", "wait");
     if (device != Device::cpu) kernels::gpu(device).wait(default_queue(device).stream());
 }
 
@@ -29,8 +31,10 @@ void copy_bytes(Device to_device, void* to, Device from_device, const void* from
     } else if (to_device == from_device) {
         copy(to_device, kernels::CopyKind::on_gpu, to, from);
     } else if (from_device == Device::cpu) {
+        refuse_in_capture("copy", "copy from the host; do it before replay()");
         copy(to_device, kernels::CopyKind::to_gpu, to, from);
     } else if (to_device == Device::cpu) {
+        refuse_in_capture("copy", "read results back; do it after replay()");
         copy(from_device, kernels::CopyKind::to_host, to, from);
     } else {  // from one GPU to another, through the host
         std::vector<std::byte> between(bytes);

@@ -71,7 +71,7 @@ GpuState& state(Device device) {
 
 }  // namespace
 
-CachingAllocator& gpu_allocator(Device device) { return state(device).allocator; }
+BlockCache& gpu_allocator(Device device) { return state(device).allocator; }
 Queue& gpu_queue(Device device) { return state(device).queue; }
 
 }  // namespace lily

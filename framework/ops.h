@@ -3,6 +3,7 @@
 #pragma once
 
 #include "framework/ops/activation.h"
+#include "framework/ops/adain.h"
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/cat.h"
 #include "framework/ops/conv2d.h"

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "framework/capture.h"
 #include "kernels/random/random.h"
 
 namespace lily {
@@ -28,6 +29,7 @@ Tensor filled(const char* op, const Shape& shape, Generator& generator, TensorOp
 }  // namespace
 
 GeneratorState Generator::claim(int64_t n) {
+    refuse_in_capture("random", "draw random numbers; a replay would repeat them");
     const GeneratorState before = state_;
     state_.counter += kernels::random_blocks(n);
     return before;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "framework/autograd.h"
+#include "kernels/copy/convert.h"
 #include "kernels/copy/copy.h"
 #include "kernels/elementwise/elementwise.h"
 
@@ -84,12 +85,8 @@ template std::vector<uint8_t> Tensor::to_vector<uint8_t>() const;
 
 namespace {
 
-// The values in another dtype, in the same order; of a GPU's tensor by way of the CPU.
+// The values in another dtype, in the same order.
 Tensor converted(const Tensor& x, DType wanted) {
-    if (x.device() != Device::cpu) {
-        const NoGrad no_grad;
-        return converted(x.to(Device::cpu), wanted).to(x.device());
-    }
     TensorOptions result = x.options();
     result.dtype = wanted;
     Tensor y = empty(x.shape(), result);
@@ -97,9 +94,9 @@ Tensor converted(const Tensor& x, DType wanted) {
         visit_any(wanted, [&](auto to) {
             using From = decltype(from);
             using To = decltype(to);
-            const From* values = x.data<From>();
-            std::transform(values, values + x.numel(), y.mutable_data<To>(),
-                           [](From v) { return static_cast<To>(v); });
+            if constexpr (!std::is_same_v<From, To>)
+                kernels::convert<From, To>(x.device())
+                    .run(x.queue(), x.numel(), x.data<From>(), y.mutable_data<To>());
         });
     });
     return y;
@@ -128,8 +125,14 @@ Tensor Tensor::to(Device wanted) const {
     }();
     TensorOptions result = source.options();
     result.device = wanted;
-    const Tensor y = empty(shape(), result);
-    copy_bytes(wanted, y.storage()->data(), device(), source.storage()->data(), nbytes());
+    Tensor y = empty(shape(), result);
+    if (rank() == 0 && device() == Device::cpu)  // as a kernel's argument: no copy, and a captured step may
+        visit_any(dtype(), [&](auto zero) {
+            using T = decltype(zero);
+            kernels::copy<T>(wanted).fill(y.queue(), 1, *data<T>(), y.mutable_data<T>());
+        });
+    else
+        copy_bytes(wanted, y.storage()->data(), device(), source.storage()->data(), nbytes());
     return record("to_device", y, {*this},
                   [from = device()](const Backward& g) { return Gradients{g.dy.to(from)}; });
 }

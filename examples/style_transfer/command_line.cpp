@@ -72,7 +72,8 @@ void add_pictures(Options& options, Settings& s) {
     options.number("--size", s.size, pixels, "N [512]", "longest side in pixels; 0 keeps the picture's size");
     options.number("--style-size", s.style_size, pixels, "N [as --size]",
                    "the same for the style pictures: larger gives larger strokes");
-    options.choice("--init", s.init, kInits, "where the optimisation starts");
+    options.choice("--init", s.init, kInits,
+                   "where the optimisation starts; noise and style want --content-weight 1e6");
     options.number("--seed", s.seed, CLI::NonNegativeNumber, "N [0]", "of the noise");
     options.flag("--preserve-color", s.preserve_color, "keep the content's colours, take only the strokes");
 }

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "framework/autograd.h"
+#include "framework/capture.h"
 #include "kernels/resample/resample.h"
 
 namespace lily {
@@ -42,6 +43,29 @@ AxisMap AxisMap::transposed() const {
     return result;
 }
 
+const AxisMapTables& AxisMapPair::tables(bool transposed, Device device, DType dtype) const {
+    const std::lock_guard lock(mutex_);
+    AxisMapTables& found = tables_[{transposed, device, dtype}];
+    if (found.start.defined()) return found;
+    const OutsideOfCapture outside("map_axis");
+    const NoGrad no_grad;
+    const AxisMap& map = transposed ? backward : forward;
+    const auto there = [&](const auto& v) { return from_vector(v, {std::ssize(v)}).to(device); };
+    found = {there(map.start()), there(map.index()), there(map.weight()).to(dtype)};
+    return found;
+}
+
+std::shared_ptr<const AxisMapPair> kept_map(const AxisMapKey& key, const std::function<AxisMap()>& make) {
+    constexpr size_t kMost = 256;  // a program that resizes to ever new sizes starts afresh now and then
+    static std::mutex mutex;
+    // never destroyed: its tables may be a GPU's, which is gone by then
+    static auto& pairs = *new std::map<AxisMapKey, std::shared_ptr<const AxisMapPair>>;
+    const std::lock_guard lock(mutex);
+    if (const auto found = pairs.find(key); found != pairs.end()) return found->second;
+    if (pairs.size() == kMost) pairs.clear();
+    return pairs[key] = std::make_shared<const AxisMapPair>(make());
+}
+
 Tensor map_axis(const Tensor& x, int64_t dim, const std::shared_ptr<const AxisMapPair>& pair,
                 bool transposed) {
     const AxisMap& map = transposed ? pair->backward : pair->forward;
@@ -57,12 +81,11 @@ Tensor map_axis(const Tensor& x, int64_t dim, const std::shared_ptr<const AxisMa
     Tensor y = empty(shape, source.options());
     visit_floating("map_axis", x.dtype(), [&](auto zero) {
         using T = decltype(zero);
-        const auto there = [&](const auto& v) { return from_vector(v, {std::ssize(v)}).to(x.device()); };
-        const Tensor start = there(map.start()), index = there(map.index());
-        const Tensor weight = there(std::vector<T>(map.weight().begin(), map.weight().end()));
+        const AxisMapTables& tables = pair->tables(transposed, x.device(), x.dtype());
+        keep_in_capture(pair);
         kernels::resample<T>(x.device())
-            .apply(x.queue(), s, start.template data<int64_t>(), index.template data<int64_t>(),
-                   weight.template data<T>(), source.data<T>(), y.mutable_data<T>());
+            .apply(x.queue(), s, tables.start.data<int64_t>(), tables.index.data<int64_t>(),
+                   tables.weight.data<T>(), source.data<T>(), y.mutable_data<T>());
     });
     return record("map_axis", y, {x}, [dim, pair, transposed](const Backward& g) {  // y = A x
         return Gradients{map_axis(g.dy, dim, pair, !transposed)};

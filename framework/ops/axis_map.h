@@ -2,7 +2,12 @@
 // What interpolate and pad share: a sparse linear map along one dimension (kernels/resample).
 #pragma once
 
+#include <array>
+#include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <tuple>
 #include <vector>
 
 #include "framework/tensor.h"
@@ -31,11 +36,29 @@ class AxisMap {
     std::vector<double> weight_;
 };
 
-// A map and its transpose: each is the gradient of the other.
-struct AxisMapPair {
-    explicit AxisMapPair(AxisMap map) : forward(std::move(map)), backward(forward.transposed()) {}
-    AxisMap forward, backward;
+// A map's arrays in a device's memory, weights of one dtype.
+struct AxisMapTables {
+    Tensor start, index, weight;
 };
+
+// A map and its transpose: each is the gradient of the other.
+class AxisMapPair {
+  public:
+    explicit AxisMapPair(AxisMap map) : forward(std::move(map)), backward(forward.transposed()) {}
+    const AxisMap forward, backward;
+
+    // Of forward or backward; made when first asked for.
+    const AxisMapTables& tables(bool transposed, Device device, DType dtype) const;
+
+  private:
+    mutable std::mutex mutex_;
+    mutable std::map<std::tuple<bool, Device, DType>, AxisMapTables> tables_;
+};
+
+// The pair that `key` names, whose first number is the op's own: made when first asked for, and kept with its
+// tables, so that a loop makes and uploads nothing.
+using AxisMapKey = std::array<int64_t, 5>;
+std::shared_ptr<const AxisMapPair> kept_map(const AxisMapKey& key, const std::function<AxisMap()>& make);
 
 // x with dimension `dim` mapped; differentiable any number of times.
 Tensor map_axis(const Tensor& x, int64_t dim, const std::shared_ptr<const AxisMapPair>& map,

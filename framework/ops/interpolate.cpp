@@ -77,8 +77,11 @@ Tensor interpolate(const Tensor& x, std::array<int64_t, 2> size, InterpolateMode
     const auto resized = [&](const Tensor& from, int64_t dim, int64_t to) {
         const int64_t in = from.size(dim);
         if (in == to) return from;  // every filter is 1 at 0 and 0 at its neighbours
-        AxisMap map = antialias ? area_map(in, to, mode) : point_map(in, to, mode, align_corners);
-        return map_axis(from, dim, std::make_shared<AxisMapPair>(std::move(map)));
+        const int64_t kind = 2 * antialias + align_corners;
+        return map_axis(from, dim, kept_map({'i', in, to, static_cast<int64_t>(mode), kind}, [&] {
+                            return antialias ? area_map(in, to, mode)
+                                             : point_map(in, to, mode, align_corners);
+                        }));
     };
     // the axis that shrinks the more first: less to do for the other
     const bool rows_first = size[0] * x.size(3) < size[1] * x.size(2);

@@ -11,12 +11,15 @@ namespace lily {
 namespace {
 
 std::shared_ptr<const AxisMapPair> border_map(int64_t size, int64_t before, int64_t after, PadMode mode) {
-    AxisMap map(size);
-    for (int64_t j = -before; j < size + after; ++j) {
-        const int64_t mirrored = j < 0 ? -j : j >= size ? 2 * (size - 1) - j : j;
-        map.add_output({{mode == PadMode::reflect ? mirrored : std::clamp<int64_t>(j, 0, size - 1), 1.0}});
-    }
-    return std::make_shared<AxisMapPair>(std::move(map));
+    return kept_map({'p', size, before, after, static_cast<int64_t>(mode)}, [&] {
+        AxisMap map(size);
+        for (int64_t j = -before; j < size + after; ++j) {
+            const int64_t mirrored = j < 0 ? -j : j >= size ? 2 * (size - 1) - j : j;
+            map.add_output(
+                {{mode == PadMode::reflect ? mirrored : std::clamp<int64_t>(j, 0, size - 1), 1.0}});
+        }
+        return map;
+    });
 }
 
 }  // namespace

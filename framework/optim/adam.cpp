@@ -2,6 +2,7 @@
 #include "framework/optim/adam.h"
 
 #include "framework/autograd.h"
+#include "framework/capture.h"
 #include "framework/optim/state_reader.h"
 #include "kernels/adam/adam.h"
 
@@ -55,6 +56,7 @@ void Adam::update() {
 }
 
 void Adam::step() {
+    refuse_in_capture(name(), "take an optimiser's step; do it after replay()");
     update<float>();
     update<double>();
 }

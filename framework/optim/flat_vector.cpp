@@ -4,12 +4,14 @@
 #include <cstring>
 
 #include "framework/autograd.h"
+#include "framework/capture.h"
 #include "framework/ops/arithmetic.h"
 #include "kernels/vector/vector.h"
 
 namespace lily::optim {
 
 double dot(const Tensor& x, const Tensor& y) {
+    refuse_in_capture("dot", "read results back; do it after replay()");
     return visit_floating("dot", x.dtype(), [&](auto zero) {
         using T = decltype(zero);
         return kernels::vector<T>(x.device()).dot(x.queue(), x.numel(), x.data<T>(), y.data<T>());
@@ -17,6 +19,7 @@ double dot(const Tensor& x, const Tensor& y) {
 }
 
 double abs_sum(const Tensor& x) {
+    refuse_in_capture("abs_sum", "read results back; do it after replay()");
     return visit_floating("abs_sum", x.dtype(), [&](auto zero) {
         using T = decltype(zero);
         return kernels::vector<T>(x.device()).abs_sum(x.queue(), x.numel(), x.data<T>());
@@ -24,6 +27,7 @@ double abs_sum(const Tensor& x) {
 }
 
 double abs_max(const Tensor& x) {
+    refuse_in_capture("abs_max", "read results back; do it after replay()");
     return visit_floating("abs_max", x.dtype(), [&](auto zero) {
         using T = decltype(zero);
         return kernels::vector<T>(x.device()).abs_max(x.queue(), x.numel(), x.data<T>());

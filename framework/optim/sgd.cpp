@@ -2,6 +2,7 @@
 #include "framework/optim/sgd.h"
 
 #include "framework/autograd.h"
+#include "framework/capture.h"
 #include "framework/ops/arithmetic.h"
 #include "framework/optim/state_reader.h"
 
@@ -19,6 +20,7 @@ SGD::SGD(std::vector<Tensor> parameters, SGDOptions options)
 }
 
 void SGD::step() {
+    refuse_in_capture(name(), "take an optimiser's step; do it after replay()");
     const NoGrad no_grad;
     for (size_t i = 0; i < momentum_.size(); ++i) {
         Tensor g = gradient(i);

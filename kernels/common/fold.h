@@ -31,6 +31,13 @@ __global__ void __launch_bounds__(kFoldThreads)
     if (threadIdx.x == 0) *y = static_cast<Out>(scale * value);
 }
 
+template <class Fold, class Out>
+void fold_rest(const char* who, Queue& queue, int64_t pieces, const double* partial, Fold fold, double scale,
+               Out* y) {
+    launch(who, queue, {dim3(1), dim3(kFoldThreads)}, fold_rest_kernel<Fold, Out>, pieces, partial, fold,
+           scale, y);
+}
+
 // *y = scale · fold over term(0), …, term(n-1), accumulated in double; 0 for n = 0. y is memory of the
 // device.
 template <class Term, class Fold, class Out>
@@ -39,8 +46,7 @@ void fold_terms(const char* who, Queue& queue, int64_t n, Term term, Fold fold, 
     const auto partial = queue.scratch<double>(pieces);
     launch(who, queue, {blocks_for(pieces, 1), dim3(kFoldThreads)}, fold_pieces_kernel<Term, Fold>, n, term,
            fold, partial.data());
-    launch(who, queue, {dim3(1), dim3(kFoldThreads)}, fold_rest_kernel<Fold, Out>, pieces, partial.data(),
-           fold, scale, y);
+    fold_rest(who, queue, pieces, partial.data(), fold, scale, y);
 }
 
 }  // namespace lily::kernels::LILY_CUDA_DEVICE

@@ -3,6 +3,7 @@
 
 #include "kernels/common/gpu_info.h"
 #include "kernels/common/launch.h"
+#include "kernels/common/staging.h"
 
 namespace lily::kernels {
 namespace LILY_CUDA_DEVICE {
@@ -51,11 +52,11 @@ void fill_bytes(void* stream, void* memory, int byte, size_t bytes) {
 
 void copy(void* stream, CopyKind kind, void* to, const void* from, size_t bytes) {
     if (bytes == 0) return;
-    const cudaMemcpyKind direction = kind == CopyKind::to_gpu    ? cudaMemcpyHostToDevice
-                                     : kind == CopyKind::to_host ? cudaMemcpyDeviceToHost
-                                                                 : cudaMemcpyDeviceToDevice;
+    if (kind == CopyKind::to_gpu) return upload("copy", as_stream(stream), to, from, bytes);
+    const cudaMemcpyKind direction =
+        kind == CopyKind::to_host ? cudaMemcpyDeviceToHost : cudaMemcpyDeviceToDevice;
     check(cudaMemcpyAsync(to, from, bytes, direction, as_stream(stream)), "copy");
-    if (kind != CopyKind::on_gpu) check(cudaStreamSynchronize(as_stream(stream)), "copy");
+    if (kind == CopyKind::to_host) check(cudaStreamSynchronize(as_stream(stream)), "copy");
 }
 
 void wait(void* stream) { check(cudaStreamSynchronize(as_stream(stream)), "device"); }
@@ -66,13 +67,48 @@ GpuMemory memory() {
     return m;
 }
 
+void begin_capture(void* stream) {
+    check(cudaStreamBeginCapture(as_stream(stream), cudaStreamCaptureModeThreadLocal), "capture");
+}
+
+GpuGraph end_capture(void* stream) {
+    cudaGraph_t graph = nullptr;
+    check(cudaStreamEndCapture(as_stream(stream), &graph), "capture");
+    GpuGraph result;
+    size_t nodes = 0;
+    cudaGraphExec_t executable = nullptr;
+    cudaError_t error = cudaGraphGetNodes(graph, nullptr, &nodes);
+    if (error == cudaSuccess) error = cudaGraphInstantiate(&executable, graph, 0);
+    cudaGraphDestroy(graph);
+    check(error, "capture");
+    result.executable = executable;
+    result.nodes = static_cast<int64_t>(nodes);
+    return result;
+}
+
+void abandon_capture(void* stream) noexcept {
+    cudaGraph_t graph = nullptr;
+    if (cudaStreamEndCapture(as_stream(stream), &graph) == cudaSuccess) cudaGraphDestroy(graph);
+    cudaGetLastError();
+}
+
+void launch_graph(void* stream, const GpuGraph& graph) {
+    check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph.executable), as_stream(stream)), "capture");
+}
+
+void destroy_graph(const GpuGraph& graph) noexcept {
+    if (cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph.executable)) != cudaSuccess)
+        cudaGetLastError();
+}
+
 }  // namespace
 }  // namespace LILY_CUDA_DEVICE
 
 const GpuRuntime& gpu_on(LILY_CUDA_DEVICE::Gpu) {
     using namespace LILY_CUDA_DEVICE;
-    static const GpuRuntime runtime{problem,    description, make_stream, allocate, release,
-                                    fill_bytes, copy,        wait,        memory};
+    static const GpuRuntime runtime{
+        problem, description, make_stream,   allocate,    release,         fill_bytes,   copy,
+        wait,    memory,      begin_capture, end_capture, abandon_capture, launch_graph, destroy_graph};
     return runtime;
 }
 

@@ -16,6 +16,12 @@ struct GpuMemory {
     size_t free_bytes, total_bytes;
 };
 
+// Recorded work: an executable graph, and how many launches and copies are in it.
+struct GpuGraph {
+    void* executable = nullptr;
+    int64_t nodes = 0;
+};
+
 // A `stream` is the order in which work is done; memory is taken and given back in that order too.
 struct GpuRuntime {
     std::string (*problem)();      // why this GPU cannot be used, "" if it can
@@ -24,10 +30,16 @@ struct GpuRuntime {
     void* (*allocate)(void* stream, size_t bytes);  // null: not enough memory
     void (*release)(void* stream, void* memory) noexcept;
     void (*fill_bytes)(void* stream, void* memory, int byte, size_t bytes);
-    // When it returns, host memory has been read or written.
+    // When it returns, host memory has been read or written. The GPU is waited for only if it was written.
     void (*copy)(void* stream, CopyKind kind, void* to, const void* from, size_t bytes);
     void (*wait)(void* stream);
     GpuMemory (*memory)();
+    // What this thread asks of the stream from begin_capture to end_capture is recorded instead of done.
+    void (*begin_capture)(void* stream);
+    GpuGraph (*end_capture)(void* stream);
+    void (*abandon_capture)(void* stream) noexcept;
+    void (*launch_graph)(void* stream, const GpuGraph&);
+    void (*destroy_graph)(const GpuGraph&) noexcept;
 };
 
 bool has_gpu(Device device);           // of this build

@@ -34,15 +34,16 @@ __device__ void load_tile(float (&tile)[kTileDepth][kTileRow], int64_t begin, in
     }
 }
 
-// store(i, j, value) for every element of the tile inside of the (m, n) matrix. a(i, k), b(j, k).
+// store(i, j, sums) for every row i of the tile and run of kPack columns from j on that begins inside of the
+// (m, n) matrix; a run's end may be outside. a(i, k), b(j, k).
 template <bool kAAlongK, bool kBAlongK, class A, class B, class Store>
-__device__ void product_tile(int64_t m, int64_t n, const Tile& t, const A& a, const B& b,
-                             const Store& store) {
+__device__ void product_packs(int64_t m, int64_t n, const Tile& t, const A& a, const B& b,
+                              const Store& store) {
     __shared__ __align__(16) float a_tile[kTileDepth][kTileRow];
     __shared__ __align__(16) float b_tile[kTileDepth][kTileRow];
     const int row = static_cast<int>(threadIdx.x) / (kTile / kPack) * kPack;
     const int column = static_cast<int>(threadIdx.x) % (kTile / kPack) * kPack;
-    float sum[kPack][kPack] = {};
+    Pack<float> sum[kPack] = {};
     for (int64_t k = t.first; k < t.last; k += kTileDepth) {
         load_tile<kAAlongK>(a_tile, t.i, m, k, t.last, a);
         load_tile<kBAlongK>(b_tile, t.j, n, k, t.last, b);
@@ -51,13 +52,22 @@ __device__ void product_tile(int64_t m, int64_t n, const Tile& t, const A& a, co
             const Pack<float> left = *reinterpret_cast<const Pack<float>*>(&a_tile[d][row]);
             const Pack<float> right = *reinterpret_cast<const Pack<float>*>(&b_tile[d][column]);
             for (int r = 0; r < kPack; ++r)
-                for (int c = 0; c < kPack; ++c) sum[r][c] += left.lane[r] * right.lane[c];
+                for (int c = 0; c < kPack; ++c) sum[r].lane[c] += left.lane[r] * right.lane[c];
         }
         __syncthreads();
     }
     for (int r = 0; r < kPack; ++r)
+        if (t.i + row + r < m && t.j + column < n) store(t.i + row + r, t.j + column, sum[r]);
+}
+
+// store(i, j, value) for every element of the tile inside of the (m, n) matrix.
+template <bool kAAlongK, bool kBAlongK, class A, class B, class Store>
+__device__ void product_tile(int64_t m, int64_t n, const Tile& t, const A& a, const B& b,
+                             const Store& store) {
+    product_packs<kAAlongK, kBAlongK>(m, n, t, a, b, [&](int64_t i, int64_t j, const Pack<float>& sums) {
         for (int c = 0; c < kPack; ++c)
-            if (t.i + row + r < m && t.j + column + c < n) store(t.i + row + r, t.j + column + c, sum[r][c]);
+            if (j + c < n) store(i, j + c, sums.lane[c]);
+    });
 }
 
 inline int64_t tiles_over(int64_t size) { return (size + kTile - 1) / kTile; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Convolution as products whose gathered operand is never written out (implicit GEMM); every pass is one
-// product per group, with the sizes
+// By cuDNN, or as products whose gathered operand is never written out (implicit GEMM); every pass is then
+// one product per group, with the sizes
 //                      rows     columns       depth
 //   forward            K/g      N·OH·OW       C/g·R·S      y  = W · patches(x)
 //   backward data      C/g      N·H·W         K/g·R·S      dx = Wᵀ · the dy that each x meets
@@ -14,7 +14,10 @@
 #include <stdexcept>
 #include <tuple>
 
+#include "kernels/common/cublas.h"
+#include "kernels/common/cudnn.h"
 #include "kernels/common/tiled_product.h"
+#include "kernels/pool2d/pool2d.h"
 #include "kernels/reduce/reduce.h"
 
 namespace lily::kernels {
@@ -51,6 +54,7 @@ struct Convolution {
     __host__ __device__ int taps() const { return r * s; }
     __host__ __device__ int patch() const { return group_c() * taps(); }
     __host__ __device__ int64_t positions() const { return samples * out_h * out_w; }
+    __host__ __device__ int64_t windows() const { return samples * (out_h / 2) * (out_w / 2); }
     __host__ __device__ int64_t pixels() const { return samples * h * w; }
 };
 
@@ -94,9 +98,67 @@ __global__ void __launch_bounds__(kTileThreads)
         });
 }
 
-// dy[n, channel, …] that pixel `at` (n,h,w) of x met at tap `k` (k,r,s); 0 where there is none, and where the
-// ReLU whose output is y (or null) was shut.
-__device__ float met_value(const Convolution& s, int g, int at, int k, const float* dy, const float* y) {
+// y (N, K, out_h/2, out_w/2) = the positive part of the largest of each window; index as in conv2d.h, or
+// null.
+__global__ void __launch_bounds__(kTileThreads)
+    forward_pool_kernel(Convolution s, const float* x, const float* w, const float* bias, float* y,
+                        uint8_t* index) {
+    const int64_t columns = 4 * s.windows();
+    const GroupTile t = group_tile(blockIdx.x, s.group_k(), columns, 0, s.patch());
+    const int first_k = t.group * s.group_k(), rows = s.out_h / 2, row_size = s.out_w / 2;
+    product_packs<true, false>(
+        s.group_k(), columns, t.tile, [&](int64_t i, int64_t k) { return w[(first_k + i) * s.patch() + k]; },
+        [&](int64_t j, int64_t k) {
+            const int window = static_cast<int>(j / 4), corner = static_cast<int>(j % 4);
+            const int line = window / row_size, n = line / rows;
+            const int i = line % rows * 2 + corner / 2, q = window % row_size * 2 + corner % 2;
+            return patch_value(s, t.group, (n * s.out_h + i) * s.out_w + q, static_cast<int>(k), x);
+        },
+        [&](int64_t i, int64_t j, const Pack<float>& sums) {
+            float best = sums.lane[0];
+            int where = 0;
+            for (int c = 1; c < 4; ++c)
+                if (sums.lane[c] > best || sums.lane[c] != sums.lane[c]) best = sums.lane[c], where = c;
+            if (bias) best += bias[first_k + i];
+            const int window = static_cast<int>(j / 4), plane = rows * row_size;
+            const int64_t at =
+                (static_cast<int64_t>(window / plane) * s.k + first_k + i) * plane + window % plane;
+            y[at] = best < 0 ? 0.0f : best;
+            if (index) index[at] = static_cast<uint8_t>(where);
+        });
+}
+
+// The slope at position (i, j) of plane `channel` of sample n: dy, 0 where the ReLU whose output is y (or
+// null) was shut. Pooled: dy and y are of the pooled map, and only a window's largest has a slope.
+template <bool kPooled>
+__device__ float slope_at(const Convolution& s, int n, int channel, int i, int j,
+                          const Conv2dGradient<float>& g) {
+    const int64_t plane = static_cast<int64_t>(n) * s.k + channel;
+    int64_t place = (plane * s.out_h + i) * s.out_w + j;
+    if constexpr (kPooled) {
+        if (i / 2 >= s.out_h / 2 || j / 2 >= s.out_w / 2) return 0;  // an odd last row is in no window
+        place = (plane * (s.out_h / 2) + i / 2) * (s.out_w / 2) + j / 2;
+        if (g.index[place] != i % 2 * 2 + j % 2) return 0;
+    }
+    return !g.y || g.y[place] > 0 ? g.dy[place] : 0.0f;
+}
+
+// dz (N, K, out_h, out_w) = what slope_at says, for a library that takes no ReLU
+template <bool kPooled>
+__global__ void __launch_bounds__(kElementThreads)
+    slopes_kernel(Convolution s, int64_t n, Conv2dGradient<float> g, float* dz) {
+    for (int64_t at = thread_index(); at < n; at += thread_count()) {
+        const auto [line, j] = divide(at, s.out_w);
+        const auto [plane, i] = divide(line, s.out_h);
+        const auto [sample, channel] = divide(plane, s.k);
+        dz[at] = slope_at<kPooled>(s, static_cast<int>(sample), static_cast<int>(channel),
+                                   static_cast<int>(i), static_cast<int>(j), g);
+    }
+}
+
+// dy[n, channel, …] that pixel `at` (n,h,w) of x met at tap `k` (k,r,s); 0 where there is none.
+template <bool kPooled>
+__device__ float met_value(const Convolution& s, int g, int at, int k, const Conv2dGradient<float>& from) {
     const int plane = s.h * s.w, n = at / plane, h = at % plane / s.w, w = at % s.w;
     const int channel = g * s.group_k() + k / s.taps(), tap = k % s.taps();
     const int row = h + s.padding[0] - tap / s.s * s.dilation[0];
@@ -104,12 +166,13 @@ __device__ float met_value(const Convolution& s, int g, int at, int k, const flo
     if (row < 0 || column < 0 || row % s.stride[0] != 0 || column % s.stride[1] != 0) return 0;
     const int i = row / s.stride[0], j = column / s.stride[1];
     if (i >= s.out_h || j >= s.out_w) return 0;
-    const int64_t place = ((static_cast<int64_t>(n) * s.k + channel) * s.out_h + i) * s.out_w + j;
-    return !y || y[place] > 0 ? dy[place] : 0.0f;
+    return slope_at<kPooled>(s, n, channel, i, j, from);
 }
 
+template <bool kPooled>
 __global__ void __launch_bounds__(kTileThreads)
-    backward_data_kernel(Convolution s, const float* dy, const float* y, const float* w, float* dx) {
+    backward_data_kernel(Convolution s, const Conv2dGradient<float> from, const float* w, bool add,
+                         float* dx) {
     const GroupTile t = group_tile(blockIdx.x, s.group_c(), s.pixels(), 0, s.group_k() * s.taps());
     const int first_c = t.group * s.group_c(), plane = s.h * s.w;
     product_tile<true, false>(
@@ -120,11 +183,12 @@ __global__ void __launch_bounds__(kTileThreads)
                      static_cast<int>(k) % s.taps()];
         },
         [&](int64_t j, int64_t k) {
-            return met_value(s, t.group, static_cast<int>(j), static_cast<int>(k), dy, y);
+            return met_value<kPooled>(s, t.group, static_cast<int>(j), static_cast<int>(k), from);
         },
         [&](int64_t i, int64_t j, float sum) {
             const int n = static_cast<int>(j) / plane, at = static_cast<int>(j) % plane;
-            dx[(static_cast<int64_t>(n) * s.c + first_c + i) * plane + at] = sum;
+            float& place = dx[(static_cast<int64_t>(n) * s.c + first_c + i) * plane + at];
+            place = add ? place + sum : sum;
         });
 }
 
@@ -149,23 +213,62 @@ __global__ void __launch_bounds__(kTileThreads)
         [&](int64_t i, int64_t j, float sum) { out[(first_k + i) * s.patch() + j] = sum; });
 }
 
-// Plans are kept for the life of the process; there is one algorithm so far.
+struct GpuConv2dPlan final : Conv2dPlan {
+    using Conv2dPlan::Conv2dPlan;
+    std::unique_ptr<CudnnConvolution> library;  // null: our own kernels
+};
+const GpuConv2dPlan& gpu(const Conv2dPlan& plan) { return static_cast<const GpuConv2dPlan&>(plan); }
+
+int64_t multiplications(const Conv2dShape& s) {
+    return s.n * s.k * s.out_h() * s.out_w() * (s.c / s.groups) * s.r * s.s;
+}
+
+std::unique_ptr<CudnnConvolution> make_library(const Conv2dShape& s, Conv2dPass pass, Precision precision) {
+    if (!library_takes(multiplications(s)) ||
+        !fit_into_int(s.n * s.c * s.h * s.w, s.n * s.k * s.out_h() * s.out_w(), s.k * s.c * s.r * s.s))
+        return nullptr;
+    const Convolution c(s);
+    const CudnnShape shape{static_cast<int>(c.samples),
+                           c.c,
+                           c.h,
+                           c.w,
+                           c.k,
+                           c.r,
+                           c.s,
+                           c.out_h,
+                           c.out_w,
+                           {c.stride[0], c.stride[1]},
+                           {c.padding[0], c.padding[1]},
+                           {c.dilation[0], c.dilation[1]},
+                           c.groups};
+    const CudnnPass kind = is_forward(pass)         ? CudnnPass::forward
+                           : is_backward_data(pass) ? CudnnPass::data
+                                                    : CudnnPass::weights;
+    return CudnnConvolution::make("conv2d", shape, kind, precision, gpu_engine() == Engine::measured);
+}
+
+// Plans are kept for the life of the process.
 const Conv2dPlan& plan(const Conv2dShape& s, Conv2dPass pass) {
+    using Key = std::tuple<Conv2dShape, Conv2dPass, Engine, Precision>;
     static std::mutex mutex;
-    static auto& plans = *new std::map<std::tuple<Conv2dShape, Conv2dPass>, std::unique_ptr<Conv2dPlan>>;
+    static auto& plans = *new std::map<Key, std::unique_ptr<GpuConv2dPlan>>;
+    const Precision precision = product_precision();
     const std::lock_guard lock(mutex);
-    auto& found = plans[{s, pass}];
+    auto& found = plans[{s, pass, gpu_engine(), precision}];
     if (found) return *found;
     constexpr int64_t kMost = 0x7fffffff;
     if (s.n * s.h * s.w > kMost || s.n * s.out_h() * s.out_w() > kMost || s.c * s.r * s.s > kMost ||
         s.k * s.r * s.s > kMost)
         throw std::runtime_error("[conv2d] more than 2^31 positions or taps: split the batch");
-    found = std::make_unique<Conv2dPlan>(s, pass);
-    found->algorithm = "implicit GEMM";
+    auto made = std::make_unique<GpuConv2dPlan>(s, pass);
+    made->library = make_library(s, pass, precision);
+    made->algorithm = made->library ? made->library->algorithm() : "implicit GEMM";
+    made->can_add = is_backward_data(pass);
+    found = std::move(made);
     return *found;
 }
 
-bool fuses_pool(const Conv2dShape&) { return false; }
+bool fuses_pool(const Conv2dShape& s) { return s.out_h() >= 2 && s.out_w() >= 2; }
 
 void pack(Queue&, const Conv2dPlan&, const float*, void*) {}
 
@@ -173,23 +276,62 @@ int64_t tile_count(int64_t groups, int64_t rows, int64_t columns) {
     return groups * tiles_over(rows) * tiles_over(columns);
 }
 
-void forward(Queue& queue, const Conv2dPlan& plan, const float* x, const void* w, const float* bias,
-             const Conv2dOutput<float>& out) {
-    const Convolution s(plan.shape);
-    const int64_t blocks = tile_count(s.groups, s.group_k(), s.positions());
-    launch("conv2d", queue, {blocks_for(blocks, 1), dim3(kTileThreads)}, forward_kernel, s,
-           plan.pass == Conv2dPass::forward_relu, x, static_cast<const float*>(w), bias, out.y);
+constexpr uintptr_t kCudnnAlignment = 16;
+
+// The plan's, for these addresses.
+template <class... T>
+CudnnConvolution* library_of(const Conv2dPlan& plan, const T*... pointers) {
+    return aligned(kCudnnAlignment, pointers...) ? gpu(plan).library.get() : nullptr;
 }
 
-void backward_data(Queue& queue, const Conv2dPlan& plan, const Conv2dGradient<float>& g, const void* w, bool,
-                   float* dx) {
+void forward_by_library(Queue& queue, CudnnConvolution& library, const Conv2dPlan& plan, const float* x,
+                        const float* w, const float* bias, const Conv2dOutput<float>& out) {
+    if (!has_pool(plan.pass))
+        return library.forward(queue, x, w, bias, plan.pass == Conv2dPass::forward_relu, out.y);
+    const Conv2dShape& s = plan.shape;
+    const auto map = queue.scratch<float>(s.n * s.k * s.out_h() * s.out_w());
+    library.forward(queue, x, w, bias, true, map.data());
+    const Pool2dShape pool{s.n * s.k, 1, s.out_h(), s.out_w(), {2, 2}, {2, 2}, {0, 0}};
+    pool2d<float>(queue.device()).max(queue, pool, map.data(), out.y, out.index);
+}
+
+void forward(Queue& queue, const Conv2dPlan& plan, const float* x, const void* weights, const float* bias,
+             const Conv2dOutput<float>& out) {
     const Convolution s(plan.shape);
+    const auto* w = static_cast<const float*>(weights);
+    if (CudnnConvolution* library = library_of(plan, x, w, bias, out.y))
+        return forward_by_library(queue, *library, plan, x, w, bias, out);
+    const int64_t columns = has_pool(plan.pass) ? 4 * s.windows() : s.positions();
+    const Grid grid{blocks_for(tile_count(s.groups, s.group_k(), columns), 1), dim3(kTileThreads)};
+    if (has_pool(plan.pass))
+        return launch("conv2d", queue, grid, forward_pool_kernel, s, x, w, bias, out.y, out.index);
+    launch("conv2d", queue, grid, forward_kernel, s, plan.pass == Conv2dPass::forward_relu, x, w, bias,
+           out.y);
+}
+
+void backward_data(Queue& queue, const Conv2dPlan& plan, const Conv2dGradient<float>& gradient,
+                   const void* weights, bool add, float* dx) {
+    const Convolution s(plan.shape);
+    const auto* w = static_cast<const float*>(weights);
+    const bool relu = plan.pass != Conv2dPass::backward_data;
+    const Conv2dGradient<float> g{gradient.dy, relu ? gradient.y : nullptr,
+                                  has_pool(plan.pass) ? gradient.index : nullptr};
+    if (CudnnConvolution* library = library_of(plan, g.dy, w, dx)) {
+        if (!relu) return library->backward_data(queue, w, g.dy, add, dx);
+        const int64_t n = s.k * s.positions();
+        const auto slopes = queue.scratch<float>(n);
+        launch("conv2d", queue, one_thread_each(n), g.index ? slopes_kernel<true> : slopes_kernel<false>, s,
+               n, g, slopes.data());
+        return library->backward_data(queue, w, slopes.data(), add, dx);
+    }
     const int64_t blocks = tile_count(s.groups, s.group_c(), s.pixels());
-    launch("conv2d", queue, {blocks_for(blocks, 1), dim3(kTileThreads)}, backward_data_kernel, s, g.dy,
-           plan.pass == Conv2dPass::backward_data_relu ? g.y : nullptr, static_cast<const float*>(w), dx);
+    launch("conv2d", queue, {blocks_for(blocks, 1), dim3(kTileThreads)},
+           g.index ? backward_data_kernel<true> : backward_data_kernel<false>, s, g, w, add, dx);
 }
 
 void backward_weights(Queue& queue, const Conv2dPlan& plan, const float* x, const float* dy, float* dw) {
+    if (CudnnConvolution* library = library_of(plan, x, dy, dw))
+        return library->backward_weights(queue, x, dy, dw);
     const Convolution s(plan.shape);
     const int64_t runs = (s.positions() + kRun - 1) / kRun, weights = static_cast<int64_t>(s.k) * s.patch();
     const int64_t blocks = tile_count(s.groups, s.group_k(), s.patch());

@@ -46,8 +46,8 @@ inline void inverse_transform(const float* m, int64_t element, const Vector<B>& 
 }
 
 template <int B>
-inline void write_tile(const Problem& p, const PlainOutput& out, Vector<B> (&z)[kTile][kTile], int64_t block,
-                       const Place& at) {
+inline void write_tile(const Problem& p, const PlainOutput& out, Vector<B> (&z)[kTile][kTile], const float*,
+                       int64_t, int64_t block, const Place& at) {
     float* y = out.y + (((at.n * (p.out / B) + block) * p.out_h + at.row) * p.out_w + at.column) * B;
     const bool whole = at.row + kTile <= p.out_h && at.column + kTile <= p.out_w;
     for (int r = 0; r < kTile; ++r)
@@ -61,9 +61,23 @@ inline void write_tile(const Problem& p, const PlainOutput& out, Vector<B> (&z)[
         }
 }
 
+// Where a map is flat the four of a window are equal, and the first is the largest. Here rounding tells them
+// apart, so what comes this close counts as equal, as a share of Σ|m|, whose terms were rounded: else it
+// would send the gradient of a flat area somewhere. (A photograph of which a tenth is black: the picture's
+// gradient is 3.7 % off without, 0.26 % with it, 0.06 % with the direct form. Twice as much takes unequal
+// ones for equal.)
+constexpr float kTie = 0x1p-22f;
+
 template <int B>
 inline void write_tile(const Problem& p, const PooledReluOutput& out, Vector<B> (&z)[kTile][kTile],
-                       int64_t block, const Place& at) {
+                       const float* m, int64_t element, int64_t block, const Place& at) {
+    Vector<B> sum{};  // Σ|m|
+    for (int e = 0; e < kElements; ++e) {
+        const Vector<B> value = lanes<B>(m + e * element);
+        sum += value < 0 ? -value : value;
+    }
+    float close[B];
+    lanes<B>(close) = kTie * sum;
     const int64_t h = p.out_h / 2, w = p.out_w / 2;
     for (int i = 0; i < kTile / 2; ++i)
         for (int j = 0; j < kTile / 2; ++j) {
@@ -76,11 +90,15 @@ inline void write_tile(const Problem& p, const PooledReluOutput& out, Vector<B> 
             // Lane by lane: g++ 12 makes vector code of this, but not of comparisons of whole vectors.
             for (int l = 0; l < B; ++l) {
                 float best = window[0][l];
-                where[l] = 0;
                 for (int tap = 1; tap < 4; ++tap) {
                     const bool wins = (window[tap][l] > best) | (window[tap][l] != window[tap][l]);
                     best = wins ? window[tap][l] : best;
-                    where[l] = wins ? tap : where[l];
+                }
+                const float enough = best - close[l];
+                where[l] = 3;
+                for (int tap = 2; tap >= 0; --tap) {
+                    const bool first = (window[tap][l] >= enough) | (window[tap][l] != window[tap][l]);
+                    where[l] = first ? tap : where[l];
                 }
                 out.y[to + l] = best < 0 ? 0 : best;
             }
@@ -98,9 +116,9 @@ inline void transform_tiles(const Problem& p, const Piece& piece, const float* m
         Place at(p, piece.first);
         for (int64_t i = 0; i < piece.count; ++i, at.advance(p)) {
             Vector<B> z[kTile][kTile];
-            inverse_transform<B>(m + ((block - piece.first_block) * piece.stride + i) * B, piece.m_element,
-                                 bias, z);
-            write_tile<B>(p, out, z, block, at);
+            const float* elements = m + ((block - piece.first_block) * piece.stride + i) * B;
+            inverse_transform<B>(elements, piece.m_element, bias, z);
+            write_tile<B>(p, out, z, elements, piece.m_element, block, at);
         }
     }
 }
@@ -127,7 +145,7 @@ inline void transform_tiles_across(const Problem& p, const Piece& piece, const f
             for (int64_t i = 0; i < tiles; ++i, at.advance(p)) {
                 Vector<B> z[kTile][kTile];
                 inverse_transform<B>(side_by_side[0][i], B * B, bias, z);
-                write_tile<B>(p, out, z, block, at);
+                write_tile<B>(p, out, z, side_by_side[0][i], B * B, block, at);
             }
         }
     }

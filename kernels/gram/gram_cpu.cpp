@@ -244,15 +244,46 @@ void backward_f64(Queue&, const GramShape& s, const double* f, const double* dg,
         }
 }
 
+// The matrices are small beside the maps: what a GPU does in one pass is two here.
+template <class T, auto kForward>
+void distance(Queue& queue, const GramShape& s, double weight, const T* f, const T* target, T* difference,
+              T* y) {
+    kForward(queue, s, f, difference);
+    const int64_t n = s.n * s.channels * s.channels, pieces = (n + kGrain - 1) / kGrain;
+    const auto scratch = queue.scratch<double>(pieces);
+    double* partial = scratch.data();
+    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+        double sum = 0;
+        for (int64_t i = begin; i < end; ++i) {
+            difference[i] -= target[i];
+            sum += static_cast<double>(difference[i]) * static_cast<double>(difference[i]);
+        }
+        partial[begin / kGrain] = sum;
+    });
+    double total = 0;
+    for (int64_t i = 0; i < pieces; ++i) total += partial[i];
+    *y = static_cast<T>(weight * total);
+}
+
+template <class T, auto kBackward>
+void distance_backward(Queue& queue, const GramShape& s, double weight, const T* f, const T* difference,
+                       const T* dy, T* df) {
+    GramShape steeper = s;
+    steeper.scale *= 2 * weight * static_cast<double>(*dy);
+    kBackward(queue, steeper, f, difference, df);
+}
+
 }  // namespace
 
 template <class T>
 const GramKernels<T>& gram(Device device) {
     static const GramKernels<T> cpu = [] {
         if constexpr (std::is_same_v<T, float>)
-            return GramKernels<float>{forward_f32, backward_f32};
+            return GramKernels<float>{forward_f32, backward_f32, distance<float, forward_f32>,
+                                      distance_backward<float, backward_f32>};
         else
-            return GramKernels<double>{forward_f64, backward_f64};
+            return GramKernels<double>{forward_f64, backward_f64, distance<double, forward_f64>,
+                                       distance_backward<double, backward_f64>};
     }();
     return choose(
         "gram", device, cpu, [](auto gpu) -> const auto& { return gram_on(gpu); });

@@ -10,7 +10,7 @@ namespace lily::kernels {
 namespace {
 
 template <class T>
-void forward(Queue& queue, LinearShape s, const T* x, const T* weight, const T* bias, T* y) {
+void forward(Queue& queue, const LinearShape& s, const T* x, const T* weight, const T* bias, T* y) {
     if (bias)  // the product then adds to it
         parallel_for(s.rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, s.out)),
                      [=](int64_t begin, int64_t end) {
@@ -18,6 +18,11 @@ void forward(Queue& queue, LinearShape s, const T* x, const T* weight, const T* 
                      });
     matmul<T>(queue.device())
         .product(queue, matmul_shape(s.rows, s.out, s.in, false, true), x, weight, bias ? T(1) : T(0), y);
+    if (!s.relu) return;
+    const T slope = static_cast<T>(s.slope);
+    parallel_for(s.rows * s.out, kGrain, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) y[i] = y[i] < 0 ? slope * y[i] : y[i];
+    });
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+// By cuBLAS, or tile by tile.
 #include "kernels/matmul/matmul.h"
 
+#include "kernels/common/cublas.h"
 #include "kernels/common/tiled_product.h"
 
 namespace lily::kernels {
@@ -27,7 +29,19 @@ __global__ void __launch_bounds__(kTileThreads)
         });
 }
 
+// Sizes that cuBLAS takes, and matrices that do not overlap.
+bool library_can(const MatmulShape& s) {
+    return s.m > 0 && s.n > 0 && s.k > 0 && s.batch > 0 &&
+           fit_into_int(s.m, s.n, s.k, s.lda, s.ldb, s.ldc, s.batch) &&
+           (s.batch == 1 || s.c_stride >= s.m * s.ldc);
+}
+
 void product(Queue& queue, const MatmulShape& s, const float* a, const float* b, float beta, float* c) {
+    if (library_can(s) && library_takes(s.batch * s.m * s.n * s.k))
+        return cublas_product("matmul", queue, product_precision(),
+                              {s.m, s.n, s.k, s.transpose_a, s.transpose_b, s.lda, s.ldb, s.ldc, s.batch,
+                               s.a_stride, s.b_stride, s.c_stride},
+                              a, b, beta, c);
     const int64_t tile_columns = tiles_over(s.n), tiles = tiles_over(s.m) * tile_columns;
     const auto kernel = s.transpose_a
                             ? (s.transpose_b ? product_kernel<true, true> : product_kernel<true, false>)

@@ -75,6 +75,59 @@ __global__ void __launch_bounds__(kElementThreads)
     }
 }
 
+// Windows of 2x2 that do not overlap, the usual ones: a thread loads pairs, and every sector is loaded once.
+struct alignas(2 * sizeof(float)) Pair {
+    float left, right;
+};
+bool by_pairs(const Pool2dShape& s, const float* x) {
+    const auto all = [](const std::array<int64_t, 2>& v, int64_t n) { return v[0] == n && v[1] == n; };
+    return s.lanes == 1 && s.w % 2 == 0 && all(s.kernel, 2) && all(s.stride, 2) && all(s.padding, 0) &&
+           reinterpret_cast<uintptr_t>(x) % sizeof(Pair) == 0;
+}
+
+// index: of a maximum only, or null
+template <bool kMax>
+__global__ void __launch_bounds__(kElementThreads)
+    pairs_kernel(Pooling p, int64_t outputs, const float* x, float* y, uint8_t* index) {
+    for (int64_t at = thread_index(); at < outputs; at += thread_count()) {
+        const auto [line, j] = divide(at, p.out_w);
+        const auto [plane, i] = divide(line, p.out_h);
+        const float* corner = x + (plane * p.h + 2 * i) * p.w + 2 * j;
+        const Pair above = *reinterpret_cast<const Pair*>(corner),
+                   below = *reinterpret_cast<const Pair*>(corner + p.w);
+        const float values[4] = {above.left, above.right, below.left, below.right};
+        float result = values[0];
+        int where = 0;
+        for (int k = 1; k < 4; ++k) {
+            if (!kMax) {
+                result += values[k];
+            } else if (values[k] > result || values[k] != values[k]) {
+                result = values[k];
+                where = k;
+            }
+        }
+        y[at] = kMax ? result : result * 0.25f;
+        if (kMax && index) index[at] = static_cast<uint8_t>(where);
+    }
+}
+
+// The gradient, for maps of even height too: every x is in one window.
+template <bool kMax>
+__global__ void __launch_bounds__(kElementThreads)
+    pairs_backward_kernel(Pooling p, int64_t outputs, const float* dy, const uint8_t* index, float* dx) {
+    for (int64_t at = thread_index(); at < outputs; at += thread_count()) {
+        const auto [line, j] = divide(at, p.out_w);
+        const auto [plane, i] = divide(line, p.out_h);
+        float* corner = dx + (plane * p.h + 2 * i) * p.w + 2 * j;
+        const float slope = kMax ? dy[at] : dy[at] * 0.25f;
+        const int where = kMax ? index[at] : 0;
+        const auto part = [&](int k) { return !kMax || where == k ? slope : 0.0f; };
+        const Pair above{part(0), part(1)}, below{part(2), part(3)};  // to be stored as a whole
+        *reinterpret_cast<Pair*>(corner) = above;
+        *reinterpret_cast<Pair*>(corner + p.w) = below;
+    }
+}
+
 __global__ void __launch_bounds__(kElementThreads)
     max_scatter_kernel(Pooling p, int64_t inputs, const float* dy, const uint8_t* index, float* dx) {
     for (int64_t at = thread_index(); at < inputs; at += thread_count()) {
@@ -138,10 +191,16 @@ __global__ void __launch_bounds__(kElementThreads)
 
 void max(Queue& queue, const Pool2dShape& s, const float* x, float* y, uint8_t* index) {
     const Pooling p(s);
+    if (by_pairs(s, x))
+        return launch("pool2d", queue, one_thread_each(p.outputs()), pairs_kernel<true>, p, p.outputs(), x, y,
+                      index);
     launch("pool2d", queue, one_thread_each(p.outputs()), max_kernel, p, p.outputs(), x, y, index);
 }
 void max_scatter(Queue& queue, const Pool2dShape& s, const float* dy, const uint8_t* index, float* dx) {
     const Pooling p(s);
+    if (by_pairs(s, dx) && s.h % 2 == 0)
+        return launch("pool2d", queue, one_thread_each(p.outputs()), pairs_backward_kernel<true>, p,
+                      p.outputs(), dy, index, dx);
     launch("pool2d", queue, one_thread_each(p.inputs()), max_scatter_kernel, p, p.inputs(), dy, index, dx);
 }
 void max_gather(Queue& queue, const Pool2dShape& s, const float* x, const uint8_t* index, float* y) {
@@ -150,10 +209,16 @@ void max_gather(Queue& queue, const Pool2dShape& s, const float* x, const uint8_
 }
 void mean(Queue& queue, const Pool2dShape& s, bool count_padding, const float* x, float* y) {
     const Pooling p(s);
+    if (by_pairs(s, x))
+        return launch("pool2d", queue, one_thread_each(p.outputs()), pairs_kernel<false>, p, p.outputs(), x,
+                      y, nullptr);
     launch("pool2d", queue, one_thread_each(p.outputs()), mean_kernel, p, p.outputs(), count_padding, x, y);
 }
 void mean_backward(Queue& queue, const Pool2dShape& s, bool count_padding, const float* dy, float* dx) {
     const Pooling p(s);
+    if (by_pairs(s, dx) && s.h % 2 == 0)
+        return launch("pool2d", queue, one_thread_each(p.outputs()), pairs_backward_kernel<false>, p,
+                      p.outputs(), dy, nullptr, dx);
     launch("pool2d", queue, one_thread_each(p.inputs()), mean_backward_kernel, p, p.inputs(), count_padding,
            dy, dx);
 }

@@ -9,14 +9,24 @@ namespace lily::kernels {
 namespace LILY_CUDA_DEVICE {
 namespace {
 
-// y[2b], y[2b+1] = make(block b)
+template <class T>
+struct alignas(2 * sizeof(T)) Pair {
+    T first, second;
+};
+
+// y[2b], y[2b+1] = make(block b); paired: pairs begin at y
 template <class T, class Make>
-__global__ void __launch_bounds__(kElementThreads) fill_kernel(RandomStream s, int64_t n, Make make, T* y) {
+__global__ void __launch_bounds__(kElementThreads)
+    fill_kernel(RandomStream s, int64_t n, bool paired, Make make, T* y) {
     for (int64_t b = thread_index(); 2 * b < n; b += thread_count()) {
-        T first, second;
-        make(random_block(s, static_cast<uint64_t>(b)), first, second);
-        y[2 * b] = first;
-        if (2 * b + 1 < n) y[2 * b + 1] = second;
+        Pair<T> pair;
+        make(random_block(s, static_cast<uint64_t>(b)), pair.first, pair.second);
+        if (paired && 2 * b + 1 < n) {
+            *reinterpret_cast<Pair<T>*>(y + 2 * b) = pair;
+            continue;
+        }
+        y[2 * b] = pair.first;
+        if (2 * b + 1 < n) y[2 * b + 1] = pair.second;
     }
 }
 
@@ -53,7 +63,8 @@ struct Integers {
 
 template <class T, class Make>
 void fill(Queue& queue, RandomStream s, int64_t n, Make make, T* y) {
-    launch("random", queue, one_thread_each((n + 1) / 2), fill_kernel<T, Make>, s, n, make, y);
+    launch("random", queue, one_thread_each((n + 1) / 2), fill_kernel<T, Make>, s, n,
+           reinterpret_cast<uintptr_t>(y) % sizeof(Pair<T>) == 0, make, y);
 }
 
 void uniform(Queue& queue, RandomStream s, int64_t n, float* y) { fill(queue, s, n, Uniform{}, y); }

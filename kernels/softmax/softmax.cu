@@ -30,6 +30,30 @@ __device__ void softmax_row(int64_t n, int64_t first, int64_t stride, int64_t st
         y[k * step] = kLog ? x[k * step] - m - last : y[k * step] * last;
 }
 
+// The same for a row that its threads can hold, kKept numbers each: read once, written once.
+constexpr int kKept = 8;
+template <int kThreads, bool kLog, class Reduce>
+__device__ void softmax_kept_row(int n, const float* x, float* y, const Reduce& reduce) {
+    const int first = static_cast<int>(threadIdx.x);
+    float value[kKept], m = -INFINITY;
+    for (int k = 0; k < kKept; ++k) {
+        value[k] = first + k * kThreads < n ? x[first + k * kThreads] : -INFINITY;
+        m = value[k] > m ? value[k] : m;
+    }
+    m = reduce(m, Maximum{});
+    double total = 0;
+    for (int k = 0; k < kKept; ++k) {
+        if (first + k * kThreads >= n) break;
+        const float e = fast_exp(value[k] - m);
+        total += e;
+        value[k] = kLog ? value[k] - m : e;
+    }
+    total = reduce(total, Add{});
+    const float last = static_cast<float>(kLog ? log(total) : 1 / total);
+    for (int k = 0; k < kKept; ++k)
+        if (first + k * kThreads < n) y[first + k * kThreads] = kLog ? value[k] - last : value[k] * last;
+}
+
 // dx = y (dy - Σ y dy), or dy - exp(y) Σ dy
 template <bool kLog, class Reduce>
 __device__ void gradient_row(int64_t n, int64_t first, int64_t stride, int64_t step, const float* y,
@@ -60,6 +84,8 @@ struct Alone {
 template <int kThreads, bool kLog>
 __global__ void __launch_bounds__(kThreads) rows_kernel(int64_t n, const float* x, float* y) {
     const int64_t at = blockIdx.x * n;
+    if (n <= kKept * kThreads)
+        return softmax_kept_row<kThreads, kLog>(static_cast<int>(n), x + at, y + at, BlockReduce<kThreads>{});
     softmax_row<kLog>(n, threadIdx.x, kThreads, 1, x + at, y + at, BlockReduce<kThreads>{});
 }
 template <int kThreads, bool kLog>

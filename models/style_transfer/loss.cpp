@@ -27,9 +27,9 @@ void check_weights(const StyleTransferOptions& options) {
           "[style_transfer] expected at least one layer each for content and style");
 }
 
-// F Fᵀ / M
-Tensor normalised_gram(const Tensor& features) {
-    return gram(features, 1.0 / static_cast<double>(features.size(2) * features.size(3)));
+// 1 / M: Gram matrices are F Fᵀ / M
+double per_position(const Tensor& features) {
+    return 1.0 / static_cast<double>(features.size(2) * features.size(3));
 }
 
 bool same_picture(const Tensor& a, const Tensor& b) {
@@ -98,7 +98,7 @@ StyleTransferLoss::StyleTransferLoss(const Vgg19& network, StyleTransferOptions 
     for (size_t i = 0; i < styles.size(); ++i) {
         const Activations features = network_->forward(styles[i], names_of(options_.style_layers));
         for (const auto& [layer, f] : features) {
-            const Tensor g = normalised_gram(f) * blend[i];
+            const Tensor g = gram(f, per_position(f)) * blend[i];
             Tensor& target = style_grams_[layer];
             target = target.defined() ? target + g : g;
         }
@@ -129,8 +129,8 @@ LossTerms StyleTransferLoss::operator()(const Tensor& x) {
     for (const auto& [layer, weight] : options_.style_layers) {
         const Tensor& f = features.at(layer);
         const double n = static_cast<double>(f.size(1));
-        add_to(loss.style, sse_loss(normalised_gram(f), style_grams_.at(layer),
-                                    options_.style_weight * weight / (4 * n * n)));
+        add_to(loss.style, gram_loss(f, style_grams_.at(layer), per_position(f),
+                                     options_.style_weight * weight / (4 * n * n)));
     }
     loss.tv = total_variation(x) * options_.tv_weight;
     loss.total = loss.content + loss.style + loss.tv;

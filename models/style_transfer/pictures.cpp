@@ -4,6 +4,7 @@
 #include "framework/autograd.h"
 #include "framework/io/image_ops.h"
 #include "framework/io/image_tensor.h"
+#include "framework/ops/arithmetic.h"
 #include "framework/random.h"
 #include "models/vgg19/vgg19.h"
 
@@ -27,9 +28,9 @@ Tensor initial_image(Init init, const Picture& content, const Picture& style, ui
         case Init::style:
             return to_network_input(
                 io::to_tensor(io::resize_image(style.rgb, content.rgb.width, content.rgb.height)));
-        case Init::noise: {
+        case Init::noise: {  // faint: what Adam's small steps leave of it is seen in the result
             Generator generator(seed);
-            return randn(content.input.shape(), generator);
+            return randn(content.input.shape(), generator) * 0.1;
         }
     }
     return content.input.clone();

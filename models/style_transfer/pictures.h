@@ -23,7 +23,7 @@ Picture load_picture(const std::string& path, int size);
 
 enum class Init { content, style, noise };
 
-// Where the optimisation starts: the content, the style scaled to the content's size, or noise N(0,1) from
+// Where the optimisation starts: the content, the style scaled to the content's size, or noise N(0,1)/10 from
 // `seed`.
 Tensor initial_image(Init init, const Picture& content, const Picture& style, uint64_t seed);
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "framework/capture.h"
 #include "framework/io/tensors.h"
 #include "framework/optim/optimizer.h"
 #include "models/style_transfer/loss.h"
@@ -25,6 +26,8 @@ class StyleTransfer {
     // L-BFGS takes steps of length 1 with a strong Wolfe line search, as torch.optim.LBFGS does.
     StyleTransfer(StyleTransferLoss loss, const Tensor& initial, OptimizerKind optimizer,
                   double learning_rate);
+    StyleTransfer(const StyleTransfer&) = delete;  // the captured step knows this one
+    StyleTransfer& operator=(const StyleTransfer&) = delete;
 
     // One optimiser step. Returns the losses of the image before it. Throws Diverged.
     LossValues step();
@@ -39,10 +42,14 @@ class StyleTransfer {
 
   private:
     LossValues evaluate();  // losses of the image; fills its gradient
+    void compute();         // the same, with the losses in losses_
     void check_finite(const LossValues& losses);
 
     StyleTransferLoss loss_;
     Tensor image_, last_good_;
+    Tensor losses_;           // content, style, TV, total
+    CapturedStep computing_;  // on a GPU, compute() as one launch
+    bool has_targets_ = false;
     std::unique_ptr<optim::Optimizer> optimizer_;
     int64_t iteration_ = 0;
 };

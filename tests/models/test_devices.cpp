@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The models on the GPUs of this build, against the CPU.
+#include <map>
+
 #include "kernels/conv2d/conv2d.h"
 #include "models/style_transfer/style_transfer.h"
 #include "tests/catch.h"
 #include "tests/models/golden_vgg19.h"
+
+#if __has_include("simt/xray.h")  // not without the software GPU
+#include "simt/xray.h"
+#endif
 
 namespace lily::testing {
 namespace {
@@ -49,5 +55,47 @@ TEST_CASE("style transfer: a GPU's losses are the CPU's", "[style_transfer][simt
     }
     kernels::set_conv2d_algorithm(kernels::Conv2dAlgorithm::rule);
 }
+
+#if __has_include("simt/xray.h")
+// Of launches, copies and waits per iteration; docs/gpu_kernels.md states them.
+TEST_CASE("style transfer: an iteration on a GPU is one graph and one launch", "[style_transfer][simt]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    if (!is_available(Device::simt)) SKIP("this build has no software GPU");
+    Vgg19 network(kWeights);
+    network.to(Device::simt);
+    const auto crop = [&](const Tensor& picture) {
+        return slice(slice(picture, 2, 0, 32), 3, 0, 32).to(Device::simt);
+    };
+    StyleTransfer run({network, {}, crop(golden_picture("content")), {crop(golden_picture("style"))}},
+                      crop(golden_start()), OptimizerKind::adam, 0.02);
+    const auto calls = [] {
+        std::map<std::string, uint64_t> counts;
+        for (const auto& [name, count] : simt::api_calls()) counts[name] = count;
+        return counts;
+    };
+    const auto iteration = [&] {
+        auto before = calls(), after = (run.step(), calls());
+        for (auto& [name, count] : after) count -= before[name];
+        return after;
+    };
+    iteration();
+    auto plain = iteration();
+    CHECK(plain["cudaGraphLaunch"] == 0);
+    for (int i = 0; i < 4; ++i) iteration();
+    auto recorded = iteration();
+    std::string text = "before:";
+    for (const auto& [name, count] : plain) text += count > 0 ? fmt::format(" {} {}", count, name) : "";
+    text += "; after:";
+    for (const auto& [name, count] : recorded) text += count > 0 ? fmt::format(" {} {}", count, name) : "";
+    INFO(text);
+    CHECK(recorded["cudaGraphLaunch"] == 1);
+    CHECK(recorded["cudaLaunchKernelExC"] == 1);    // Adam
+    CHECK(recorded["cudaStreamSynchronize"] == 1);  // the losses
+    CHECK(recorded["cudaMemcpyAsync"] == 2 * 2);    // asked and done: the losses, the last good picture
+    CHECK(plain["cudaLaunchKernelExC"] == 57);
+    CHECK(plain["cudnnConvolutionBiasActivationForward"] == 2 * 13);
+    CHECK(plain["cudnnConvolutionBackwardData"] == 2 * 13);
+}
+#endif
 
 }  // namespace lily::testing

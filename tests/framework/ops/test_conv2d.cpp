@@ -201,6 +201,22 @@ TEST_CASE("conv2d: pooling in the convolution is pooling after it, to the bit", 
                       "[conv2d_relu_max_pool2d] a map of 1x7 has no 2x2 window to pool");
 }
 
+// Equal values in a window send the gradient to the first; Winograd's rounding must not choose another.
+TEST_CASE("conv2d: where the map is flat, pooling fused into Winograd finds the first of a window",
+          "[conv2d]") {
+    const Poison poison;
+    const WithAlgorithm with(Conv2dAlgorithm::winograd);
+    const Conv2dOptions o{.padding = kOne};
+    const auto gradients = [&](DType dtype) {
+        Tensors t = random_tensors({{1, 64, 1, 1}, {64, 64, 3, 3}, {64}}, dtype);
+        t[0] = t[0] * ones({1, 64, 24, 24}, {.dtype = dtype});
+        return only_data([&](const Tensors& x) { return conv2d_relu_max_pool2d(x[0], x[1], x[2], o); }, t);
+    };
+    const Tensors got = gradients(DType::f32), want = gradients(DType::f64);
+    CHECK(difference(got[0], want[0], 2e-5) == "");
+    CHECK(difference(got[1], want[1], 2e-5) == "");
+}
+
 TEST_CASE("conv2d: adds its gradient to what other ops have given, with the same bits", "[conv2d]") {
     const Poison poison;
     const Conv2dOptions o{.padding = kOne};

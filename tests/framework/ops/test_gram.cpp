@@ -9,9 +9,16 @@ namespace {
 
 std::vector<OpCase> gram_cases() {
     std::vector<OpCase> all;
-    for (const Shape& shape : {Shape{1, 1, 1, 1}, Shape{2, 3, 4, 5}, Shape{1, 17, 1, 1}, Shape{1, 17, 3, 11},
-                               Shape{2, 16, 1, 1}, Shape{1, 48, 3, 3}, Shape{2, 32, 5, 7}, Shape{1, 80, 2, 5},
-                               Shape{1, 8, 17, 31}, Shape{0, 3, 2, 2}, Shape{2, 0, 2, 2}, Shape{2, 16, 0, 2}})
+    for (const Shape& shape :
+         {Shape{1, 1, 1, 1}, Shape{2, 3, 4, 5}, Shape{1, 17, 1, 1}, Shape{1, 17, 3, 11}, Shape{2, 16, 1, 1},
+          Shape{1, 48, 3, 3}, Shape{2, 32, 5, 7}, Shape{1, 80, 2, 5}, Shape{1, 8, 17, 31}, Shape{0, 3, 2, 2},
+          Shape{2, 0, 2, 2}, Shape{2, 16, 0, 2}}) {
+        const Shape matrices{shape[0], shape[1], shape[1]};
+        all.push_back({.name = fmt::format("gram_loss {}", shape),
+                       .shapes = {shape, matrices},
+                       .op = [](const Tensors& x) { return gram_loss(x[0], x[1], 0.25, 0.1); },
+                       .formats = true,
+                       .reference = [](const Tensors& x) { return sse_loss(gram(x[0], 0.25), x[1], 0.1); }});
         all.push_back({.name = fmt::format("gram {}", shape),
                        .shapes = {shape},
                        .op = [](const Tensors& x) { return gram(x[0], 0.25); },
@@ -21,6 +28,7 @@ std::vector<OpCase> gram_cases() {
                                const Tensor f = flatten(x[0], 2);  // G[i,j] = ¼ Σ_m F[i,m] F[j,m]
                                return 0.25 * sum(unsqueeze(f, 2) * unsqueeze(f, 1), {3});
                            }});
+    }
     return all;
 }
 
@@ -85,6 +93,19 @@ TEST_CASE("gram: errors, huge values, memory formats of the result", "[ops][gram
               std::vector<float>(256, std::numeric_limits<float>::infinity()));
     }
     CHECK(gram(zeros({1, 16, 0, 3})).to_vector() == std::vector<float>(256, 0));
+}
+
+TEST_CASE("gram_loss: errors, only the gradients asked for", "[ops][gram]") {
+    const Tensor f = ones({1, 2, 2, 3});
+    CHECK(gram_loss(f, ones({1, 2, 2}), 0.5, 2).item() == 2 * 4 * 4);  // 6/2 - 1 = 2 in 4 places
+    CHECK_THROWS_WITH(gram_loss(ones({2, 3}), f), "[gram_loss] expected (N,C,H,W), got (2,3)");
+    CHECK_THROWS_WITH(gram_loss(f, ones({2, 2})),
+                      "[gram_loss] expected a target (1,2,2) for features (1,2,2,3), got (2,2)");
+    CHECK_THROWS_WITH(gram_loss(f, ones({1, 2, 2}, {.dtype = DType::f64})),
+                      "[gram_loss] expected equal dtypes, got f32 and f64");
+    Tensor target = zeros({1, 2, 2}).set_requires_grad();
+    gram_loss(f, target).backward();
+    CHECK(target.grad().to_vector() == std::vector<float>(4, -12));
 }
 
 }  // namespace lily::testing

@@ -22,6 +22,14 @@ std::vector<OpCase> linear_cases() {
         all.push_back({.name = fmt::format("linear {} by {} without bias", x, weight),
                        .shapes = {x, weight},
                        .op = [](const Tensors& v) { return linear(v[0], v[1]); }});
+        for (const double slope : {0.0, 0.2})
+            all.push_back(
+                {.name = fmt::format("linear_relu {} by {}, slope {}", x, weight, slope),
+                 .shapes = {x, weight, {weight[0]}},
+                 .op = [slope](const Tensors& v) { return linear_relu(v[0], v[1], v[2], slope); },
+                 .formats = x.rank() == 4,
+                 .reference =
+                     [slope](const Tensors& v) { return leaky_relu(linear(v[0], v[1], v[2]), slope); }});
     }
     return all;
 }
@@ -42,6 +50,13 @@ TEST_CASE("linear: values, errors, only the gradients asked for", "[ops][linear]
                       "[linear] expected a bias (2) for a weight (2,3), got (3)");
     CHECK_THROWS_WITH(linear(zeros({2, 3}, {.dtype = DType::f64}), w),
                       "[linear] expected equal dtypes, got x f64 and weight f32");
+
+    CHECK(linear_relu(from_vector<float>({1, 0, -1}, {3}), w, from_vector<float>({1, 4}, {2}), 0.5)
+              .to_vector() == std::vector<float>{-0.5, 2});
+    CHECK(linear_relu(from_vector<float>({1, 0, -1}, {3}), w).to_vector() == std::vector<float>{0, 0});
+    CHECK_THROWS_WITH(linear_relu(zeros({2, 3}), w, {}, -1), "[linear_relu] expected a slope >= 0, got -1");
+    CHECK_THROWS_WITH(linear_relu(zeros({2, 4}), w, b),
+                      "[linear_relu] expected x (…,3) for a weight (2,3), got (2,4)");
 
     Tensor x = ones({2, 3}).set_requires_grad();
     Tensor weight = w.clone();

@@ -30,6 +30,11 @@ void check_copies(Device device) {
          {kernels::StridedCopy{.rank = 1, .size = {kSize}, .from_stride = {1}, .to_stride = {1}},
           {.rank = 3, .size = {16, 2, 35}, .from_stride = {35, 560, 1}, .to_stride = {70, 35, 1}},
           {.rank = 2, .size = {35, 32}, .from_stride = {1, 35}, .to_stride = {32, 1}},
+          {.rank = 4, .size = {2, 7, 5, 16}, .from_stride = {560, 5, 1, 35}, .to_stride = {560, 80, 16, 1}},
+          {.rank = 4,
+          .size = {4, 2, 10, 14},
+          .from_stride = {140, 560, 1, 10},
+          .to_stride = {280, 140, 14, 1}},
           {.rank = 2, .size = {32, 35}, .from_stride = {35, 0}, .to_stride = {35, 1}}}) {
         kernels::copy<T>(device).strided(queue, s, x.on_device(), y.on_device());
         kernels::copy<T>(Device::cpu).strided(cpu, s, from.data(), want.data());

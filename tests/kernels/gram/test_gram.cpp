@@ -36,6 +36,23 @@ void check_gram(Device device) {
                 CHECK(worst_error(df, df_64, map) <= 2e-6);
                 CHECK(g.fences_stand());
                 CHECK(df.fences_stand());
+
+                Buffer<float> target(matrix, 2, device), d(matrix, 1, device), y(1, 1, device),
+                    dy(1, 2, device);
+                Buffer<double> target_64(matrix), d_64(matrix), y_64(1), dy_64(1);
+                target.randomise(3), target_64.randomise(3), dy[0] = 0.75f, dy_64[0] = 0.75;
+                float* const d_there = d.on_device();
+                f32.distance(queue, s, 0.1, f.on_device(), target.on_device(), d_there, y.on_device());
+                f64.distance(default_queue(Device::cpu), s, 0.1, f_64.data(), target_64.data(), d_64.data(),
+                             y_64.data());
+                f32.distance_backward(queue, s, 0.1, f.on_device(), d_there, dy.on_device(), df.on_device());
+                d.fetch(), y.fetch(), df.fetch();
+                f64.distance_backward(default_queue(Device::cpu), s, 0.1, f_64.data(), d_64.data(),
+                                      dy_64.data(), df_64.data());
+                CHECK(worst_error(d, d_64, matrix) <= 2e-6);
+                CHECK(worst_error(y, y_64, 1) <= 4e-6);
+                CHECK(worst_error(df, df_64, map) <= 4e-6);
+                CHECK((d.fences_stand() && y.fences_stand() && df.fences_stand()));
             }
 }
 

@@ -4,6 +4,7 @@
 #include "framework/tensor.h"
 #include "tests/catch.h"
 #include "tests/kernels/buffer.h"
+#include "tests/kernels/settings.h"
 
 namespace lily::testing {
 namespace {
@@ -45,7 +46,12 @@ void check_product(Device device, const kernels::MatmulShape& s, T beta, double 
 
 TEST_CASE("matmul kernels: submatrices, transposed, batched, added to", "[kernels][matmul]") {
     const auto floats = [](const kernels::MatmulShape& s, float beta, double tolerance) {
-        for (const Device device : devices()) check_product<float>(device, s, beta, tolerance);
+        for (const Device device : devices())
+            for (const auto engine : {kernels::Engine::own, kernels::Engine::library}) {
+                if (device == Device::cpu && engine == kernels::Engine::library) continue;
+                const WithEngine with(engine);
+                check_product<float>(device, s, beta, tolerance);
+            }
     };
     for (const bool transpose_a : {false, true})
         for (const bool transpose_b : {false, true})

@@ -7,12 +7,12 @@
 namespace lily::testing {
 namespace {
 
-void check_pooling(Device device, const kernels::Pool2dShape& s) {
+void check_pooling(Device device, const kernels::Pool2dShape& s, int64_t shift) {
     const int64_t in = s.planes * s.h * s.w * s.lanes, out = s.planes * s.out_h() * s.out_w() * s.lanes;
     Queue &queue = default_queue(device), &cpu = default_queue(Device::cpu);
     const auto& f32 = kernels::pool2d<float>(device);
     const auto& f64 = kernels::pool2d<double>(Device::cpu);
-    Buffer<float> x(in, 1, device), y(out, 2, device), dy(out, 3, device), dx(in, 1, device);
+    Buffer<float> x(in, shift, device), y(out, 2, device), dy(out, 3, device), dx(in, shift, device);
     Buffer<double> x_64(in), y_64(out), dy_64(out), dx_64(in);
     Buffer<uint8_t> index(out, 1, device), index_64(out);
     x.randomise(1), x_64.randomise(1), dy.randomise(2), dy_64.randomise(2);
@@ -45,13 +45,15 @@ void check_pooling(Device device, const kernels::Pool2dShape& s) {
 }  // namespace
 
 TEST_CASE("pooling kernels: f32 as f64, windows that touch, overlap and leave gaps", "[kernels][pool2d]") {
-    for (const Device device : devices()) {
-        check_pooling(device, {2, 1, 8, 6, {2, 2}, {2, 2}, {0, 0}});
-        check_pooling(device, {3, 1, 7, 9, {2, 2}, {2, 2}, {0, 0}});
-        check_pooling(device, {2, 1, 9, 8, {3, 3}, {2, 2}, {1, 1}});
-        check_pooling(device, {1, 5, 6, 7, {2, 3}, {1, 2}, {1, 0}});
-        check_pooling(device, {1, 1, 9, 9, {2, 2}, {4, 3}, {0, 0}});
-    }
+    for (const Device device : devices())
+        for (const int64_t shift : {0, 1}) {
+            check_pooling(device, {2, 1, 8, 6, {2, 2}, {2, 2}, {0, 0}}, shift);
+            check_pooling(device, {2, 1, 7, 6, {2, 2}, {2, 2}, {0, 0}}, shift);
+            check_pooling(device, {3, 1, 7, 9, {2, 2}, {2, 2}, {0, 0}}, shift);
+            check_pooling(device, {2, 1, 9, 8, {3, 3}, {2, 2}, {1, 1}}, shift);
+            check_pooling(device, {1, 5, 6, 7, {2, 3}, {1, 2}, {1, 0}}, shift);
+            check_pooling(device, {1, 1, 9, 9, {2, 2}, {4, 3}, {0, 0}}, shift);
+        }
 }
 
 }  // namespace lily::testing

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include "framework/ops/adain.h"
+
+#include "framework/autograd.h"
+#include "framework/ops/arithmetic.h"
+#include "framework/ops/pointwise.h"
+#include "framework/ops/reduce.h"
+#include "framework/ops/shape.h"
+#include "kernels/adain/adain.h"
+
+namespace lily {
+namespace {
+
+kernels::AdainShape adain_shape(const Tensor& x, double eps) {
+    return {x.size(0) * x.size(1), x.size(2) * x.size(3), eps};
+}
+
+// x and the statistics of its planes, (N,C).
+struct Normalised {
+    Saved x, mean, rstd;
+    double eps;
+};
+
+// dx, ds, db by the kernel; ds and db only if wanted.
+Gradients fused_gradient(const Backward& g, const Normalised& from, const Tensor& scale, bool style) {
+    const Tensor& x = from.x();
+    const Tensor dy = g.dy.contiguous();
+    Tensor dx = empty_like(x), ds = style && g.needs(1) ? empty_like(from.mean()) : Tensor{},
+           db = style && g.needs(2) ? empty_like(from.mean()) : Tensor{};
+    if (x.numel() > 0)
+        visit_floating("adain", x.dtype(), [&](auto zero) {
+            using T = decltype(zero);
+            kernels::adain<T>(x.device())
+                .backward(x.queue(), adain_shape(x, from.eps), x.data<T>(),
+                          scale.defined() ? scale.data<T>() : nullptr, from.mean().template data<T>(),
+                          from.rstd().template data<T>(), dy.data<T>(), dx.mutable_data<T>(),
+                          ds.defined() ? ds.mutable_data<T>() : nullptr,
+                          db.defined() ? db.mutable_data<T>() : nullptr);
+        });
+    if (!style) return {dx};
+    return {g.needs(0) ? dx : Tensor{}, ds, db};
+}
+
+Tensor per_plane(const Tensor& v) { return reshape(v, {v.size(0), v.size(1), 1, 1}); }
+
+// The same with ops: dx = (1 + s) rstd (dy - mean(dy) - x̂ mean(dy x̂)), ds = Σ dy x̂, db = Σ dy.
+Gradients composed_gradient(const Backward& g, const Tensor& x, const Tensor& scale, double eps, bool style) {
+    const Dims plane{2, 3};
+    const Tensor centred = x - mean(x, plane, true);
+    const Tensor rstd = pow(mean(square(centred), plane, true) + eps, -0.5);
+    const Tensor normal = centred * rstd;
+    Tensor dx = rstd * (g.dy - mean(g.dy, plane, true) - normal * mean(g.dy * normal, plane, true));
+    if (!style) return {dx};
+    dx = per_plane(1 + scale) * dx;
+    return {g.needs(0) ? dx : Tensor{}, g.needs(1) ? sum(g.dy * normal, plane) : Tensor{},
+            g.needs(2) ? sum(g.dy, plane) : Tensor{}};
+}
+
+// y, and what its gradient needs. scale and bias are both defined or neither.
+Tensor run(const Tensor& x, const Tensor& scale, const Tensor& bias, double eps, Normalised& saved) {
+    Tensor y = empty_like(x);
+    const TensorOptions plain{.dtype = x.dtype(), .device = x.device()};
+    Tensor mean = empty({x.size(0), x.size(1)}, plain), rstd = empty(mean.shape(), plain);
+    if (x.numel() > 0)
+        visit_floating("adain", x.dtype(), [&](auto zero) {
+            using T = decltype(zero);
+            kernels::adain<T>(x.device())
+                .forward(x.queue(), adain_shape(x, eps), x.data<T>(),
+                         scale.defined() ? scale.data<T>() : nullptr,
+                         bias.defined() ? bias.data<T>() : nullptr, y.mutable_data<T>(),
+                         mean.mutable_data<T>(), rstd.mutable_data<T>());
+        });
+    saved = {Saved(x), Saved(mean), Saved(rstd), eps};
+    return y;
+}
+
+void check_input(const char* op, const Tensor& x, double eps) {
+    check(x.rank() == 4, "[{}] expected (N,C,H,W), got {}", op, x.shape());
+    check(eps >= 0, "[{}] expected eps >= 0, got {}", op, eps);
+}
+
+}  // namespace
+
+Tensor instance_norm(const Tensor& given, double eps) {
+    check_input("instance_norm", given, eps);
+    const Tensor x = given.contiguous();
+    Normalised saved;
+    const Tensor y = run(x, {}, {}, eps, saved);
+    return record("instance_norm", y, {x}, [saved](const Backward& g) {  // y = (x - mean) rstd
+        if (grad_enabled()) return composed_gradient(g, saved.x(), {}, saved.eps, false);
+        return fused_gradient(g, saved, {}, false);
+    });
+}
+
+Tensor adain(const Tensor& given, const Tensor& scale, const Tensor& bias, double eps) {
+    check_input("adain", given, eps);
+    for (const auto& [name_of, t] : {std::pair{"scale", &scale}, {"bias", &bias}}) {
+        check(t->shape() == Shape{given.size(0), given.size(1)},
+              "[adain] expected a {} ({},{}) for x {}, got {}", name_of, given.size(0), given.size(1),
+              given.shape(), t->shape());
+        check(t->dtype() == given.dtype(), "[adain] expected equal dtypes, got x {} and {} {}",
+              name(given.dtype()), name_of, name(t->dtype()));
+        check_same_device("adain", given, *t);
+    }
+    const Tensor x = given.contiguous();
+    Normalised saved;
+    const Tensor y = run(x, scale, bias, eps, saved);
+    return record("adain", y, {x, scale, bias},
+                  [saved, scale = Saved(scale)](const Backward& g) {  // y = instance_norm(x) (1 + s) + b
+                      if (grad_enabled()) return composed_gradient(g, saved.x(), scale(), saved.eps, true);
+                      return fused_gradient(g, saved, scale(), true);
+                  });
+}
+
+}  // namespace lily

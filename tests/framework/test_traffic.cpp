@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// What kernels move, counted by the software GPU: 32-byte sectors of global memory against the least that the
+// operation can do with, and bank conflicts in shared memory. There are no caches in these counts: a value
+// that two threads load counts twice, so kernels that read neighbours have limits of their own.
+#include "framework/autograd.h"
+#include "framework/ops.h"
+#include "framework/optim/adam.h"
+#include "framework/random.h"
+#include "tests/catch.h"
+
+#if __has_include("simt/xray.h")  // not without the software GPU
+#include "simt/simt.h"
+#include "simt/xray.h"
+
+namespace lily::testing {
+namespace {
+
+class FullXray {
+  public:
+    FullXray() { simt::set_xray(simt::Xray::full); }
+    ~FullXray() { simt::set_xray(before_); }
+    FullXray(const FullXray&) = delete;
+    FullXray& operator=(const FullXray&) = delete;
+
+  private:
+    simt::Xray before_ = simt::xray();
+};
+
+// All kernels of a run together.
+struct Traffic {
+    double bytes = 0;  // 32 per sector
+    double waste = 0;  // sectors beyond those that the bytes asked for fill, as a share of them
+    uint64_t conflicts = 0, launches = 0;
+};
+
+template <class Run>
+Traffic traffic_of(const Run& run) {
+    synchronize(Device::simt);
+    simt::reset_counters();
+    run();
+    synchronize(Device::simt);
+    Traffic total;
+    double least = 0;
+    for (const simt::Counters& c : simt::counters()) {
+        total.bytes += 32.0 * static_cast<double>(c.loads.sectors + c.stores.sectors);
+        least += static_cast<double>(c.loads.bytes + c.stores.bytes);
+        total.conflicts += c.bank_conflicts();
+        total.launches += c.launches;
+    }
+    total.waste = total.bytes / least - 1;
+    return total;
+}
+
+Tensor there(const Shape& shape) {
+    return (reshape(arange(shape.numel()), shape) * 1e-4 - 1).to(Device::simt);
+}
+
+struct Case {
+    const char* name;
+    double least;  // bytes that have to be moved
+    std::function<void()> run;
+    double limit = 1.05;  // times the least
+    uint64_t launches = 1;
+};
+
+}  // namespace
+
+TEST_CASE("traffic: streaming kernels move little more than they must", "[simt][xray]") {
+    if (!is_available(Device::simt) || !simt::instrumented())
+        SKIP("the kernels of this build are not counted");
+    const FullXray full;
+    const NoGrad no_grad;
+    constexpr int64_t kRows = 64, kColumns = 512, kSize = kRows * kColumns;
+    constexpr double kMap = kSize * sizeof(float);
+    const Tensor x = there({kRows, kColumns}), y = there({kRows, kColumns}), row = there({kColumns});
+    const Tensor maps = there({1, 8, 64, 64}), style = there({1, 8});
+    Tensor parameter = there({kRows, kColumns});
+    parameter.set_grad(there({kRows, kColumns}));
+    optim::Adam adam({parameter}, {});
+    adam.step();
+    Generator generator(1);
+    Tensor u8 = x.to(DType::u8);
+    const Case cases[] = {
+        {"unary", 2 * kMap, [&] { square(x); }},
+        {"affine", 2 * kMap, [&] { affine(x, 2, 1); }},
+        {"binary", 3 * kMap, [&] { x* y; }},
+        {"binary, a row", 3 * kMap, [&] { x + row; }},  // the row once per row
+        {"fill", kMap, [&] { zeros({kSize}, {.device = Device::simt}); }},
+        {"convert", kMap + kSize, [&] { u8.to(DType::f32); }},
+        {"permute", 2 * kMap, [&] { transpose(x, 0, 1); }},
+        {"slice", kMap, [&] { slice(x, 1, 0, kColumns / 2); }},
+        {"channels_last", 2 * kMap, [&] { maps.to(MemoryFormat::channels_last); }},
+        {"uniform", kMap, [&] { rand({kSize}, generator, {.device = Device::simt}); }},
+        {"normal", kMap, [&] { randn({kSize}, generator, {.device = Device::simt}); }},
+        {"sum", kMap, [&] { sum(x); }, 1.05, 2},
+        {"sum of rows", kMap, [&] { sum(x, {1}); }},
+        {"sum of columns", kMap, [&] { sum(x, {0}); }},
+        {"maximum of rows", kMap, [&] { amax(x, {1}); }},
+        {"squared error", 2 * kMap, [&] { mse_loss(x, y); }, 1.05, 2},
+        {"softmax", 2 * kMap, [&] { softmax(x, 1); }},
+        {"log softmax", 2 * kMap, [&] { log_softmax(x, 1); }},
+        {"max pooling", 1.3125 * kMap, [&] { max_pool2d(maps, 2); }},
+        {"mean pooling", 1.25 * kMap, [&] { avg_pool2d(maps, 2); }},
+        {"Adam", 7 * kMap, [&] { adam.step(); }},
+        {"instance norm", 2 * kMap, [&] { instance_norm(maps); }},
+        {"AdaIN", 2 * kMap, [&] { adain(maps, style, style); }},
+        {"total variation", kMap, [&] { total_variation(maps); }, 4.2, 2},  // 3 loads and an unaligned one
+    };
+    for (const Case& c : cases) {
+        c.run();  // tables and plans are made now
+        const Traffic moved = traffic_of(c.run);
+        INFO(c.name << ": " << moved.bytes / c.least << " of the least, sectors " << 100 * moved.waste
+                    << " % beyond what was asked for");
+        CHECK(moved.launches == c.launches);
+        CHECK(moved.conflicts == 0);
+        CHECK(moved.bytes <= c.limit * c.least);
+        CHECK(moved.waste <= 0.05);
+    }
+}
+
+TEST_CASE("traffic: streaming gradients too", "[simt][xray]") {
+    if (!is_available(Device::simt) || !simt::instrumented())
+        SKIP("the kernels of this build are not counted");
+    const FullXray full;
+    constexpr double kMap = 8 * 64 * 64 * sizeof(float);
+    Tensor x = there({1, 8, 64, 64}).set_requires_grad();
+    const Tensor style = there({1, 8}), dy = there({1, 8, 64, 64}), pooled = there({1, 8, 32, 32});
+    const struct {
+        const char* name;
+        double least;
+        Tensor y, dy;
+        double limit = 1.05;
+    } cases[] = {
+        {"unary", 3 * kMap, tanh(x), dy},
+        {"relu", 3 * kMap, relu(x), dy},
+        {"max pooling", kMap * (1 + 0.25 + 0.0625), max_pool2d(x, 2), pooled},
+        {"mean pooling", 1.25 * kMap, avg_pool2d(x, 2), pooled},
+        {"instance norm", 3 * kMap, instance_norm(x), dy},
+        {"AdaIN", 3 * kMap, adain(x, style, style), dy},
+        {"squared error", 3 * kMap, mse_loss(x, dy), ones({}, {.device = Device::simt}), 1.1},
+        {"total variation", 2 * kMap, total_variation(x), ones({}, {.device = Device::simt}), 3.6},
+    };
+    for (const auto& c : cases) {
+        std::vector<Tensor> dx;
+        const Traffic moved = traffic_of([&] { dx = grad(c.y, {x}, {.dL_dy = c.dy, .retain_graph = true}); });
+        INFO(c.name << ": " << moved.bytes / c.least << " of the least, sectors " << 100 * moved.waste
+                    << " % beyond what was asked for");
+        CHECK(moved.launches == 1);
+        CHECK(moved.conflicts == 0);
+        CHECK(moved.bytes <= c.limit * c.least);
+        CHECK(moved.waste <= 0.05);
+    }
+}
+
+}  // namespace lily::testing
+#endif
