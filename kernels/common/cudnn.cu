@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
+#include <span>
 #include <vector>
 
 namespace lily::kernels::LILY_CUDA_DEVICE {
@@ -212,7 +213,7 @@ class Convolution final : public CudnnConvolution {
         int count = 0;
         check(ask(kMost, &count, results), who_);
         std::vector<Choice> fitting;
-        for (const Result& r : std::vector<Result>(results, results + count))
+        for (const Result& r : std::span(results, static_cast<size_t>(count)))
             if (r.status == CUDNN_STATUS_SUCCESS && r.determinism == CUDNN_DETERMINISTIC &&
                 r.memory <= most_workspace())
                 fitting.push_back({static_cast<int>(r.algo), r.memory});

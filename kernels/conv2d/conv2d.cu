@@ -169,8 +169,9 @@ __device__ float met_value(const Convolution& s, int g, int at, int k, const Con
     return slope_at<kPooled>(s, n, channel, i, j, from);
 }
 
+// Two blocks at once: for three, ptxas 13.0 spills registers on 8.0.
 template <bool kPooled>
-__global__ void __launch_bounds__(kTileThreads)
+__global__ void __launch_bounds__(kTileThreads, 2)
     backward_data_kernel(Convolution s, const Conv2dGradient<float> from, const float* w, bool add,
                          float* dx) {
     const GroupTile t = group_tile(blockIdx.x, s.group_c(), s.pixels(), 0, s.group_k() * s.taps());

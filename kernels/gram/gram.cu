@@ -109,7 +109,8 @@ void distance(Queue& queue, const GramShape& s, double weight, const float* f, c
     fold_rest("gram", queue, pieces, squares.data(), Add{}, weight, y);
 }
 
-__global__ void __launch_bounds__(kTileThreads)
+// Two blocks at once, as conv2d's: for more, ptxas spills registers.
+__global__ void __launch_bounds__(kTileThreads, 2)
     backward_kernel(GramShape s, int64_t tiles, int64_t tile_columns, const float* f, const float* dg,
                     double weight, const float* dy, float* df) {
     const auto [sample, tile] = divide(blockIdx.x, tiles);

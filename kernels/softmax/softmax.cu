@@ -81,8 +81,9 @@ struct Alone {
     }
 };
 
+// The block's values stay in registers: for more blocks at once, ptxas spills them.
 template <int kThreads, bool kLog>
-__global__ void __launch_bounds__(kThreads) rows_kernel(int64_t n, const float* x, float* y) {
+__global__ void __launch_bounds__(kThreads, 2) rows_kernel(int64_t n, const float* x, float* y) {
     const int64_t at = blockIdx.x * n;
     if (n <= kKept * kThreads)
         return softmax_kept_row<kThreads, kLog>(static_cast<int>(n), x + at, y + at, BlockReduce<kThreads>{});
