@@ -88,7 +88,8 @@ Tensor batch_norm(const Tensor& input, Tensor running_mean, Tensor running_var, 
     check_channels(input, running_var, "running_var");
     check(running_mean.defined() == running_var.defined(),
           "[batch_norm] expected both running statistics or none");
-    check(options.training || running_mean.defined(), "[batch_norm] expected running statistics: not training");
+    check(options.training || running_mean.defined(),
+          "[batch_norm] expected running statistics: not training");
     check(options.eps > 0, "[batch_norm] expected eps > 0, got {}", options.eps);
 
     const Tensor x = input.contiguous();

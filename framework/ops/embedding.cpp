@@ -24,9 +24,8 @@ Tensor scatter(const Tensor& index, const Tensor& upstream, int64_t rows) {
             .backward(dy.queue(), shape_of(index, rows, width), index.data<int64_t>(), dy.data<T>(),
                       dweight.mutable_data<T>());
     });
-    return record("embedding_backward", dweight, {dy}, [index = Saved(index)](const Backward& g) {
-        return Gradients{lookup(index(), g.dy)};
-    });
+    return record("embedding_backward", dweight, {dy},
+                  [index = Saved(index)](const Backward& g) { return Gradients{lookup(index(), g.dy)}; });
 }
 
 Tensor lookup(const Tensor& index, const Tensor& weight) {
@@ -56,7 +55,8 @@ Tensor embedding(const Tensor& index, const Tensor& weight) {
         const int64_t* values = at.data<int64_t>();
         for (int64_t i = 0; i < at.numel(); ++i)
             check(values[i] >= 0 && values[i] < weight.size(0),
-                  "[embedding] expected indices in [0, {}), got {} at position {}", weight.size(0), values[i], i);
+                  "[embedding] expected indices in [0, {}), got {} at position {}", weight.size(0), values[i],
+                  i);
     }
     return lookup(at, weight);
 }

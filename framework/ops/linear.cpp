@@ -2,6 +2,7 @@
 #include "framework/ops/linear.h"
 
 #include "framework/autograd.h"
+#include "framework/ops/arithmetic.h"
 #include "framework/ops/matmul.h"
 #include "framework/ops/reduce.h"
 #include "framework/ops/shape.h"
@@ -10,45 +11,107 @@
 namespace lily {
 namespace {
 
-// x (rows, in)
-Tensor linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-    Tensor y = empty({x.size(0), weight.size(0)}, {.dtype = x.dtype(), .device = x.device()});
+using kernels::Activation;
+using kernels::LinearActivation;
+
+// x (rows, in), weight (out, in): what the backward pass uses.
+struct Operands {
+    Saved x, weight;
+    kernels::LinearShape shape;
+    LinearActivation activation;
+
+    Gradients fused(const Backward& g) const {
+        const bool activated = activation.function != Activation::none;
+        const Tensor from = g.needs(1) ? x() : Tensor{}, w = g.needs(0) ? weight() : Tensor{};
+        const Tensor y = activated ? g.output() : Tensor{};
+        const auto wanted = [&](size_t i, const Shape& of) {
+            return g.needs(i) ? empty(of, {.dtype = g.dy.dtype(), .device = g.dy.device()}) : Tensor{};
+        };
+        Tensor dx = wanted(0, {shape.rows, shape.in}), dw = wanted(1, {shape.out, shape.in}),
+               db = wanted(2, {shape.out});
+        visit_floating("linear", g.dy.dtype(), [&](auto zero) {
+            using T = decltype(zero);
+            const auto read = [](const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; };
+            const auto write = [](Tensor& t) { return t.defined() ? t.mutable_data<T>() : nullptr; };
+            kernels::linear<T>(g.dy.device())
+                .backward(g.dy.queue(), shape, activation, read(from), read(w), read(y), g.dy.data<T>(),
+                          {write(dx), write(dw), write(db)});
+        });
+        return {dx, dw, db};
+    }
+
+    Gradients composed(const Backward& g) const {
+        const Tensor dz = slope(g);
+        return {g.needs(0) ? matmul(dz, weight()) : Tensor{},
+                g.needs(1) ? matmul(dz, Transposed::yes, x(), Transposed::no) : Tensor{},
+                g.needs(2) ? sum(dz, {0}) : Tensor{}};
+    }
+
+    // dz = dy f'(z)
+    Tensor slope(const Backward& g) const {
+        if (activation.function == Activation::none) return g.dy;
+        const Tensor y = g.output();
+        if (activation.function == Activation::tanh) return g.dy * (1 - y * y);
+        const double below = activation.function == Activation::relu ? 0 : activation.slope;
+        return g.dy * affine(gt(y.detach(), scalar(0, {.dtype = y.dtype()})), 1 - below, below);
+    }
+};
+
+Tensor linear_rows(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                   LinearActivation activation) {
+    const kernels::LinearShape shape{x.size(0), x.size(1), weight.size(0)};
+    Tensor y = empty({shape.rows, shape.out}, {.dtype = x.dtype(), .device = x.device()});
     visit_floating("linear", x.dtype(), [&](auto zero) {
         using T = decltype(zero);
         kernels::linear<T>(x.device())
-            .forward(x.queue(), {x.size(0), x.size(1), weight.size(0)}, x.data<T>(), weight.data<T>(),
+            .forward(x.queue(), shape, activation, x.data<T>(), weight.data<T>(),
                      bias.defined() ? bias.data<T>() : nullptr, y.mutable_data<T>());
     });
-    const bool dx = x.requires_grad(), dw = weight.requires_grad();
-    return record("linear", y, {x, weight, bias},
-                  [x = saved_if(dw, x), weight = saved_if(dx, weight)](const Backward& g) {  // y = x Wᵀ + b
-                      return Gradients{
-                          g.needs(0) ? matmul(g.dy, weight()) : Tensor{},
-                          g.needs(1) ? matmul(g.dy, Transposed::yes, x(), Transposed::no) : Tensor{},
-                          g.needs(2) ? sum(g.dy, {0}) : Tensor{}};
-                  });
+    const Saved x_saved = saved_if(weight.requires_grad(), x), w_saved = saved_if(x.requires_grad(), weight);
+    return record(
+        op, y, {x, weight, bias},
+        [saved = Operands{x_saved, w_saved, shape, activation}](const Backward& g) {  // y = f(x Wᵀ + b)
+            return grad_enabled() ? saved.composed(g) : saved.fused(g);
+        },
+        activation.function == Activation::none ? KeepOutput::no : KeepOutput::yes);
+}
+
+Tensor linear_op(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                 LinearActivation activation) {
+    check(weight.rank() == 2, "[{}] expected a weight (out,in), got {}", op, weight.shape());
+    check(x.rank() >= 1 && x.size(-1) == weight.size(1), "[{}] expected x (…,{}) for a weight {}, got {}", op,
+          weight.size(1), weight.shape(), x.shape());
+    check(x.dtype() == weight.dtype(), "[{}] expected equal dtypes, got x {} and weight {}", op,
+          name(x.dtype()), name(weight.dtype()));
+    check_same_device(op, x, weight);
+    if (bias.defined()) {
+        check(bias.shape() == Shape{weight.size(0)}, "[{}] expected a bias ({}) for a weight {}, got {}", op,
+              weight.size(0), weight.shape(), bias.shape());
+        check(bias.dtype() == x.dtype(), "[{}] expected equal dtypes, got x {} and bias {}", op,
+              name(x.dtype()), name(bias.dtype()));
+        check_same_device(op, x, bias);
+    }
+    if (x.rank() == 2) return linear_rows(op, x, weight, bias, activation);
+    Shape shape = x.shape();
+    shape[shape.rank() - 1] = weight.size(0);
+    const int64_t in = weight.size(1), rows = Shape(x.shape().begin(), x.shape().end() - 1).numel();
+    return reshape(linear_rows(op, reshape(x, {rows, in}), weight, bias, activation), shape);
 }
 
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-    check(weight.rank() == 2, "[linear] expected a weight (out,in), got {}", weight.shape());
-    check(x.rank() >= 1 && x.size(-1) == weight.size(1), "[linear] expected x (…,{}) for a weight {}, got {}",
-          weight.size(1), weight.shape(), x.shape());
-    check(x.dtype() == weight.dtype(), "[linear] expected equal dtypes, got x {} and weight {}",
-          name(x.dtype()), name(weight.dtype()));
-    check_same_device("linear", x, weight);
-    if (bias.defined()) {
-        check(bias.shape() == Shape{weight.size(0)}, "[linear] expected a bias ({}) for a weight {}, got {}",
-              weight.size(0), weight.shape(), bias.shape());
-        check(bias.dtype() == x.dtype(), "[linear] expected equal dtypes, got x {} and bias {}",
-              name(x.dtype()), name(bias.dtype()));
-        check_same_device("linear", x, bias);
-    }
-    Shape shape = x.shape();
-    shape[shape.rank() - 1] = weight.size(0);
-    const int64_t in = weight.size(1), rows = Shape(x.shape().begin(), x.shape().end() - 1).numel();
-    return reshape(linear_rows(reshape(x, {rows, in}), weight, bias), shape);
+    return linear_op("linear", x, weight, bias, {});
+}
+Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+    return linear_op("linear_relu", x, weight, bias, {Activation::relu});
+}
+Tensor linear_leaky_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, double negative_slope) {
+    check(negative_slope >= 0, "[linear_leaky_relu] expected negative_slope >= 0, got {}", negative_slope);
+    return linear_op("linear_leaky_relu", x, weight, bias, {Activation::leaky_relu, negative_slope});
+}
+Tensor linear_tanh(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+    return linear_op("linear_tanh", x, weight, bias, {Activation::tanh});
 }
 
 }  // namespace lily

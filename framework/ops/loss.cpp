@@ -85,16 +85,16 @@ Tensor bce(const Tensor& x, const BceTarget& target, Reduction reduction) {
             k.bce_with_logits(x.queue(), x.numel(), scale, x.data<T>(), target.of<T>(), y.mutable_data<T>());
     });
     const bool constant = !target.t.defined();
-    return record("binary_cross_entropy_with_logits", y, {x, target.t},
-                  [x = Saved(x), t = saved_if(!constant, target.t), constant, target = target.constant,
-                   scale](const Backward& g) {
-                      const BceTarget saved{constant ? Tensor{} : t(), target};
-                      if (!grad_enabled()) return bce_backward(g, x(), saved, scale);
-                      const Tensor slope = scale * g.dy, y = sigmoid(x());  // dx = slope (σ(x) - t)
-                      const Tensor error = constant ? y - target : y - t();
-                      return Gradients{g.needs(0) ? slope * error : Tensor{},
-                                       g.needs(1) ? slope * -x() : Tensor{}};
-                  });
+    return record(
+        "binary_cross_entropy_with_logits", y, {x, target.t},
+        [x = Saved(x), t = saved_if(!constant, target.t), constant, target = target.constant,
+         scale](const Backward& g) {
+            const BceTarget saved{constant ? Tensor{} : t(), target};
+            if (!grad_enabled()) return bce_backward(g, x(), saved, scale);
+            const Tensor slope = scale * g.dy, y = sigmoid(x());  // dx = slope (σ(x) - t)
+            const Tensor error = constant ? y - target : y - t();
+            return Gradients{g.needs(0) ? slope * error : Tensor{}, g.needs(1) ? slope * -x() : Tensor{}};
+        });
 }
 
 }  // namespace

@@ -98,9 +98,8 @@ __global__ void __launch_bounds__(kThreads)
     const int64_t c = own.channel;
     const float mu = own.inside() ? mean[c] : 0, r = own.inside() ? rstd[c] : 0;
     const double sum_dy = own.sum([&](int64_t i) { return static_cast<double>(dy[i]); });
-    const double sum_dyx = own.sum([&](int64_t i) {
-        return static_cast<double>(dy[i]) * static_cast<double>((a.x[i] - mu) * r);
-    });
+    const double sum_dyx = own.sum(
+        [&](int64_t i) { return static_cast<double>(dy[i]) * static_cast<double>((a.x[i] - mu) * r); });
     if (!own.inside()) return;
     if (own.layer == 0) {
         if (dweight) dweight[c] = static_cast<float>(sum_dyx);

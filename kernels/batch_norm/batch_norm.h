@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Batch normalisation (Ioffe & Szegedy 2015) of x (n, channels, inner), each channel for itself; m = n · inner
-// values of a channel, sums accumulated in double.
+// Batch normalisation (Ioffe & Szegedy 2015) of x (n, channels, inner), each channel for itself; m = n ·
+// inner values of a channel, sums accumulated in double.
 //   forward   x̂ = (x - μ) r       y = w x̂ + b       μ = Σ x / m     σ² = Σ (x - μ)² / m     r = 1 / √(σ² + ε)
-//             running μ ← (1 - momentum) running μ + momentum μ;    the same with σ² m / (m - 1), the unbiased
+//             running μ ← (1 - momentum) running μ + momentum μ;    the same with σ² m / (m - 1), the
+//             unbiased
 //   backward  dw = Σ dy x̂         db = Σ dy         dx = w r (dy - db / m - x̂ dw / m)
 //             where μ and r are constants (eval):   dx = w r dy
 #pragma once

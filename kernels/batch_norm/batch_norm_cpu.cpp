@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A task is a group of channels that lie side by side where inner = 1, else one channel. A group is read three
-// times, from near memory after the first.
+// A task is a group of channels that lie side by side where inner = 1, else one channel. A group is read
+// three times, from near memory after the first.
 #include <cmath>
 
 #include "kernels/batch_norm/batch_norm.h"
@@ -20,7 +20,8 @@ int64_t channels_per_piece(const BatchNormShape& s) {
 // total[c] = Σ term(i, c) over the elements i of channel first + c, for `width` channels. Called inside of a
 // vectorised loop.
 template <class Term>
-inline void sum_group(const BatchNormShape& s, int64_t first, int64_t width, double* total, const Term& term) {
+inline void sum_group(const BatchNormShape& s, int64_t first, int64_t width, double* total,
+                      const Term& term) {
     for (int64_t c = 0; c < width; ++c) total[c] = 0;
     if (s.inner == 1) {
         for (int64_t row = 0; row < s.n; ++row)
@@ -72,7 +73,8 @@ inline void normalise(const BatchNormShape& s, int64_t first, int64_t width, con
         scale[c] = rstd[first + c] * (weight ? weight[first + c] : T(1));
         shift[c] = bias ? bias[first + c] : T(0);
     }
-    for_each_of(s, first, width, [&](int64_t i, int64_t c) { y[i] = (x[i] - center[c]) * scale[c] + shift[c]; });
+    for_each_of(s, first, width,
+                [&](int64_t i, int64_t c) { y[i] = (x[i] - center[c]) * scale[c] + shift[c]; });
 }
 
 template <class T>

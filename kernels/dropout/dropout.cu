@@ -11,9 +11,8 @@ namespace {
 
 constexpr int kThreads = 256;
 
-__global__ void __launch_bounds__(kThreads)
-    apply_kernel(RandomStream s, uint64_t threshold, float scale, int64_t n, bool packed, const float* x,
-                 float* y) {
+__global__ void __launch_bounds__(kThreads) apply_kernel(RandomStream s, uint64_t threshold, float scale,
+                                                         int64_t n, bool packed, const float* x, float* y) {
     static_assert(kPack == 4);
     for (int64_t b = thread_index(); kPack * b < n; b += thread_count()) {
         const uint64_t at = s.counter + static_cast<uint64_t>(b);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Dropout (Srivastava et al. 2014), of n elements in row-major order. The mask is a function of an element's
-// number: element i has 32 random bits w(i), word i % 4 of Philox block counter + i / 4, so nothing is stored.
+// number: element i has 32 random bits w(i), word i % 4 of Philox block counter + i / 4, so nothing is
+// stored.
 //   forward   y = x / (1 - p) where w(i) >= p 2³², else 0         backward  the same function of dy
 #pragma once
 

@@ -20,7 +20,8 @@ struct EmbeddingShape {
 template <class T>
 struct EmbeddingKernels {
     void (*forward)(Queue&, EmbeddingShape, const T* weight, const int64_t* index, T* y);
-    void (*backward)(Queue&, EmbeddingShape, const int64_t* index, const T* dy, T* dweight);  // writes all rows
+    void (*backward)(Queue&, EmbeddingShape, const int64_t* index, const T* dy,
+                     T* dweight);  // writes all rows
 };
 template <class T>
 const EmbeddingKernels<T>& embedding(Device device);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A fully connected layer.
-//   forward   y = x Wᵀ + b        x (rows, in)   W (out, in)   b (out) or null   y (rows, out)
-//   backward  dx = dy W,  dW = dyᵀ x: products of kernels/matmul;  db = Σ dy over the rows: kernels/reduce
+// A fully connected layer with the function that follows it.
+//   forward   y = f(z), z = x Wᵀ + b      x (rows, in)   W (out, in)   b (out) or null   y (rows, out)
+//   backward  dz = dy f'(z)      dx = dz W      dW = dzᵀ x      db = Σ dz over the rows
+// f' is computed from y: relu and leaky_relu keep the sign, tanh' = 1 - y².
 #pragma once
 
 #include <cstdint>
@@ -15,9 +16,26 @@ struct LinearShape {
     int64_t rows, in, out;
 };
 
+enum class Activation : uint8_t { none, relu, leaky_relu, tanh };
+struct LinearActivation {
+    Activation function = Activation::none;
+    double slope = 0;  // of leaky_relu, >= 0
+};
+
+// Those gradients that are not null are computed.
+template <class T>
+struct LinearGradients {
+    T* x;
+    T* weight;
+    T* bias;
+};
+
 template <class T>
 struct LinearKernels {
-    void (*forward)(Queue&, LinearShape, const T* x, const T* weight, const T* bias, T* y);
+    void (*forward)(Queue&, LinearShape, LinearActivation, const T* x, const T* weight, const T* bias, T* y);
+    // x, weight: read for the gradient of the other; y: read unless f is none
+    void (*backward)(Queue&, LinearShape, LinearActivation, const T* x, const T* weight, const T* y,
+                     const T* dy, LinearGradients<T>);
 };
 template <class T>
 const LinearKernels<T>& linear(Device device);

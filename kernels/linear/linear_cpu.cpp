@@ -1,30 +1,87 @@
 // SPDX-License-Identifier: MIT
-#include "kernels/linear/linear.h"
-
 #include <algorithm>
 
 #include "kernels/common/parallel.h"
+#include "kernels/linear/activation.h"
+#include "kernels/linear/linear_fast.h"
 #include "kernels/matmul/matmul.h"
 
 namespace lily::kernels {
 namespace {
 
+// y = f(y) after the product has been added to the bias.
 template <class T>
-void forward(Queue& queue, LinearShape s, const T* x, const T* weight, const T* bias, T* y) {
-    if (bias)  // the product then adds to it
-        parallel_for(s.rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, s.out)),
-                     [=](int64_t begin, int64_t end) {
-                         for (int64_t r = begin; r < end; ++r) std::copy(bias, bias + s.out, y + r * s.out);
-                     });
+void forward(Queue& queue, LinearShape s, LinearActivation activation, const T* x, const T* weight,
+             const T* bias, T* y) {
+    if constexpr (std::is_same_v<T, float>)
+        if (fast_linear::fits(s)) return fast_linear::forward(queue, s, activation, x, weight, bias, y);
+    const int64_t rows_per_piece = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, s.out));
+    if (bias)
+        parallel_for(s.rows, rows_per_piece, [=](int64_t begin, int64_t end) {
+            for (int64_t r = begin; r < end; ++r) std::copy(bias, bias + s.out, y + r * s.out);
+        });
     matmul<T>(queue.device())
         .product(queue, matmul_shape(s.rows, s.out, s.in, false, true), x, weight, bias ? T(1) : T(0), y);
+    if (activation.function == Activation::none) return;
+    visit_activation<T>(activation, [=](auto f) {
+        parallel_for(s.rows * s.out, kGrain, [=](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) y[i] = f.value(y[i]);
+        });
+    });
+}
+
+// One pass over dy: dz = dy f'(y), where dz is not null, and db, where that is not; 64 columns to a task.
+template <class T>
+void activation_backward(LinearShape s, LinearActivation activation, const T* y, const T* dy, T* dz, T* db) {
+    constexpr int64_t columns = 64;
+    const int64_t groups = (s.out + columns - 1) / columns;
+    const T* from = y ? y : dy;  // the identity's slope uses neither
+    const int64_t grain = std::max<int64_t>(1, kGrain / (columns * std::max<int64_t>(1, s.rows)));
+    visit_activation<T>(activation, [=](auto f) {
+        parallel_for(groups, grain, [=](int64_t begin, int64_t end) {
+            const auto local = f;  // in registers: what is written might be f, for all the compiler knows
+            for (int64_t group = begin; group < end; ++group) {
+                const int64_t first = group * columns, width = std::min(columns, s.out - first);
+                double total[columns] = {};
+                for (int64_t r = 0; r < s.rows; ++r) {
+                    const int64_t at = r * s.out + first;
+                    T line[columns];
+                    for (int64_t i = 0; i < width; ++i) line[i] = dy[at + i] * local.slope(from[at + i]);
+                    if (dz) std::copy(line, line + width, dz + at);
+                    if (db)
+                        for (int64_t i = 0; i < width; ++i) total[i] += line[i];
+                }
+                if (db)
+                    for (int64_t i = 0; i < width; ++i) db[first + i] = static_cast<T>(total[i]);
+            }
+        });
+    });
+}
+
+template <class T>
+void backward(Queue& queue, LinearShape s, LinearActivation activation, const T* x, const T* weight,
+              const T* y, const T* dy, LinearGradients<T> gradient) {
+    const bool activated = activation.function != Activation::none, products = gradient.x || gradient.weight;
+    const auto scratch = queue.scratch<T>(activated && products ? s.rows * s.out : 0);
+    T* changed = activated && products ? scratch.data() : nullptr;
+    if (changed || gradient.bias)
+        activation_backward(s, activation, activated ? y : nullptr, dy, changed, gradient.bias);
+    const T* dz = changed ? changed : dy;
+    if (!products) return;
+    if constexpr (std::is_same_v<T, float>)
+        if (fast_linear::fits(s))
+            return fast_linear::products(queue, s, x, weight, dz, gradient.x, gradient.weight);
+    const auto& k = matmul<T>(queue.device());
+    if (gradient.x) k.product(queue, matmul_shape(s.rows, s.in, s.out), dz, weight, T(0), gradient.x);
+    if (gradient.weight)
+        k.product(queue, matmul_shape(s.out, s.in, s.rows, true, false), dz, x, T(0), gradient.weight);
 }
 
 }  // namespace
 
 template <class T>
 const LinearKernels<T>& linear(Device device) {
-    static const LinearKernels<T> cpu{forward<T>};
+    static const LinearKernels<T> cpu{forward<T>, backward<T>};
     return choose(
         "linear", device, cpu, [](auto gpu) -> const auto& { return linear_on(gpu); });
 }

@@ -132,8 +132,8 @@ TEST_CASE("BatchNorm keeps PyTorch's state; eval uses it", "[nn][layers]") {
     std::vector<std::string> names;
     for (const auto& [name, tensor] : layer.named_parameters()) names.push_back(name);
     for (const auto& [name, tensor] : layer.named_buffers()) names.push_back(name);
-    CHECK(names == std::vector<std::string>{"weight", "bias", "running_mean", "running_var",
-                                            "num_batches_tracked"});
+    CHECK(names ==
+          std::vector<std::string>{"weight", "bias", "running_mean", "running_var", "num_batches_tracked"});
     const Tensor x = from_vector<float>({0, 10, 2, 30}, {2, 2});
     CHECK(layer(x).to_vector()[0] == Approx(-1).epsilon(1e-4));  // (0 - 1) / √(1 + 1e-5)
     CHECK(layer.running_mean.to_vector() == std::vector<float>{0.1f, 2});

@@ -39,9 +39,10 @@ std::vector<OpCase> batch_norm_cases() {
         const Shape channels{shape[1]};
         all.push_back({.name = fmt::format("batch_norm {}", shape),
                        .shapes = {shape, channels, channels},
-                       .op = [](const Tensors& x) {
-                           return batch_norm(x[0], {}, {}, x[1], x[2], {.training = true, .eps = 0.1});
-                       },
+                       .op =
+                           [](const Tensors& x) {
+                               return batch_norm(x[0], {}, {}, x[1], x[2], {.training = true, .eps = 0.1});
+                           },
                        .formats = formats,
                        .reference = [](const Tensors& x) { return composed(x[0], x[1], x[2], 0.1); }});
         all.push_back({.name = fmt::format("batch_norm {} without weight", shape),
@@ -52,20 +53,20 @@ std::vector<OpCase> batch_norm_cases() {
                                                  {.training = true, .eps = 0.1});
                            },
                        .formats = formats});
-        all.push_back({.name = fmt::format("batch_norm {} with given statistics", shape),
-                       .shapes = {shape, channels, channels},
-                       .op =
-                           [](const Tensors& x) {
-                               return batch_norm(x[0], ramp(x[0], -1, 0.25), ramp(x[0], 0.5, 0.5), x[1], x[2]);
-                           },
-                       .formats = formats,
-                       .reference =
-                           [](const Tensors& x) {
-                               const Tensor m = per_channel(ramp(x[0], -1, 0.25), x[0]);
-                               const Tensor v = per_channel(ramp(x[0], 0.5, 0.5), x[0]);
-                               return (x[0] - m) / sqrt(v + 1e-5) * per_channel(x[1], x[0]) +
-                                      per_channel(x[2], x[0]);
-                           }});
+        all.push_back(
+            {.name = fmt::format("batch_norm {} with given statistics", shape),
+             .shapes = {shape, channels, channels},
+             .op =
+                 [](const Tensors& x) {
+                     return batch_norm(x[0], ramp(x[0], -1, 0.25), ramp(x[0], 0.5, 0.5), x[1], x[2]);
+                 },
+             .formats = formats,
+             .reference =
+                 [](const Tensors& x) {
+                     const Tensor m = per_channel(ramp(x[0], -1, 0.25), x[0]);
+                     const Tensor v = per_channel(ramp(x[0], 0.5, 0.5), x[0]);
+                     return (x[0] - m) / sqrt(v + 1e-5) * per_channel(x[1], x[0]) + per_channel(x[2], x[0]);
+                 }});
     }
     return all;
 }
@@ -110,8 +111,7 @@ TEST_CASE("batch_norm: only the gradients asked for, one number of threads or an
         Tensors results = grad(sum(y * y * y), x);
         results.push_back(y);
         if (threads == 2)
-            for (size_t i = 0; i < results.size(); ++i)
-                CHECK(results[i].to_vector() == first[i].to_vector());
+            for (size_t i = 0; i < results.size(); ++i) CHECK(results[i].to_vector() == first[i].to_vector());
         first = results;
     }
     kernels::set_max_threads(0);
@@ -129,8 +129,7 @@ TEST_CASE("batch_norm: errors", "[ops][batch_norm]") {
                       "[batch_norm] expected equal dtypes, got x f32 and running_var f64");
     CHECK_THROWS_WITH(batch_norm(x, {}, {}, {}, {}),
                       "[batch_norm] expected running statistics: not training");
-    CHECK_THROWS_WITH(batch_norm(x, v, {}, {}, {}),
-                      "[batch_norm] expected both running statistics or none");
+    CHECK_THROWS_WITH(batch_norm(x, v, {}, {}, {}), "[batch_norm] expected both running statistics or none");
     CHECK_THROWS_WITH(batch_norm(ones({1, 3}), v, v, {}, {}, {.training = true}),
                       "[batch_norm] expected more than one value per channel when training, got (1,3)");
     CHECK_THROWS_WITH(batch_norm(x, v, v, {}, {}, {.eps = 0}), "[batch_norm] expected eps > 0, got 0");

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <cmath>
+
 #include "framework/autograd.h"
+#include "kernels/common/parallel.h"
 #include "tests/catch.h"
 #include "tests/framework/check_op.h"
 #include "tests/framework/ops/golden.h"
@@ -11,7 +14,8 @@ std::vector<OpCase> linear_cases() {
     std::vector<OpCase> all;
     const std::vector<std::pair<Shape, Shape>> pairs = {
         {{5}, {3, 5}},          {{1, 1}, {1, 1}},   {{4, 31}, {17, 31}}, {{2, 3, 5}, {4, 5}},
-        {{2, 3, 2, 5}, {4, 5}}, {{17, 9}, {20, 9}}, {{0, 5}, {3, 5}},    {{3, 0}, {2, 0}}};
+        {{2, 3, 2, 5}, {4, 5}}, {{17, 9}, {20, 9}}, {{0, 5}, {3, 5}},    {{3, 0}, {2, 0}},
+        {{70, 37}, {53, 37}},   {{3, 4}, {0, 4}}};
     for (const auto& [x, weight] : pairs) {
         all.push_back(
             {.name = fmt::format("linear {} by {}", x, weight),
@@ -22,6 +26,26 @@ std::vector<OpCase> linear_cases() {
         all.push_back({.name = fmt::format("linear {} by {} without bias", x, weight),
                        .shapes = {x, weight},
                        .op = [](const Tensors& v) { return linear(v[0], v[1]); }});
+        // The activations' kinks are met with probability 0.
+        const auto with = [&](const char* op, auto fused, auto activation) {
+            all.push_back({.name = fmt::format("{} {} by {}", op, x, weight),
+                           .shapes = {x, weight, {weight[0]}},
+                           .op = [fused](const Tensors& v) { return fused(v[0], v[1], v[2]); },
+                           .formats = x.rank() == 4,
+                           .reference =
+                               [activation](const Tensors& v) {
+                                   return activation(sum(unsqueeze(v[0], -2) * v[1], {-1}) + v[2]);
+                               }});
+        };
+        using T = const Tensor&;
+        with("linear_relu", linear_relu, relu);
+        with(
+            "linear_leaky_relu", [](T a, T w, T b) { return linear_leaky_relu(a, w, b, 0.2); },
+            [](T z) { return leaky_relu(z, 0.2); });
+        with("linear_tanh", linear_tanh, lily::tanh);
+        all.push_back({.name = fmt::format("linear_tanh {} by {} without bias", x, weight),
+                       .shapes = {x, weight},
+                       .op = [](const Tensors& v) { return linear_tanh(v[0], v[1]); }});
     }
     return all;
 }
@@ -50,6 +74,37 @@ TEST_CASE("linear: values, errors, only the gradients asked for", "[ops][linear]
     sum(y).backward();
     CHECK(x.grad().to_vector() == std::vector<float>{5, 7, 9, 5, 7, 9});
     CHECK(!weight.grad().defined());
+}
+
+TEST_CASE("linear: NaN and infinities pass through what follows", "[ops][linear]") {
+    const Tensor x = from_vector<float>({NAN, INFINITY, -INFINITY, 0, -0.0f}, {5, 1}), w = ones({1, 1});
+    const auto relu_y = linear_relu(x, w).to_vector();
+    CHECK(std::isnan(relu_y[0]));
+    CHECK(std::vector<float>(relu_y.begin() + 1, relu_y.end()) == std::vector<float>{INFINITY, 0, 0, 0});
+    const auto leaky = linear_leaky_relu(x, w, {}, 0.5).to_vector();
+    CHECK((std::isnan(leaky[0]) && leaky[1] == INFINITY && leaky[2] == -INFINITY));
+    const auto tanh_y = linear_tanh(x, w).to_vector();
+    CHECK((std::isnan(tanh_y[0]) && tanh_y[1] == 1 && tanh_y[2] == -1));
+    CHECK_THROWS_WITH(linear_leaky_relu(x, w, {}, -1),
+                      "[linear_leaky_relu] expected negative_slope >= 0, got -1");
+    CHECK_THROWS_WITH(linear_tanh(x, ones({1, 2})),
+                      "[linear_tanh] expected x (…,2) for a weight (1,2), got (5,1)");
+}
+
+TEST_CASE("linear: the same bits for any number of threads", "[ops][linear]") {
+    const OpCase c{.name = "threads", .shapes = {{130, 784}, {300, 784}, {300}, {130, 300}}, .op = nullptr};
+    Tensors first;
+    for (const int threads : {1, 2, 3}) {
+        kernels::set_max_threads(threads);
+        Tensors x = make_inputs(c, DType::f32);
+        for (Tensor& t : x) t.set_requires_grad();
+        const Tensor y = linear_leaky_relu(x[0], x[1], x[2], 0.2);
+        Tensors results = grad(sum(y * x[3]), x);
+        results.push_back(y);
+        for (size_t i = 0; i < first.size(); ++i) CHECK(results[i].to_vector() == first[i].to_vector());
+        first = results;
+    }
+    kernels::set_max_threads(0);
 }
 
 TEST_CASE("linear: PyTorch's values", "[ops][linear]") {

@@ -29,7 +29,9 @@ std::vector<OpCase> loss_cases() {
     for (const Shape& shape : {Shape{}, Shape{1}, Shape{33}, Shape{128, 1}, Shape{17000}, Shape{2, 16, 3, 5}})
         for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
             const auto reduced = [reduction](const Tensor& each) {
-                return reduction == Reduction::none ? each : reduction == Reduction::sum ? sum(each) : mean(each);
+                return reduction == Reduction::none  ? each
+                       : reduction == Reduction::sum ? sum(each)
+                                                     : mean(each);
             };
             const auto id = [&](const char* what) {
                 return fmt::format("{} {}, reduction {}", what, shape, static_cast<int>(reduction));
@@ -106,8 +108,8 @@ TEST_CASE("losses: memory formats may differ, the gradient comes in x's", "[ops]
 
 TEST_CASE("binary_cross_entropy_with_logits: PyTorch's values, and where a naive form overflows",
           "[ops][loss]") {
-    for (const auto& [name, reduction] : {std::pair{"none", Reduction::none}, {"mean", Reduction::mean},
-                                          {"sum", Reduction::sum}})
+    for (const auto& [name, reduction] :
+         {std::pair{"none", Reduction::none}, {"mean", Reduction::mean}, {"sum", Reduction::sum}})
         check_golden(fmt::format("bce_with_logits.{}", name), {"x", "t"}, [&](const Tensors& x) {
             return binary_cross_entropy_with_logits(x[0], x[1], reduction);
         });

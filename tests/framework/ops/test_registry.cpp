@@ -28,10 +28,10 @@ void run_all(const Check& check_case) {
     }
 }
 
-// Names of the ops in the sources: record("gram", …) and unary("exp", …).
+// Names of the ops in the sources: record("gram", …), unary("exp", …) and linear_op("linear", …).
 std::set<std::string> ops_in_sources() {
     std::set<std::string> names;
-    const std::regex call(R"((record|unary)\("([a-z0-9_]+)\")");
+    const std::regex call(R"((record|unary|linear_op)\("([a-z0-9_]+)\")");
     for (const auto& file : std::filesystem::recursive_directory_iterator(LILY_SOURCE_DIR "/framework")) {
         if (file.path().extension() != ".cpp") continue;
         std::ifstream stream(file.path());

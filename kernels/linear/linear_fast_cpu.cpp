@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+
+#include "kernels/common/parallel.h"
+#include "kernels/linear/activation.h"
+#include "kernels/linear/linear_fast.h"
+#include "kernels/linear/linear_tiles.h"
+
+namespace lily::kernels::fast_linear {
+namespace {
+
+int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
+
+// run(std::integral_constant<int, B>) with B floats to a vector.
+template <class Run>
+void with_vectors(const Run& run) {
+    if (cpu_isa() == Isa::avx512) return run(std::integral_constant<int, 16>{});
+    run(std::integral_constant<int, 8>{});
+}
+
+// body(task) for each, some tasks at a time, compiled for vectors of B alone; few multiplications are not
+// worth a fork.
+template <int B, class Body>
+void each_task(int64_t tasks, double multiplications, const Body& body) {
+    constexpr double kTooFewToSplit = 3e5;
+    if (tasks == 0) return;
+    const int64_t step = multiplications < kTooFewToSplit ? tasks : 1, pieces = ceil_div(tasks, step);
+    const auto some = [&](int64_t begin, int64_t end) {
+        for (int64_t task = begin; task < end; ++task) body(task);
+    };
+#pragma omp parallel for schedule(dynamic) num_threads(max_threads()) if (pieces > 1)
+    for (int64_t piece = 0; piece < pieces; ++piece) {
+        const int64_t begin = piece * step, end = std::min(tasks, begin + step);
+#if defined(__x86_64__)
+        if constexpr (B == 16)
+            isa::run_avx512(some, begin, end);
+        else
+            isa::run_avx2(some, begin, end);
+#else
+        some(begin, end);
+#endif
+    }
+}
+
+// --- forward
+// ------------------------------------------------------------------------------------------------
+
+// Rows of x in panels, each (in, kPanel): k outermost, lanes beyond the last row are 0.
+template <int B>
+inline void pack_panel(const LinearShape& s, const float* x, int64_t panel, float* packed) {
+    for (int64_t group = 0; group < kVectors<B>; ++group) {
+        const int64_t first = panel * kPanel<B> + group * B;
+        const int64_t rows = std::clamp<int64_t>(s.rows - first, 0, B);
+        const float* from = x + first * s.in;
+        float* to = packed + group * B;
+        int64_t k = 0;
+        for (; rows == B && k + B <= s.in; k += B) {
+            Vector<B> square[B];
+            for (int r = 0; r < B; ++r) square[r] = lanes<B>(from + r * s.in + k);
+            transpose<B>(square);
+            for (int r = 0; r < B; ++r) lanes<B>(to + (k + r) * kPanel<B>) = square[r];
+        }
+        for (; k < s.in; ++k)
+            for (int64_t r = 0; r < B; ++r) to[k * kPanel<B> + r] = r < rows ? from[r * s.in + k] : 0.0f;
+    }
+}
+
+constexpr int64_t kChunk = 8 * kTileRows;  // outputs of one task
+
+// z (kChunk, kPanel) of a panel's rows and some outputs, turned, with bias and f, into y.
+template <int B>
+inline void finish(const LinearShape& s, LinearActivation activation, const float* z, int64_t row,
+                   int64_t rows, int64_t out, int64_t outs, const float* bias, float* y) {
+    for (int64_t r = 0; r < rows; r += B)
+        for (int64_t o = 0; o < outs; o += B) {
+            float* to = y + (row + r) * s.out + out + o;
+            if (r + B <= rows && o + B <= outs) {
+                Vector<B> square[B];
+                for (int i = 0; i < B; ++i) square[i] = lanes<B>(z + (o + i) * kPanel<B> + r);
+                transpose<B>(square);
+                for (int i = 0; i < B; ++i) lanes<B>(to + i * s.out) = square[i];
+                continue;
+            }
+            for (int64_t i = 0; i < std::min<int64_t>(B, rows - r); ++i)
+                for (int64_t j = 0; j < std::min<int64_t>(B, outs - o); ++j)
+                    to[i * s.out + j] = z[(o + j) * kPanel<B> + r + i];
+        }
+    visit_activation<float>(activation, [&](auto f) {
+        for (int64_t r = row; r < row + rows; ++r) {
+            float* line = y + r * s.out + out;
+            for (int64_t o = 0; o < outs; ++o) line[o] = f.value(bias ? line[o] + bias[out + o] : line[o]);
+        }
+    });
+}
+
+template <int B>
+void forward_with(Queue& queue, const LinearShape& s, LinearActivation f, const float* x, const float* weight,
+                  const float* bias, float* y) {
+    const int64_t panels = ceil_div(s.rows, kPanel<B>), chunks = ceil_div(s.out, kChunk);
+    const double work = double(s.rows) * double(s.in) * double(s.out);
+    const auto scratch = queue.scratch<float>(panels * s.in * kPanel<B>);
+    float* packed = scratch.data();
+    each_task<B>(panels, work,
+                 [=](int64_t panel) { pack_panel<B>(s, x, panel, packed + panel * s.in * kPanel<B>); });
+    each_task<B>(panels * chunks, work, [=](int64_t task) {
+        const int64_t panel = task / chunks, out = task % chunks * kChunk;
+        const int64_t row = panel * kPanel<B>, rows = std::min<int64_t>(kPanel<B>, s.rows - row);
+        const int64_t outs = std::min(kChunk, s.out - out);
+        alignas(64) float z[kChunk * kPanel<B>];
+        with_vectors_for<B>(rows, [&](auto vectors) {
+            each_tile(outs, [&](auto height, int64_t o) {
+                product_to<B, height.value, vectors.value>(
+                    s.in, {weight + (out + o) * s.in, s.in, 1}, packed + panel * s.in * kPanel<B>, kPanel<B>,
+                    false, vectors.value * B, z + o * kPanel<B>, kPanel<B>);
+            });
+        });
+        finish<B>(s, f, z, row, rows, out, outs, bias, y);
+    });
+}
+
+// --- backward
+// -----------------------------------------------------------------------------------------------
+
+// C (m, n) = A B, A (m, depth) by strides, B (depth, n) row by row.
+struct Product {
+    int64_t m, n, depth;
+    Factor a;
+    const float* b;
+    float* c;
+
+    static constexpr int64_t kRows = 16 * kTileRows;  // of C, per task
+    template <int B>
+    int64_t tasks() const {
+        return c ? ceil_div(m, kRows) * ceil_div(n, kPanel<B>) : 0;
+    }
+    double work() const { return c ? double(m) * double(n) * double(depth) : 0; }
+    int64_t run_length() const { return std::min(kDepth, depth); }
+
+    // Rows of B lie on pages of their own; a panel of them is copied side by side, with zeros behind the last
+    // column.
+    template <int B>
+    void pack(int64_t first, int64_t run, int64_t column, int64_t width, float* packed) const {
+        for (int64_t k = 0; k < run; ++k) {
+            const float* from = b + (first + k) * n + column;
+            float* to = packed + k * kPanel<B>;
+            int64_t j = 0;
+            for (; j + B <= width; j += B) lanes<B>(to + j) = lanes<B>(from + j);
+            for (; j < width; ++j) to[j] = from[j];
+            for (; j < kPanel<B>; ++j) to[j] = 0;
+        }
+    }
+
+    template <int B>
+    void run(int64_t task, float* packed) const {
+        const int64_t row_groups = ceil_div(m, kRows);
+        const int64_t column = task / row_groups * kPanel<B>, row = task % row_groups * kRows;
+        const int64_t width = std::min<int64_t>(kPanel<B>, n - column), rows = std::min(kRows, m - row);
+        for (int64_t k = 0; k == 0 || k < depth; k += kDepth) {
+            const int64_t length = std::min(kDepth, depth - k);
+            pack<B>(k, length, column, width, packed);
+            with_vectors_for<B>(width, [&](auto vectors) {
+                each_tile(rows, [&](auto height, int64_t i) {
+                    product_to<B, height.value, vectors.value>(
+                        length, {a.data + (row + i) * a.row + k * a.step, a.row, a.step}, packed, kPanel<B>,
+                        k > 0, width, c + (row + i) * n + column, n);
+                });
+            });
+        }
+    }
+};
+
+template <int B>
+void products_with(Queue& queue, const Product& dx, const Product& dw) {
+    const int64_t size = std::max(dx.c ? dx.run_length() : 0, dw.c ? dw.run_length() : 0) * kPanel<B>;
+    const auto scratch = queue.scratch<float>(max_threads() * size);
+    float* packed = scratch.data();
+    const int64_t first = dw.tasks<B>();
+    each_task<B>(first + dx.tasks<B>(), dw.work() + dx.work(), [=](int64_t task) {
+        const Product& which = task < first ? dw : dx;
+        which.run<B>(task < first ? task : task - first, packed + thread_number() * size);
+    });
+}
+
+}  // namespace
+
+bool fits(LinearShape s) { return cpu_isa() != Isa::baseline && s.in <= 4096; }
+
+void forward(Queue& queue, LinearShape s, LinearActivation f, const float* x, const float* weight,
+             const float* bias, float* y) {
+    if (s.rows == 0 || s.out == 0) return;
+    with_vectors([&](auto lanes) { forward_with<lanes.value>(queue, s, f, x, weight, bias, y); });
+}
+
+void products(Queue& queue, LinearShape s, const float* x, const float* weight, const float* dz, float* dx,
+              float* dweight) {
+    const bool any_x = dx && s.rows > 0 && s.in > 0, any_weight = dweight && s.out > 0 && s.in > 0;
+    with_vectors([&](auto lanes) {
+        products_with<lanes.value>(queue, {s.rows, s.in, s.out, {dz, s.out, 1}, weight, any_x ? dx : nullptr},
+                                   {s.out, s.in, s.rows, {dz, 1, s.out}, x, any_weight ? dweight : nullptr});
+    });
+}
+
+}  // namespace lily::kernels::fast_linear
