@@ -2,10 +2,11 @@
 // One training step of a plain GAN on 28x28 pictures, the work of benchmarks/pytorch/gan.py: D [784,512,256,
 // 128,32,1] on real and generated pictures as one batch of 2 N, then G [64,128,256,512,784] on new noise,
 // leaky ReLUs, binary cross-entropy of logits, Adam. The pictures are noise: the work is the same.
-//   gan [iterations [log]]      rows iteration,seconds,total; total = the loss of D + that of G
+//   gan --iterations N --log FILE      rows iteration,seconds,total; total = the loss of D + that of G
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 
 #include "framework/autograd.h"
@@ -87,9 +88,11 @@ class Step {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const long iterations = argc > 1 ? std::atol(argv[1]) : 1000;
-    std::FILE* log = argc > 2 ? std::fopen(argv[2], "w") : stdout;
-    if (!log) return std::perror(argv[2]), 1;
+    if (argc != 5 || std::strcmp(argv[1], "--iterations") != 0 || std::strcmp(argv[3], "--log") != 0)
+        return std::fprintf(stderr, "usage: gan --iterations N --log FILE\n"), 2;
+    const long iterations = std::atol(argv[2]);
+    std::FILE* log = std::fopen(argv[4], "w");
+    if (!log) return std::perror(argv[4]), 1;
     Step step;
     std::fprintf(log, "iteration,seconds,total\n");
     const auto began = std::chrono::steady_clock::now();

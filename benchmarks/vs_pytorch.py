@@ -16,7 +16,7 @@ ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(ROOT / "tools")]
 
 try:
-    from compare import machine, nst, pictures, report, scaling, torch_venv
+    from compare import gan, machine, nst, pictures, report, scaling, torch_venv
 except ModuleNotFoundError as error:
     python = ROOT / "build" / "venv" / "bin" / "python"
     if error.name != "PIL" or not python.exists() or os.environ.get("LILY_VENV"):
@@ -29,6 +29,7 @@ examples:
   benchmarks/vs_pytorch.py nst --sizes 256 512 --json build/nst.json
   benchmarks/vs_pytorch.py nst --sizes 256 --isa avx2              both sides without AVX-512
   benchmarks/vs_pytorch.py nst --scaling --plot build/scaling.svg  ours alone, 128 to 1024 pixels
+  benchmarks/vs_pytorch.py gan --repeats 5                         a training step of the plain MNIST GAN
 """
 
 
@@ -46,10 +47,25 @@ def picture_side(text):
     return number(text, least=16)  # five poolings: the smallest that reaches relu5_1
 
 
+def add_common(add):
+    add("--repeats", type=number, default=3, metavar="N", help="rounds of all sides, in turns (default: 3)")
+    add("--threads", type=number, default=machine.cores(), metavar="N", help="of both sides (default: all cores)")
+    add("--isa", choices=machine.NARROWER, help="narrower vectors than the machine has, for both sides")
+    add("--bin", type=Path, default=Path(os.environ.get("LILY_BIN", ROOT / "build" / "release" / "bin")), metavar="DIR",
+        help="where our programs are (default: build/release/bin)")
+    add("--torch-python", metavar="PYTHON", help="a Python that has PyTorch (default: build/torch-venv, made when needed)")
+    add("--json", type=Path, metavar="FILE", help="everything that was measured")
+
+
 def arguments_of(words):
     plain = {"epilog": EXAMPLES, "formatter_class": argparse.RawDescriptionHelpFormatter}
     parser = argparse.ArgumentParser(prog="vs_pytorch.py", description=__doc__, **plain)
     tasks = parser.add_subparsers(dest="task", required=True, metavar="TASK")
+    task = tasks.add_parser("gan", help="a GAN's training step, against PyTorch on the CPU", **plain)
+    task.add_argument("--modes", nargs="+", choices=gan.MODES, default=list(gan.MODES), metavar="MODE",
+                      help=f"of PyTorch, of {', '.join(gan.MODES)} (default: all)")
+    task.add_argument("--iterations", type=number, default=500, metavar="N", help="of each run (default: 500)")
+    add_common(task.add_argument)
     task = tasks.add_parser("nst", help="neural style transfer on VGG-19, against PyTorch on the CPU", **plain)
     add = task.add_argument
     add("--sizes", type=picture_side, nargs="+", metavar="N",
@@ -58,30 +74,30 @@ def arguments_of(words):
         help=f"of PyTorch, of {', '.join(nst.MODES)} (default: all)")
     add("--iterations", type=number, default=200, metavar="N", help="in the first round, whose losses are compared (default: 200)")
     add("--timing-iterations", type=number, default=30, metavar="N", help="in the other rounds, and with --scaling, at most (default: 30)")
-    add("--repeats", type=number, default=3, metavar="N", help="rounds of all sides, in turns (default: 3)")
-    add("--threads", type=number, default=machine.cores(), metavar="N", help="of both sides (default: all cores)")
-    add("--isa", choices=machine.NARROWER, help="narrower vectors than the machine has, for both sides")
+    add_common(add)
     add("--content", type=Path, metavar="FILE", help="picture to restyle (default: a photograph that tools/fetch_data.py fetches)")
     add("--style", type=Path, default=pictures.STYLE, metavar="FILE", help="whose style to use (default: docs/images/lily_pond.jpg)")
     add("--weights", type=Path, default=nst.WEIGHTS, metavar="FILE", help="VGG-19 (default: weights/vgg19.safetensors)")
-    add("--bin", type=Path, default=Path(os.environ.get("LILY_BIN", ROOT / "build" / "release" / "bin")), metavar="DIR",
-        help="where our programs are (default: build/release/bin)")
-    add("--torch-python", metavar="PYTHON", help="a Python that has PyTorch (default: build/torch-venv, made when needed)")
     add("--scaling", action="store_true", help="ours alone: time and memory by size")
     add("--plot", type=Path, metavar="FILE", help="with --scaling: an SVG of both")
-    add("--json", type=Path, metavar="FILE", help="everything that was measured")
     arguments = parser.parse_args(words)
+    if arguments.task == "gan":
+        return arguments
     if arguments.plot and not arguments.scaling:
         task.error("--plot goes with --scaling")
     arguments.sizes = sorted(set(arguments.sizes or (scaling.SIZES if arguments.scaling else (256, 512))))
     return arguments
 
 
-def check_there(arguments):
-    for program in ("style_transfer", "machine"):
+def check_programs(arguments, *programs):
+    for program in programs:
         if not os.access(arguments.bin / program, os.X_OK):
             raise ToolError(f"{arguments.bin / program} is not there; "
                             "build it: cmake --preset release && cmake --build build/release")
+
+
+def check_there(arguments):
+    check_programs(arguments, "style_transfer", "machine")
     if arguments.plot and not shutil.which("gnuplot"):
         raise ToolError("plots need gnuplot: apt-get install gnuplot-nox")
     if not arguments.weights.exists():
@@ -141,13 +157,34 @@ def run_nst(arguments):
         if apart:
             print(f"vs_pytorch: error: the losses do not agree within {nst.AGREEMENT:.0%}: {', '.join(apart)}", file=sys.stderr)
             status = 1
-    if arguments.json:
-        write_whole(arguments.json, [json.dumps(finite(result), indent=1, ensure_ascii=False, allow_nan=False).encode(), b"\n"])
+    save(arguments, result)
     return status
 
 
+def run_gan(arguments):
+    check_programs(arguments, "gan", "machine")
+    env = machine.NARROWER.get(arguments.isa, {})
+    python, torch = torch_venv.find(arguments.torch_python, log)
+    versions = {"lily": machine.revision(), "threads": arguments.threads, "torch": torch}
+    result = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "command": sys.argv[1:], "versions": versions,
+              "machine": machine.describe(arguments.bin, arguments.threads, env)}
+    show(report.machine_lines(result["machine"]))
+    log(f"lily {versions['lily']} against PyTorch {torch}, {arguments.threads} threads each")
+    result |= gan.compare(gan.Programs(arguments.bin, python, arguments.threads, env), arguments.modes, arguments.iterations,
+                          arguments.repeats, log)
+    show(gan.lines(result))
+    save(arguments, result)
+    return 0
+
+
+def save(arguments, result):
+    if arguments.json:
+        write_whole(arguments.json, [json.dumps(finite(result), indent=1, ensure_ascii=False, allow_nan=False).encode(), b"\n"])
+
+
 def main():
-    return run_nst(arguments_of(sys.argv[1:]))
+    arguments = arguments_of(sys.argv[1:])
+    return {"nst": run_nst, "gan": run_gan}[arguments.task](arguments)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import torch_files  # noqa: F401  (puts tools/ on the path)
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import vs_pytorch  # noqa: E402
-from compare import figures, machine, nst, pictures, process, profile, report, scaling, torch_venv  # noqa: E402
+from compare import figures, gan, machine, nst, pictures, process, profile, report, scaling, torch_venv  # noqa: E402
 from compare.process import Run  # noqa: E402
 from toolkit import ToolError, run_tool  # noqa: E402
 
@@ -249,6 +249,31 @@ class Programs(unittest.TestCase):
         for text in ("16x16: median", "32x32: median", "PyTorch bf16_compile+kept", "limits, 2 threads: 100.0 GFLOP/s", "gram forward",
                      "3x3, 3 -> 64 at 8x6"):
             self.assertIn(text, out)
+
+    def test_a_gan(self):
+        os.link(self.dir / "style_transfer", self.dir / "gan")
+        words = ["gan", "--bin", self.dir, "--torch-python", self.dir / "torch-python", "--iterations", 4, "--repeats", 2,
+                 "--json", self.dir / "out.json"]
+
+        def main(*more):
+            out = io.StringIO()
+            with mock.patch.object(sys, "argv", ["vs_pytorch.py", *map(str, [*words, *more])]), contextlib.redirect_stdout(out), \
+                    contextlib.redirect_stderr(out):
+                return run_tool("vs_pytorch", vs_pytorch.main), out.getvalue()
+
+        status, out = main()
+        self.assertEqual(status, 0, out)
+        result = json.loads((self.dir / "out.json").read_text())
+        self.assertEqual(set(result["sides"]), {"ours", *gan.MODES})
+        self.assertEqual(result["sides"]["compile"]["iteration"], {"median": 0.25, "least": 0.25, "most": 0.25})
+        self.assertEqual(result["sides"]["fused"]["peak_bytes"]["median"], 4e6)
+        self.assertEqual(result["against_best"]["iteration"]["ratio"], 1)
+        self.assertRegex(out, r"PyTorch compile +250\.00 ")
+        self.assertIn("an iteration 1.00 times faster", out)
+        with mock.patch.dict(os.environ, {"FAIL": "start"}):
+            status, out = main("--modes", "eager")
+        self.assertEqual(status, 1)
+        self.assertIn("failed (exit status 1): fake: there is no picture", out)
 
     def test_losses_that_drift_apart_fail(self):
         words = ("--sizes", 16, "--repeats", 1, "--json", self.dir / "out.json", "--modes", "channels_last", "bf16", "--iterations")
