@@ -5,7 +5,6 @@
 
 #include "examples/mnist_gan/commands.h"
 #include "examples/mnist_gan/quality.h"
-#include "framework/autograd.h"
 #include "framework/data/idx.h"
 #include "framework/data/loader.h"
 #include "framework/io/tensors.h"
@@ -88,7 +87,6 @@ void save_neighbours(const std::string& path, const Tensor& samples, const data:
 }  // namespace
 
 int run(const EvaluateSettings& s) {
-    const NoGrad no_grad;
     if (!s.json.empty()) io::check_writable(s.json);
     if (!s.neighbours.empty()) io::check_can_save_image(s.neighbours);
     if (s.train_classifier && !s.classifier.empty()) io::check_writable(s.classifier);

@@ -64,8 +64,8 @@ GanQuality Evaluator::quality(const Tensor& samples) {
                        .confidence = mean(amax(chances, {1})).item<double>(),
                        .shares = std::vector<double>(static_cast<size_t>(classifier_.classes()))};
     const std::vector<int64_t> classes = argmax(chances, 1).to_vector<int64_t>();
-    for (const int64_t c : classes)
-        quality.shares[static_cast<size_t>(c)] += 1.0 / static_cast<double>(classes.size());
+    for (const int64_t c : classes) ++quality.shares[static_cast<size_t>(c)];
+    for (double& share : quality.shares) share /= static_cast<double>(classes.size());
     return quality;
 }
 
@@ -89,8 +89,8 @@ CopyCheck check_for_copies(const Tensor& samples, const data::Dataset& set) {
         .median = median(of_samples),
         .median_of_data = median(distances(nearest_pictures(data::to_pixels(set, real), set, real))),
         .least = *std::min_element(of_samples.begin(), of_samples.end())};
-    for (const double distance : of_samples)
-        if (distance < check.median_of_data / 4) check.copies += 1.0 / static_cast<double>(of_samples.size());
+    for (const double distance : of_samples) check.copies += distance < check.median_of_data / 4;
+    check.copies /= static_cast<double>(of_samples.size());
     return check;
 }
 

@@ -50,12 +50,10 @@ GanGenerator::GanGenerator(const GanOptions& options, Generator& random) {
 
 Tensor GanGenerator::generate(const Tensor& z, const Tensor& labels) {
     Tensor h = with_class(z, labels, classes_);
-    for (size_t i = 0; i + 1 < layers_.size(); ++i) {
-        h = layers_[i]->forward(h);
-        if (!norms_.empty()) h = norms_[i]->forward(h);
-        h = leaky_relu(h, kSlope);
-    }
-    return tanh(layers_.back()->forward(h));
+    for (size_t i = 0; i + 1 < layers_.size(); ++i)
+        h = norms_.empty() ? linear_leaky_relu(h, layers_[i]->weight, layers_[i]->bias, kSlope)
+                           : leaky_relu(norms_[i]->forward(layers_[i]->forward(h)), kSlope);
+    return linear_tanh(h, layers_.back()->weight, layers_.back()->bias);
 }
 
 GanDiscriminator::GanDiscriminator(const GanOptions& options, Generator& random) : dropout_(options.dropout) {
@@ -78,7 +76,7 @@ GanDiscriminator::GanDiscriminator(const GanOptions& options, Generator& random)
 Tensor GanDiscriminator::judge(const Tensor& pictures, const Tensor& labels, Generator& random) {
     Tensor h = with_class(pictures, labels, classes_);
     for (size_t i = 0; i + 1 < layers_.size(); ++i) {
-        h = leaky_relu(layers_[i]->forward(h), kSlope);
+        h = linear_leaky_relu(h, layers_[i]->weight, layers_[i]->bias, kSlope);
         if (dropout_ > 0) h = dropout(h, random, dropout_, is_training());
     }
     return layers_.back()->forward(h);
