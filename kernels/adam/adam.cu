@@ -19,7 +19,7 @@ struct Parameter {
     float *p, *m, *v;
     const float* g;
     uint32_t first_block;
-    float step_size, root2;  // lr / (1 - β₁ᵗ) and √(1 - β₂ᵗ)
+    float step_size, eps;  // lr √(1 - β₂ᵗ) / (1 - β₁ᵗ) and ε √(1 - β₂ᵗ): one division is enough
     bool packed;
 };
 
@@ -30,7 +30,7 @@ struct List {
 };
 
 struct Settings {
-    float beta1, rest1, beta2, rest2, keep, decay, eps;
+    float beta1, rest1, beta2, rest2, keep, decay;
 };
 
 template <int kCount>
@@ -49,7 +49,7 @@ __global__ void __launch_bounds__(kThreads)
             const float g = grad.lane[k] + s.decay * p.lane[k];
             m.lane[k] = s.beta1 * m.lane[k] + s.rest1 * g;
             v.lane[k] = s.beta2 * v.lane[k] + s.rest2 * g * g;
-            p.lane[k] = s.keep * p.lane[k] - a.step_size * (m.lane[k] / (sqrtf(v.lane[k]) / a.root2 + s.eps));
+            p.lane[k] = s.keep * p.lane[k] - a.step_size * (m.lane[k] / (sqrtf(v.lane[k]) + a.eps));
         }
         store_pack(a.p, i, a.n, a.packed, p);
         store_pack(a.m, i, a.n, a.packed, m);
@@ -64,15 +64,15 @@ void update_some(Queue& queue, const AdamSettings& s, std::span<const AdamParame
     for (const AdamParameter<float>& a : parameters) {
         if (a.n == 0) continue;
         const double correction1 = 1 - std::pow(s.beta1, static_cast<double>(a.step));
-        const double correction2 = 1 - std::pow(s.beta2, static_cast<double>(a.step));
+        const double root2 = std::sqrt(1 - std::pow(s.beta2, static_cast<double>(a.step)));
         list.entry[list.count++] = {a.n,
                                     a.p,
                                     a.m,
                                     a.v,
                                     a.g,
                                     static_cast<uint32_t>(blocks),
-                                    static_cast<float>(s.lr / correction1),
-                                    static_cast<float>(std::sqrt(correction2)),
+                                    static_cast<float>(s.lr / correction1 * root2),
+                                    static_cast<float>(s.eps * root2),
                                     packable(a.p, a.m, a.v, a.g)};
         blocks += (a.n + kPiece - 1) / kPiece;
     }
@@ -81,8 +81,7 @@ void update_some(Queue& queue, const AdamSettings& s, std::span<const AdamParame
                             static_cast<float>(s.beta2),
                             static_cast<float>(1 - s.beta2),
                             static_cast<float>(s.decoupled ? 1 - s.lr * s.weight_decay : 1),
-                            static_cast<float>(s.decoupled ? 0 : s.weight_decay),
-                            static_cast<float>(s.eps)};
+                            static_cast<float>(s.decoupled ? 0 : s.weight_decay)};
     launch("adam", queue, {blocks_for(blocks, 1), dim3(kThreads)}, update_kernel<kCount>, list, settings);
 }
 

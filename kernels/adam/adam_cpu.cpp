@@ -17,8 +17,9 @@ void update_piece(const AdamSettings& s, const AdamParameter<T>& a, int64_t begi
     const T beta2 = static_cast<T>(s.beta2), rest2 = static_cast<T>(1 - s.beta2);
     const T keep = static_cast<T>(s.decoupled ? 1 - s.lr * s.weight_decay : 1);
     const T decay = static_cast<T>(s.decoupled ? 0 : s.weight_decay);
-    const T step_size = static_cast<T>(s.lr / correction1);
-    const T root2 = static_cast<T>(std::sqrt(correction2)), eps = static_cast<T>(s.eps);
+    // lr m̂ / (√v̂ + ε) with one division: both sides of the fraction times √(1 - β₂ᵗ)
+    const double root2 = std::sqrt(correction2);
+    const T step_size = static_cast<T>(s.lr / correction1 * root2), eps = static_cast<T>(s.eps * root2);
     T* __restrict p = a.p;
     T* __restrict m = a.m;
     T* __restrict v = a.v;
@@ -30,7 +31,7 @@ void update_piece(const AdamSettings& s, const AdamParameter<T>& a, int64_t begi
             const T v_new = beta2 * v[i] + rest2 * g * g;
             m[i] = m_new;
             v[i] = v_new;
-            p[i] = keep * p[i] - step_size * (m_new / (std::sqrt(v_new) / root2 + eps));
+            p[i] = keep * p[i] - step_size * (m_new / (std::sqrt(v_new) + eps));
         }
     });
 }
