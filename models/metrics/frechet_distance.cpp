@@ -50,7 +50,7 @@ double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b) 
     const std::vector<double> root = symmetric_sqrt(a.covariance, a.size);
     const SymmetricEigen inner = symmetric_eigen(product(product(root, b.covariance, n), root, n), a.size);
     for (const double value : inner.values) distance -= 2 * std::sqrt(std::max(value, 0.0));
-    return distance;
+    return std::max(distance, 0.0);  // below only by rounding
 }
 
 }  // namespace lily::models
