@@ -16,7 +16,7 @@ ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(ROOT / "tools")]
 
 try:
-    from compare import gan, machine, nst, pictures, report, scaling, torch_venv
+    from compare import gan, gan_quality, machine, nst, pictures, report, scaling, torch_venv
 except ModuleNotFoundError as error:
     python = ROOT / "build" / "venv" / "bin" / "python"
     if error.name != "PIL" or not python.exists() or os.environ.get("LILY_VENV"):
@@ -30,6 +30,7 @@ examples:
   benchmarks/vs_pytorch.py nst --sizes 256 --isa avx2              both sides without AVX-512
   benchmarks/vs_pytorch.py nst --scaling --plot build/scaling.svg  ours alone, 128 to 1024 pixels
   benchmarks/vs_pytorch.py gan --repeats 5                         a training step of the plain MNIST GAN
+  benchmarks/vs_pytorch.py gan --quality --data build/data/mnist   how good the samples of both are
 """
 
 
@@ -66,6 +67,11 @@ def arguments_of(words):
                       help=f"of PyTorch, of {', '.join(gan.MODES)} (default: all)")
     task.add_argument("--iterations", type=number, default=500, metavar="N", help="of each run (default: 500)")
     add_common(task.add_argument)
+    task.add_argument("--quality", action="store_true", help="train both on --data, and judge their samples")
+    task.add_argument("--data", type=Path, metavar="DIR", help="with --quality: MNIST's files")
+    task.add_argument("--epochs", type=number, default=50, metavar="N", help="with --quality (default: 50)")
+    task.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="N", help="with --quality (default: 0 1 2)")
+    task.add_argument("--count", type=number, default=10000, metavar="N", help="with --quality: samples to judge (default: 10000)")
     task = tasks.add_parser("nst", help="neural style transfer on VGG-19, against PyTorch on the CPU", **plain)
     add = task.add_argument
     add("--sizes", type=picture_side, nargs="+", metavar="N",
@@ -82,6 +88,8 @@ def arguments_of(words):
     add("--plot", type=Path, metavar="FILE", help="with --scaling: an SVG of both")
     arguments = parser.parse_args(words)
     if arguments.task == "gan":
+        if arguments.quality and not arguments.data:
+            tasks.choices["gan"].error("--quality needs --data")
         return arguments
     if arguments.plot and not arguments.scaling:
         task.error("--plot goes with --scaling")
@@ -161,7 +169,21 @@ def run_nst(arguments):
     return status
 
 
+def run_gan_quality(arguments):
+    check_programs(arguments, "mnist_gan")
+    python, torch = torch_venv.find(arguments.torch_python, log)
+    programs = gan_quality.Programs(arguments.bin, python, arguments.threads, arguments.data, arguments.epochs, arguments.count)
+    log(f"lily {machine.revision()} and PyTorch {torch}, {arguments.epochs} epochs, {arguments.count} samples")
+    result = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "command": sys.argv[1:], "torch": torch,
+              "quality": gan_quality.compare(programs, arguments.seeds, log)}
+    show(gan_quality.lines(result["quality"]))
+    save(arguments, result)
+    return 0
+
+
 def run_gan(arguments):
+    if arguments.quality:
+        return run_gan_quality(arguments)
     check_programs(arguments, "gan", "machine")
     env = machine.NARROWER.get(arguments.isa, {})
     python, torch = torch_venv.find(arguments.torch_python, log)

@@ -2,12 +2,11 @@
 // Paints one picture in the style of another (Gatys, Ecker & Bethge 2016). The method is in
 // models/style_transfer, the rest of the program (options, estimates, what is written) in
 // examples/style_transfer.
-#include <signal.h>
-
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 
+#include "examples/common/interrupt.h"
 #include "examples/style_transfer/command_line.h"
 #include "examples/style_transfer/estimate.h"
 #include "examples/style_transfer/outputs.h"
@@ -66,16 +65,6 @@ RunSettings settings_that_matter(const Settings& s, const Vgg19& network, const 
     for (size_t i = 0; i < styles.size(); ++i)
         settings[fmt::format("--style {}", i + 1)] = fingerprint(styles[i].input);
     return settings;
-}
-
-volatile sig_atomic_t interrupted = 0;  // the signal that came
-
-void heed_interrupts() {
-    struct sigaction action = {};
-    action.sa_flags = SA_RESETHAND;  // a second Ctrl-C stops at once
-    action.sa_handler = [](int signal) { interrupted = signal; };
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
 }
 
 int paint(const Settings& s) {

@@ -3,12 +3,13 @@
 """Fetches data that lilypad may use and show: pinned, checked, with its licence."""
 
 import argparse
-import hashlib
 import sys
 from pathlib import Path
 
 import downloads
-from toolkit import DEFAULT_CACHE, ROOT, explain_os_error, run_tool, write_whole
+import idx_sets
+from idx_sets import is_there
+from toolkit import DEFAULT_CACHE, ROOT, run_tool, write_whole
 
 MANIFEST = ROOT / "tools" / "data_manifest.json"
 
@@ -16,6 +17,8 @@ EXAMPLES = """\
 examples:
   python tools/fetch_data.py pictures                  four photographs into build/data/pictures
   python tools/fetch_data.py pictures --to /tmp/photos
+  python tools/fetch_data.py fashion-mnist             from the distribution's package
+  python tools/fetch_data.py mnist --from ADDRESS      from a mirror, or a folder, with the four files
 """
 
 
@@ -32,20 +35,23 @@ def fetch_pictures(arguments, log):
         log(f"{arguments.to / Path(member['path']).name}  ({member['licence']})")
 
 
-def is_there(path, member):
-    """Whether the file is already there, byte for byte."""
-    try:
-        if not path.is_file() or path.stat().st_size != member["size"]:
-            return False
-        return hashlib.sha256(path.read_bytes()).hexdigest() == member["sha256"]
-    except OSError as error:
-        raise explain_os_error(error, path, "read") from None
+def fetch_fashion(arguments, log):
+    """Fashion-MNIST: 70,000 grey pictures of clothes in ten classes, from the distribution's package."""
+    idx_sets.fetch(downloads.load_manifest(MANIFEST)["fashion-mnist"], arguments, log)
+
+
+def fetch_mnist(arguments, log):
+    """MNIST: 70,000 handwritten digits, from a mirror that you name."""
+    idx_sets.fetch(downloads.load_manifest(MANIFEST)["mnist"], arguments, log)
 
 
 # One line per data set: name -> (function, default folder, what it is).
 DATA_SETS = {
     "pictures": (fetch_pictures, ROOT / "build" / "data" / "pictures", "photographs (13.6 MB download, once)"),
+    "mnist": (fetch_mnist, ROOT / "build" / "data" / "mnist", "handwritten digits (11.6 MB)"),
+    "fashion-mnist": (fetch_fashion, ROOT / "build" / "data" / "fashion-mnist", "pictures of clothes (30.9 MB)"),
 }
+FROM = ("mnist", "fashion-mnist")  # data sets that may lie anywhere
 
 
 def main():
@@ -58,6 +64,8 @@ def main():
                              help=f"default: {folder.relative_to(ROOT)}")
         command.add_argument("--cache", type=Path, default=DEFAULT_CACHE, metavar="DIR",
                              help="where downloads are kept (default: build/cache)")
+        if name in FROM:
+            command.add_argument("--from", dest="source", metavar="PLACE", help="a folder, or a web address, with the four files")
         command.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     arguments = parser.parse_args()
     log = (lambda text: None) if arguments.quiet else (lambda text: print(text, flush=True))

@@ -18,6 +18,8 @@ ninja-build          ninja           the build
 libdnnl-dev          -               oneDNN: convolution and matrix products
 libstb-dev           -               reading and writing pictures
 libexif-dev          -               the orientation of photographs
+zlib1g-dev           -               packed data sets
+libgif-dev           -               animations
 libfmt-dev           -               formatted output
 nlohmann-json3-dev   -               JSON headers of weight files
 libcli11-dev         -               command lines

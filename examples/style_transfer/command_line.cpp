@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "examples/style_transfer/command_line.h"
 
-#include <CLI/CLI.hpp>
+#include "examples/common/options.h"
 
 namespace lily::style_transfer {
 namespace {
@@ -12,46 +12,6 @@ const char* const kExamples = R"(Examples:
   style_transfer --content me.jpg --style a.jpg --output painted.png --preserve-color \
                  --sheet sheet.png --plot loss.svg --log run.csv
 Ctrl-C saves the picture and a checkpoint; the same command with --resume FILE goes on from there.)";
-
-// A CLI::App to which an option is added in one line: its name, what it sets, what --help shows.
-class Options {
-  public:
-    Options() {
-        app.footer(kExamples);
-        app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // the last word counts
-    }
-
-    // The heading in --help of the options that follow.
-    void group(const char* name) { app.option_defaults()->group(name); }
-
-    template <class Value>
-    CLI::Option* add(const char* name, Value& value, const std::string& shown, const char* help) {
-        return app.add_option(name, value, help)->option_text(shown);
-    }
-
-    CLI::Option* file(const char* name, std::string& path, const char* help) {
-        return add(name, path, "FILE", help);
-    }
-
-    template <class Number>
-    CLI::Option* number(const char* name, Number& value, const CLI::Validator& range, const char* shown,
-                        const char* help) {
-        return add(name, value, shown, help)->check(range);
-    }
-
-    // One of a few words; the default is what `value` is now.
-    template <class Value>
-    CLI::Option* choice(const char* name, Value& value, const Words<Value>& words, const char* help) {
-        std::string shown;
-        for (const auto& [word, meaning] : words) shown += (shown.empty() ? "" : "|") + word;
-        return add(name, value, fmt::format("{} [{}]", shown, word_for(value, words)), help)
-            ->transform(CLI::CheckedTransformer(words));
-    }
-
-    void flag(const char* name, bool& value, const char* help) { app.add_flag(name, value, help); }
-
-    CLI::App app{"Paints the content picture in the style of the style picture.", "style_transfer"};
-};
 
 void add_pictures(Options& options, Settings& s) {
     const CLI::Range pixels(0, 16384);
@@ -113,34 +73,26 @@ void add_files(Options& options, Settings& s) {
                  "VGG-19 (weights/vgg19.safetensors, made by tools/convert_vgg19.py)");
 }
 
-void add_machine(Options& options, Settings& s) {
-    options.group("Machine");
-    options
-        .add("--device", s.device, "auto|cpu|simt|cuda [auto]",
-             "where it runs: the CPU, the software GPU (slow; for tests and learning), a GPU")
-        ->check(CLI::IsMember({"auto", "cpu", "simt", "cuda"}));
-    options.number("--threads", s.threads, CLI::PositiveNumber, "N [all cores]", "CPU threads");
-    options.flag("--quiet", s.quiet, "print errors only");
-}
-
 }  // namespace
 
 Settings parse_command_line(int argc, char** argv) {
     Settings s;
-    Options options;
+    CLI::App app{"Paints the content picture in the style of the style picture.", "style_transfer"};
+    app.footer(kExamples);
+    Options options(app);
     add_pictures(options, s);
     add_optimisation(options, s);
     add_files(options, s);
-    add_machine(options, s);
+    options.machine(s.device, s.threads, s.quiet);
     try {
-        options.app.parse(argc, argv);
+        app.parse(argc, argv);
     } catch (const CLI::CallForHelp& help) {
-        std::exit(options.app.exit(help));
+        std::exit(app.exit(help));
     } catch (const CLI::ParseError& error) {
         fmt::print(stderr, "style_transfer: {}; see style_transfer --help\n", error.what());
         std::exit(2);
     }
-    if (options.app.count("--style-size") == 0) s.style_size = s.size;
+    if (app.count("--style-size") == 0) s.style_size = s.size;
     return s;
 }
 

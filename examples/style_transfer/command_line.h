@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "examples/common/words.h"
 #include "models/style_transfer/pictures.h"
 #include "models/style_transfer/style_transfer.h"
 
@@ -38,10 +39,6 @@ struct Settings {
     }
 };
 
-// The words of an option that takes one of a few.
-template <class Value>
-using Words = std::vector<std::pair<std::string, Value>>;
-
 inline const Words<models::Init> kInits = {
     {"content", models::Init::content}, {"style", models::Init::style}, {"noise", models::Init::noise}};
 inline const Words<models::OptimizerKind> kOptimizers = {{"adam", models::OptimizerKind::adam},
@@ -50,13 +47,6 @@ inline const Words<models::ContentReduction> kReductions = {{"mean", models::Con
                                                             {"sum", models::ContentReduction::sum}};
 inline const Words<models::Pooling> kPoolings = {{"max", models::Pooling::max},
                                                  {"avg", models::Pooling::average}};
-
-template <class Value>
-std::string word_for(Value value, const Words<Value>& words) {
-    for (const auto& [word, meaning] : words)
-        if (meaning == value) return word;
-    fail("a value of the program's own without a word");
-}
 
 // Ends the program: with 0 after --help, with 2 and one line on stderr if something is wrong.
 Settings parse_command_line(int argc, char** argv);

@@ -13,6 +13,8 @@ constexpr const char* kFormatKey = "format";
 constexpr const char* kFormat = "lilypad checkpoint";
 constexpr const char* kVersionKey = "version";
 constexpr const char* kVersion = "1";
+constexpr const char* kProgram = "program";
+const std::string kSetting = "setting.";
 
 }  // namespace
 
@@ -49,6 +51,25 @@ uint64_t Checkpoint::integer(const std::string& key) const {
     check(error == std::errc() && end == digits.data() + digits.size(),
           "[checkpoint] '{}' is {}, expected a whole number", key, in_quotes(digits));
     return value;
+}
+
+void Checkpoint::put_settings(const std::string& program, const Settings& settings) {
+    metadata[kProgram] = program;
+    for (const auto& [name, value] : settings) metadata[kSetting + name] = value;
+}
+
+void Checkpoint::require_settings(const std::string& program, const Settings& settings,
+                                  const std::string& path) const {
+    const auto by = metadata.find(kProgram);
+    check(by != metadata.end() && by->second == program, "'{}' is a checkpoint of another program", path);
+    std::string others;
+    for (const auto& [name, value] : settings) {
+        const auto saved = metadata.find(kSetting + name);
+        const std::string before = saved == metadata.end() ? "not set" : saved->second;
+        if (before != value)
+            others += fmt::format("{}{} {} (was {})", others.empty() ? "" : ", ", name, value, before);
+    }
+    check(others.empty(), "'{}' was made with other settings: {}", path, others);
 }
 
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {

@@ -23,6 +23,13 @@ struct Checkpoint {
     void put_integer(const std::string& key, uint64_t value);
     uint64_t integer(const std::string& key) const;
     const std::string& text(const std::string& key) const;  // throws where there is none
+
+    // What a run must have in common with the one that it continues: option name → value. require_settings
+    // throws, naming `path`, the program if the checkpoint is another's, and the options that differ.
+    using Settings = std::map<std::string, std::string>;
+    void put_settings(const std::string& program, const Settings& settings);
+    void require_settings(const std::string& program, const Settings& settings,
+                          const std::string& path) const;
 };
 
 // Atomic: killed at any moment, there is the old file or the new one.

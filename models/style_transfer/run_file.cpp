@@ -6,7 +6,6 @@
 namespace lily::models {
 namespace {
 
-const std::string kSetting = "setting.";
 const std::string kHistory = "history";  // (iterations, 4) of f64: content, style, tv, total
 
 }  // namespace
@@ -18,25 +17,14 @@ void save_run(const std::string& path, const StyleTransfer& run, const RunHistor
     std::vector<double> rows;
     for (const LossValues& l : history.losses) rows.insert(rows.end(), {l.content, l.style, l.tv, l.total});
     checkpoint.tensors[kHistory] = from_vector(rows, {static_cast<int64_t>(history.losses.size()), 4});
-    checkpoint.metadata["program"] = "style_transfer";
+    checkpoint.put_settings("style_transfer", settings);
     checkpoint.metadata["seconds"] = fmt::format("{}", history.seconds);
-    for (const auto& [name, value] : settings) checkpoint.metadata[kSetting + name] = value;
     io::save_checkpoint(path, checkpoint);
 }
 
 RunHistory load_run(const std::string& path, StyleTransfer& run, const RunSettings& settings) {
     const io::Checkpoint checkpoint = io::load_checkpoint(path);
-    const auto program = checkpoint.metadata.find("program");
-    check(program != checkpoint.metadata.end() && program->second == "style_transfer",
-          "'{}' is a checkpoint of another program", path);
-    std::string others;
-    for (const auto& [name, value] : settings) {
-        const auto saved = checkpoint.metadata.find(kSetting + name);
-        const std::string before = saved == checkpoint.metadata.end() ? "not set" : saved->second;
-        if (before != value)
-            others += fmt::format("{}{} {} (was {})", others.empty() ? "" : ", ", name, value, before);
-    }
-    check(others.empty(), "'{}' was made with other settings: {}", path, others);
+    checkpoint.require_settings("style_transfer", settings, path);
 
     RunHistory history;
     const auto rows = checkpoint.tensors.find(kHistory);

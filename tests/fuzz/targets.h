@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "framework/data/idx.h"
 #include "framework/error.h"
 #include "framework/io/image.h"
 #include "framework/io/safetensors.h"
@@ -40,6 +41,19 @@ inline bool fuzz_safetensors(const uint8_t* data, size_t size) {
                 std::abort();
         }
         if (total > size * 255) std::abort();
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+inline bool fuzz_idx(const uint8_t* data, size_t size) {
+    try {
+        const lily::data::IdxArray array =
+            lily::data::parse_idx(std::as_bytes(std::span(data, size)), "fuzz");
+        int64_t total = 1;
+        for (const int64_t n : array.shape) total *= n;
+        if (array.shape.empty() || total != static_cast<int64_t>(array.values.size())) std::abort();
         return true;
     } catch (const Error&) {
         return false;

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+#include "examples/mnist_gan/command_line.h"
+
+#include <charconv>
+#include <optional>
+
+#include "examples/common/options.h"
+
+namespace lily::mnist_gan {
+namespace {
+
+const char* const kExamples = R"(Examples:
+  mnist_gan train --data build/data/mnist --out run
+  mnist_gan sample --model run/model.safetensors --grid 8x8 --out grid.png
+  mnist_gan walk --model run/model.safetensors --out walk.gif
+  mnist_gan evaluate --model run/model.safetensors --data build/data/mnist --train-classifier
+Ctrl-C ends a training with all of its files; the same command with --resume goes on from there.)";
+
+const CLI::Validator &positive = CLI::PositiveNumber, &not_negative = CLI::NonNegativeNumber;
+const CLI::Range below_one(0.0, 0.999999999);
+constexpr int kMostSide = 64;  // of a grid, in pictures
+
+// "8x4": columns and rows.
+CLI::Option* add_grid(Options& options, std::array<int, 2>& grid, const char* shown, const char* help) {
+    static const auto parse = [](const std::string& text) -> std::optional<std::array<int, 2>> {
+        std::array<int, 2> sides{};
+        const char *at = text.data(), *end = at + text.size();
+        const auto first = std::from_chars(at, end, sides[0]);
+        if (first.ec != std::errc() || first.ptr == end || *first.ptr != 'x') return {};
+        const auto second = std::from_chars(first.ptr + 1, end, sides[1]);
+        if (second.ec != std::errc() || second.ptr != end) return {};
+        for (const int side : sides)
+            if (side < 1 || side > kMostSide) return {};
+        return sides;
+    };
+    return options
+        .function(
+            "--grid", [&grid](const std::string& text) { grid = *parse(text); }, shown, help)
+        ->check([](const std::string& text) {
+            return parse(text)
+                       ? ""
+                       : fmt::format("'{}' is not a grid like 8x8, of 1 to {} a side", text, kMostSide);
+        });
+}
+
+void add_data(Options& options, std::string& data, int& image_size) {
+    options
+        .add("--data", data, "DIR (required)",
+             "MNIST's files (also those of Fashion-MNIST), or PNG and JPEG files; sub-folders are classes")
+        ->required();
+    options.number("--image-size", image_size, CLI::Range(4, 512), "N [28]",
+                   "pixels a side, for PNG and JPEG files");
+}
+
+void add_train(Options& options, TrainSettings& s) {
+    options.group("Data and results");
+    add_data(options, s.data, s.image_size);
+    options.add("--out", s.out, "DIR (required)", "a folder for all that the training writes")->required();
+    options.flag("--resume", s.resume, "go on where the run in --out was; begin if there is none");
+    options.group("Players");
+    options.number("--latent", s.latent, positive, "N [64]", "numbers that a picture is made from");
+    options.add("--g-hidden", s.g_hidden, "N,N,… [128,256,512]", "G's hidden layers")
+        ->delimiter(',')
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->check(positive);
+    options.add("--d-hidden", s.d_hidden, "N,N,… [512,256,128,32]", "D's hidden layers")
+        ->delimiter(',')
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->check(positive);
+    options.flag("--plain", s.plain, "no batch norm in G");
+    options.number("--dropout", s.dropout, below_one, "X [0]", "in D's hidden layers");
+    options.flag("--conditional", s.conditional, "both are told the class: sample --digit chooses it");
+    options.group("Training");
+    options.number("--epochs", s.epochs, positive, "N [50]", "times through the data");
+    options.number("--iterations", s.iterations, positive, "N", "steps of G, instead of --epochs");
+    options.number("--batch-size", s.batch_size, CLI::Range(2, 1 << 16), "N [64]", "pictures per step");
+    options.choice("--loss", s.loss, kLosses, "what the two minimise");
+    options.number("--learning-rate", s.learning_rate, positive, "X [0.002]", "Adam's");
+    options.number("--d-learning-rate", s.d_learning_rate, positive, "X [as --learning-rate]", "D's");
+    options.number("--beta1", s.beta1, below_one, "X [0.5]", "Adam's memory of gradients");
+    options.number("--beta2", s.beta2, below_one, "X [0.999]", "and of their squares");
+    options.number("--label-smoothing", s.label_smoothing, below_one, "X [0]",
+                   "D is to believe real pictures with 1 - X");
+    options.number("--gp-weight", s.gp_weight, not_negative, "X [10]", "of wgan-gp's gradient penalty");
+    options.number("--d-steps", s.d_steps, positive, "N [1]", "steps of D for each of G");
+    options.number("--ema", s.ema, below_one, "X [0.999]",
+                   "decay of G's average, which makes the samples; 0: none");
+    options.number("--seed", s.seed, not_negative, "N [0]", "of weights, noise and order");
+    options.group("On the way");
+    options.number("--sample-every", s.sample_every, positive, "N [each epoch]", "iterations between grids");
+    add_grid(options, s.grid, "CxR [8x8]", "columns and rows of the grids");
+    options.number("--checkpoint-every", s.checkpoint_every, positive, "N [500]",
+                   "iterations between checkpoints");
+    options.number("--check-every", s.check_every, positive, "N [100]",
+                   "iterations between checks for a collapse");
+    options.choice("--on-collapse", s.on_collapse, kOnCollapse,
+                   "what to do then; rollback: to the last good checkpoint, with half the learning rate");
+    options.number("--evaluate-every", s.evaluate_every, not_negative, "N [5]",
+                   "epochs between evaluations of labelled data, to keep the best; 0: never");
+    options.file("--classifier", s.classifier,
+                 "what evaluates (default: one is trained, OUT/classifier.safetensors)");
+}
+
+void add_model(Options& options, std::string& model, std::string& out, const char* what) {
+    options.file("--model", model, "what train has written: model, best or checkpoint")
+        ->required()
+        ->option_text("FILE (required)");
+    options.file("--out", out, what)->required()->option_text("FILE (required)");
+}
+
+void add_sample(Options& options, SampleSettings& s) {
+    options.group("Samples");
+    add_model(options, s.model, s.out, "picture: .png or .jpg; or .safetensors, the tensor 'samples'");
+    options.number("--count", s.count, CLI::Range(1, 1'000'000), "N [as the grid]", "how many");
+    add_grid(options, s.grid, "CxR [8 columns]", "columns and rows");
+    options.number("--digit", s.digit, CLI::Range(0, 255), "N [all]", "the class, for --conditional models");
+    options.number("--zoom", s.zoom, CLI::Range(1, 32), "N [1]", "pixels a side for each");
+    options.number("--seed", s.seed, not_negative, "N [0]", "of the noise");
+}
+
+void add_walk(Options& options, WalkSettings& s) {
+    options.group("The walk");
+    add_model(options, s.model, s.out, "an animation, .gif; or a strip of pictures, .png or .jpg");
+    options.number("--stops", s.stops, CLI::Range(2, 1000), "N [8]", "random points on a closed path");
+    options.number("--frames", s.frames, CLI::Range(1, 1000), "N [12]", "from one to the next");
+    add_grid(options, s.grid, "CxR [4x4]", "walks side by side (of a strip: its rows, R)");
+    options.number("--digit", s.digit, CLI::Range(0, 255), "N [all]", "the class, for --conditional models");
+    options.number("--zoom", s.zoom, CLI::Range(1, 32), "N [2]", "pixels a side for each");
+    options.number("--delay", s.delay, CLI::Range(1, 65535), "N [6]", "hundredths of a second per frame");
+    options.number("--seed", s.seed, not_negative, "N [0]", "of the points");
+}
+
+void add_evaluate(Options& options, EvaluateSettings& s) {
+    options.group("Evaluation");
+    add_data(options, s.data, s.image_size);
+    options.file("--model", s.model, "what train has written: model, best or checkpoint");
+    options.file("--samples", s.samples,
+                 "pictures instead: .safetensors with 'samples', (N,pixels) in -1…1, or IDX");
+    options.file("--classifier", s.classifier,
+                 "a trained classifier; with --train-classifier: where it goes");
+    options.flag("--train-classifier", s.train_classifier, "train one on the data");
+    options.number("--classifier-epochs", s.classifier_epochs, CLI::Range(1, 1000), "N [3]",
+                   "times through the data then");
+    options.number("--count", s.count, CLI::Range(2, 1'000'000), "N [2000]",
+                   "samples to draw from the model");
+    options.number("--seed", s.seed, not_negative, "N [0]", "of the noise and of the classifier");
+    options.file("--json", s.json, "the figures as JSON");
+    options.file("--neighbours", s.neighbours,
+                 "a picture of samples over what is nearest to them in the data");
+}
+
+}  // namespace
+
+Settings parse_command_line(int argc, char** argv) {
+    CLI::App app{"Trains a generative adversarial network on digits, and makes new ones.", "mnist_gan"};
+    app.footer(kExamples);
+    app.require_subcommand(1);
+    TrainSettings train;
+    SampleSettings sample;
+    WalkSettings walk;
+    EvaluateSettings evaluate;
+    const auto command = [&](const char* name, const char* what, auto& settings, auto add) {
+        CLI::App* sub = app.add_subcommand(name, what);
+        Options options(*sub);
+        add(options, settings);
+        options.machine(settings.device, settings.threads, settings.quiet);
+        return sub;
+    };
+    command("train", "train the two networks", train, add_train);
+    CLI::App* of_sample = command("sample", "make pictures", sample, add_sample);
+    CLI::App* of_walk = command("walk", "walk from picture to picture", walk, add_walk);
+    CLI::App* of_evaluate = command("evaluate", "measure how good samples are", evaluate, add_evaluate);
+    try {
+        app.parse(argc, argv);
+        if (of_evaluate->parsed() && evaluate.model.empty() == evaluate.samples.empty())
+            throw CLI::ValidationError("--model or --samples", "one of them is needed");
+    } catch (const CLI::CallForHelp& help) {
+        std::exit(app.exit(help));
+    } catch (const CLI::ParseError& error) {
+        fmt::print(stderr, "mnist_gan: {}; see mnist_gan --help\n", error.what());
+        std::exit(2);
+    }
+    if (of_sample->parsed()) return sample;
+    if (of_walk->parsed()) return walk;
+    if (of_evaluate->parsed()) return evaluate;
+    return train;
+}
+
+}  // namespace lily::mnist_gan

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// What the commands do; each returns the program's exit code.
+#pragma once
+
+#include "examples/mnist_gan/command_line.h"
+#include "framework/tensor.h"
+
+namespace lily::mnist_gan {
+
+int run(const TrainSettings& s);
+int run(const SampleSettings& s);
+int run(const WalkSettings& s);
+int run(const EvaluateSettings& s);
+
+// --threads and --device of any command.
+Device choose_machine(const Machine& machine);
+
+// Classes of `count` samples: all of them --digit, or 0, 1, … in turn; empty for a model without classes.
+// Throws if the model does not have that class.
+std::vector<int64_t> classes_for(int64_t count, int digit, int64_t classes);
+
+}  // namespace lily::mnist_gan

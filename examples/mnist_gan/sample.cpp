@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// mnist_gan sample: pictures from noise. mnist_gan walk: from picture to picture.
+#include <cmath>
+
+#include "examples/mnist_gan/commands.h"
+#include "framework/device_choice.h"
+#include "framework/io/gif.h"
+#include "framework/ops/slice.h"
+#include "framework/random.h"
+#include "kernels/common/parallel.h"
+#include "models/gan/model_file.h"
+
+namespace lily::mnist_gan {
+namespace {
+
+using namespace lily::models;
+
+// The point of a great arc from a to b, t in [0,1]: between normal points, straight lines pass too near to 0.
+void slerp(const float* a, const float* b, int64_t n, double t, float* out) {
+    double aa = 0, bb = 0, ab = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        aa += a[i] * a[i];
+        bb += b[i] * b[i];
+        ab += a[i] * b[i];
+    }
+    const double angle = std::acos(std::clamp(ab / std::sqrt(aa * bb), -1.0, 1.0));
+    const bool straight = !(std::sin(angle) > 1e-6);  // the same direction, or opposite ones
+    const double of_a = straight ? 1 - t : std::sin((1 - t) * angle) / std::sin(angle);
+    const double of_b = straight ? t : std::sin(t * angle) / std::sin(angle);
+    for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(of_a * a[i] + of_b * b[i]);
+}
+
+// z of every frame: (stops · frames, walks, latent), a closed path for each walk.
+Tensor path(int64_t stops, int64_t frames, int64_t walks, int64_t latent, uint64_t seed) {
+    Generator random(seed);
+    const Tensor points = randn({stops, walks, latent}, random);
+    Tensor z = empty({stops * frames, walks, latent});
+    float* out = z.mutable_data<float>();
+    const float* from = points.data<float>();
+    for (int64_t f = 0; f < stops * frames; ++f)
+        for (int64_t w = 0; w < walks; ++w) {
+            const float* a = from + (f / frames * walks + w) * latent;
+            const float* b = from + ((f / frames + 1) % stops * walks + w) * latent;
+            const double t = static_cast<double>(f % frames) / static_cast<double>(frames);
+            slerp(a, b, latent, t, out + (f * walks + w) * latent);
+        }
+    return z;
+}
+
+}  // namespace
+
+Device choose_machine(const Machine& machine) {
+    if (machine.threads > 0) kernels::set_max_threads(machine.threads);
+    const DeviceChoice chosen = choose_device(machine.device);
+    machine.say("{}", chosen.reason);
+    return chosen.device;
+}
+
+std::vector<int64_t> classes_for(int64_t count, int digit, int64_t classes) {
+    check(digit < 0 || classes > 0, "--digit needs a model that was trained with --conditional");
+    check(digit < classes || digit < 0, "--digit {} is not one of the model's classes, 0 to {}", digit,
+          classes - 1);
+    std::vector<int64_t> list;
+    for (int64_t i = 0; classes > 0 && i < count; ++i) list.push_back(digit >= 0 ? digit : i % classes);
+    return list;
+}
+
+int run(const SampleSettings& s) {
+    const bool tensor = io::extension_of(s.out) == ".safetensors";
+    tensor ? io::check_writable(s.out) : io::check_can_save_image(s.out);
+    const LoadedGenerator model = load_generator(s.model);
+    const int columns = s.grid[0] > 0 ? s.grid[0] : 8;
+    const int64_t count = s.count > 0 ? s.count : int64_t{columns} * (s.grid[1] > 0 ? s.grid[1] : 8);
+    check(s.grid[1] == 0 || count <= int64_t{columns} * s.grid[1],
+          "{} samples do not fit into a grid of {}x{}", count, columns, s.grid[1]);
+    const std::vector<int64_t> classes = classes_for(count, s.digit, model.options.classes);
+    const Device device = choose_machine(s);
+    Generator random(s.seed);
+    const Tensor samples = model.sample(randn({count, model.options.latent}, random), classes, device);
+    if (tensor)
+        io::save_tensors(s.out, {{"samples", samples}});
+    else
+        io::save_image(s.out, sample_grid(samples, model.size, columns, s.zoom));
+    s.say("{} samples: {}", count, s.out);
+    return 0;
+}
+
+int run(const WalkSettings& s) {
+    const bool animated = io::extension_of(s.out) == ".gif";
+    animated ? io::check_writable(s.out) : io::check_can_save_image(s.out);
+    const LoadedGenerator model = load_generator(s.model);
+    check(!animated || model.size.channels == 1,
+          "animations are of grey pictures only; name a .png for a strip");
+    const int64_t walks = animated ? int64_t{s.grid[0]} * s.grid[1] : s.grid[1], frames = s.stops * s.frames;
+    const std::vector<int64_t> of_walks = classes_for(walks, s.digit, model.options.classes);
+    std::vector<int64_t> classes;
+    for (int64_t f = 0; f < frames; ++f) classes.insert(classes.end(), of_walks.begin(), of_walks.end());
+    const Device device = choose_machine(s);
+    const Tensor z = path(s.stops, s.frames, walks, model.options.latent, s.seed);
+    const Tensor samples = model.sample(z.reshape({frames * walks, model.options.latent}), classes, device);
+    if (animated) {
+        std::vector<io::Image> pictures;
+        for (int64_t f = 0; f < frames; ++f)
+            pictures.push_back(
+                sample_grid(slice(samples, 0, f * walks, (f + 1) * walks), model.size, s.grid[0], s.zoom));
+        io::save_gif(s.out, pictures, s.delay);
+    } else {  // a walk is a row: frame f of walk w is sample f · walks + w
+        const Tensor rows = samples.reshape({frames, walks, model.size.pixels()}).transpose(0, 1);
+        io::save_image(s.out, sample_grid(rows.reshape({walks * frames, model.size.pixels()}), model.size,
+                                          static_cast<int>(frames), s.zoom));
+    }
+    s.say("{} frames: {}", frames, s.out);
+    return 0;
+}
+
+}  // namespace lily::mnist_gan

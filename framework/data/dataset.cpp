@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include "framework/data/dataset.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "framework/data/idx.h"
+#include "framework/error.h"
+#include "framework/io/image_ops.h"
+
+namespace lily::data {
+namespace {
+
+namespace fs = std::filesystem;
+using io::in_quotes;
+
+constexpr int64_t kMostClasses = 256;
+
+// The path of the first of these names in the folder, plain or .gz; empty: none.
+std::string find_file(const std::string& folder, const std::vector<std::string>& names) {
+    std::error_code none;
+    for (const std::string& name : names)
+        for (const char* ending : {"", ".gz"})
+            if (const fs::path path = fs::path(folder) / (name + ending); fs::is_regular_file(path, none))
+                return path.string();
+    return "";
+}
+
+struct MnistFiles {
+    std::string images, labels;
+};
+
+MnistFiles find_mnist(const std::string& folder, Split split) {
+    const auto names = [&](const std::string& what) {
+        std::vector<std::string> list;
+        const std::string prefix = split == Split::train ? "train-" : "t10k-";
+        for (const char* dot : {"-", "."}) {  // the files' names were once written with a dot
+            list.push_back(prefix + (what == "images" ? "images" + std::string(dot) + "idx3-ubyte"
+                                                      : "labels" + std::string(dot) + "idx1-ubyte"));
+        }
+        if (split == Split::train) list.push_back(what + (what == "images" ? "-idx3-ubyte" : "-idx1-ubyte"));
+        return list;
+    };
+    return {find_file(folder, names("images")), find_file(folder, names("labels"))};
+}
+
+void check_folder(const std::string& folder) {
+    std::error_code none;
+    check(fs::exists(folder, none), "there is no folder {}", in_quotes(folder));
+    check(fs::is_directory(folder, none), "{} is not a folder", in_quotes(folder));
+}
+
+std::vector<fs::path> sorted_entries(const fs::path& folder) {
+    std::error_code error;
+    std::vector<fs::path> entries;
+    for (const auto& entry : fs::directory_iterator(folder, error)) entries.push_back(entry.path());
+    check(!error, "cannot read {}: {}", in_quotes(folder.string()), error.message());
+    std::sort(entries.begin(), entries.end());
+    return entries;
+}
+
+bool is_picture(const fs::path& path) {
+    const std::string extension = io::extension_of(path.string());
+    return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+}
+
+// One grey byte per pixel: Rec. 601 luma of colours, what lies behind transparency on white.
+std::vector<uint8_t> grey_pixels(const fs::path& path, int size) {
+    io::Image image = io::load_image(path.string());
+    if (image.has_alpha()) image = io::on_white(image);
+    if (image.width != size || image.height != size) image = io::resize_image(image, size, size);
+    if (image.channels == 1) return image.pixels;
+    std::vector<uint8_t> grey(image.pixels.size() / 3);
+    for (size_t i = 0; i < grey.size(); ++i) {
+        const uint8_t* rgb = image.pixels.data() + 3 * i;
+        grey[i] = static_cast<uint8_t>((299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] + 500) / 1000);
+    }
+    return grey;
+}
+
+void append_pictures(Dataset& set, const fs::path& folder, int label) {
+    for (const fs::path& path : sorted_entries(folder)) {
+        if (!is_picture(path)) continue;
+        const std::vector<uint8_t> grey = grey_pixels(path, static_cast<int>(set.width));
+        set.pixels.insert(set.pixels.end(), grey.begin(), grey.end());
+        if (label >= 0) set.labels.push_back(static_cast<uint8_t>(label));
+        ++set.count;
+    }
+}
+
+}  // namespace
+
+std::string Dataset::fingerprint() const {
+    uint64_t hash = 0xcbf29ce484222325u;
+    const auto mix = [&](const uint8_t* bytes, size_t size) {
+        for (size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    };
+    const std::string shape = fmt::format("{} {} {} {}", count, channels, height, width);
+    mix(reinterpret_cast<const uint8_t*>(shape.data()), shape.size());
+    mix(pixels.data(), pixels.size());
+    mix(labels.data(), labels.size());
+    return fmt::format("{:016x}", hash);
+}
+
+bool has_mnist(const std::string& folder, Split split) { return !find_mnist(folder, split).images.empty(); }
+
+Dataset load_mnist(const std::string& folder, Split split) {
+    check_folder(folder);
+    const MnistFiles files = find_mnist(folder, split);
+    check(!files.images.empty(), "{} has no {}-images-idx3-ubyte(.gz)", in_quotes(folder),
+          split == Split::train ? "train" : "t10k");
+    IdxArray images = read_idx(files.images);
+    check(images.shape.size() == 3, "{} has {} dimensions, expected 3 (count, height, width)",
+          in_quotes(files.images), images.shape.size());
+    Dataset set{.count = images.shape[0],
+                .channels = 1,
+                .height = images.shape[1],
+                .width = images.shape[2],
+                .pixels = std::move(images.values)};
+    if (files.labels.empty()) return set;
+    IdxArray labels = read_idx(files.labels);
+    check(labels.shape.size() == 1, "{} has {} dimensions, expected 1", in_quotes(files.labels),
+          labels.shape.size());
+    check(labels.shape[0] == set.count, "{} has {} labels, {} has {} pictures", in_quotes(files.labels),
+          labels.shape[0], in_quotes(files.images), set.count);
+    set.labels = std::move(labels.values);
+    set.classes = int64_t{*std::max_element(set.labels.begin(), set.labels.end())} + 1;
+    return set;
+}
+
+Dataset load_picture_folder(const std::string& folder, int size) {
+    check_folder(folder);
+    check(size >= 1, "[load_picture_folder] expected a size of at least 1, got {}", size);
+    Dataset set{.channels = 1, .height = size, .width = size};
+    std::error_code none;
+    for (const fs::path& path : sorted_entries(folder)) {
+        if (!fs::is_directory(path, none)) continue;
+        const int64_t before = set.count;
+        append_pictures(set, path, static_cast<int>(set.classes));
+        if (set.count > before) ++set.classes;
+        check(set.classes < kMostClasses,
+              "{} has {} folders of pictures and more, at most {} classes are read", in_quotes(folder),
+              set.classes, kMostClasses - 1);
+    }
+    const int64_t labelled = set.count;
+    append_pictures(set, folder, -1);
+    check(set.count > 0, "{} has neither IDX files (train-images-idx3-ubyte) nor pictures",
+          in_quotes(folder));
+    check(labelled == 0 || labelled == set.count, "{} has pictures both in sub-folders and beside them",
+          in_quotes(folder));
+    return set;
+}
+
+Dataset load_folder(const std::string& folder, int size) {
+    return has_mnist(folder, Split::train) ? load_mnist(folder) : load_picture_folder(folder, size);
+}
+
+}  // namespace lily::data

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lily::data {
+
+// Pictures of one size as bytes, each with a class or all without.
+struct Dataset {
+    int64_t count = 0, channels = 0, height = 0, width = 0;
+    std::vector<uint8_t> pixels = {};  // (count, channels, height, width)
+    std::vector<uint8_t> labels = {};  // (count), below `classes`; empty: none
+    int64_t classes = 0;
+
+    int64_t picture_size() const { return channels * height * width; }
+    // 16 hexadecimal digits of all that is in it (FNV-1a), to notice that the data are others.
+    std::string fingerprint() const;
+};
+
+enum class Split { train, test };
+
+// The files of MNIST and its relatives in a folder: train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…
+// for the test split, each also with .gz; or a pair images-idx3-ubyte, labels-idx1-ubyte, which is the
+// training split. Labels may be missing.
+Dataset load_mnist(const std::string& folder, Split split = Split::train);
+bool has_mnist(const std::string& folder, Split split);
+
+// Grey pictures of size x size from all PNG and JPEG files of a folder, in the order of their names; the
+// names of sub-folders are classes, in alphabetical order.
+Dataset load_picture_folder(const std::string& folder, int size);
+
+// Whichever of the two the folder holds.
+Dataset load_folder(const std::string& folder, int size);
+
+}  // namespace lily::data

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include "framework/data/loader.h"
+
+#include <numeric>
+
+#include "framework/random.h"
+
+namespace lily::data {
+namespace {
+
+constexpr size_t kAhead = 2;  // batches prepared before they are asked for
+
+// 0…255 -> -1…1
+void copy_pixels(const Dataset& set, const int64_t* indices, int64_t count, float* out) {
+    const int64_t size = set.picture_size();
+    for (int64_t i = 0; i < count; ++i) {
+        const uint8_t* picture = set.pixels.data() + indices[i] * size;
+        for (int64_t k = 0; k < size; ++k) out[i * size + k] = static_cast<float>(picture[k]) / 127.5f - 1.0f;
+    }
+}
+
+}  // namespace
+
+struct Loader::Prepared {
+    std::vector<float> pixels;
+    Batch batch;
+};
+
+Loader::Loader(const Dataset& set, int64_t batch_size, uint64_t seed)
+    : set_(set), batch_size_(batch_size), seed_(seed) {
+    check(batch_size >= 1, "[loader] expected a batch of at least 1, got {}", batch_size);
+    check(set.count >= batch_size, "[loader] the data have {} pictures, fewer than a batch of {}", set.count,
+          batch_size);
+    start();
+}
+
+Loader::~Loader() { stop(); }
+
+void Loader::start() {
+    worker_ = std::thread([this, from = position_] { work(from); });
+}
+
+void Loader::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    changed_.notify_all();
+    worker_.join();
+    stopping_ = false;
+    ready_.clear();
+}
+
+void Loader::set_position(int64_t position) {
+    check(position >= 0, "[loader] expected a position of at least 0, got {}", position);
+    stop();
+    position_ = position;
+    start();
+}
+
+// Fisher and Yates; every epoch has 2^40 random numbers of its own.
+std::vector<int64_t> Loader::order(int64_t epoch) const {
+    Generator generator;
+    generator.set_state({.seed = seed_, .counter = static_cast<uint64_t>(epoch) << 40});
+    std::vector<int64_t> order(static_cast<size_t>(set_.count));
+    std::iota(order.begin(), order.end(), 0);
+    for (size_t i = order.size(); i-- > 1;) std::swap(order[i], order[generator.next() % (i + 1)]);
+    return order;
+}
+
+void Loader::work(int64_t position) {
+    const int64_t per_epoch = batches_per_epoch();
+    int64_t epoch = -1;
+    std::vector<int64_t> shuffled;
+    for (;; ++position) {
+        if (position / per_epoch != epoch) shuffled = order(epoch = position / per_epoch);
+        auto prepared = std::make_unique<Prepared>();
+        prepared->batch.epoch = epoch;
+        prepared->batch.index = position % per_epoch;
+        const int64_t* indices = shuffled.data() + prepared->batch.index * batch_size_;
+        prepared->pixels.resize(static_cast<size_t>(batch_size_ * set_.picture_size()));
+        copy_pixels(set_, indices, batch_size_, prepared->pixels.data());
+        if (!set_.labels.empty())
+            for (int64_t i = 0; i < batch_size_; ++i)
+                prepared->batch.labels.push_back(set_.labels[static_cast<size_t>(indices[i])]);
+
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return stopping_ || ready_.size() < kAhead; });
+        if (stopping_) return;
+        ready_.push_back(std::move(prepared));
+        changed_.notify_all();
+    }
+}
+
+Batch Loader::next(Device device) {
+    std::shared_ptr<Prepared> prepared;
+    {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return !ready_.empty(); });
+        prepared = std::move(ready_.front());
+        ready_.pop_front();
+    }
+    changed_.notify_all();
+    ++position_;
+    Batch batch = std::move(prepared->batch);
+    void* memory = prepared->pixels.data();
+    const size_t bytes = prepared->pixels.size() * sizeof(float);
+    batch.pixels = Tensor({batch_size_, set_.picture_size()}, {},
+                          std::make_shared<Storage>(Device::cpu, memory, bytes, std::move(prepared)))
+                       .to(device);
+    return batch;
+}
+
+Tensor to_pixels(const Dataset& set, const std::vector<int64_t>& indices) {
+    const auto count = static_cast<int64_t>(indices.size());
+    Tensor pixels = empty({count, set.picture_size()});
+    for (const int64_t i : indices)
+        check(i >= 0 && i < set.count, "[to_pixels] picture {} of {}", i, set.count);
+    copy_pixels(set, indices.data(), count, pixels.mutable_data<float>());
+    return pixels;
+}
+
+}  // namespace lily::data

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "framework/io/gif.h"
+
+#include <gif_lib.h>
+
+#include <limits>
+
+#include "framework/error.h"
+
+namespace lily::io {
+namespace {
+
+constexpr int kGreys = 256;
+
+// giflib's encoder, writing into memory.
+class Encoder {
+  public:
+    Encoder(int width, int height) : width_(width), height_(height) {
+        int error = 0;
+        file_ = EGifOpen(&bytes_, append, &error);
+        check(file_ != nullptr, "[save_gif] {}", GifErrorString(error));
+        EGifSetGifVersion(file_, true);  // GIF89a: has delays and loops
+        ColorMapObject* greys = GifMakeMapObject(kGreys, nullptr);
+        check(greys != nullptr, "[save_gif] no memory");
+        for (int i = 0; i < kGreys; ++i) {
+            const auto grey = static_cast<GifByteType>(i);
+            greys->Colors[i] = {grey, grey, grey};
+        }
+        const int result = EGifPutScreenDesc(file_, width, height, 8, 0, greys);
+        GifFreeMapObject(greys);
+        require(result);
+        loop_forever();
+    }
+    ~Encoder() {
+        if (file_) EGifCloseFile(file_, nullptr);
+    }
+    Encoder(const Encoder&) = delete;
+    Encoder& operator=(const Encoder&) = delete;
+
+    void frame(const Image& image, int centiseconds) {
+        const GraphicsControlBlock control{.DisposalMode = DISPOSE_DO_NOT,
+                                           .UserInputFlag = false,
+                                           .DelayTime = centiseconds,
+                                           .TransparentColor = -1};
+        GifByteType extension[4];
+        const size_t size = EGifGCBToExtension(&control, extension);
+        require(EGifPutExtension(file_, GRAPHICS_EXT_FUNC_CODE, static_cast<int>(size), extension));
+        require(EGifPutImageDesc(file_, 0, 0, width_, height_, false, nullptr));
+        std::vector<uint8_t> row(static_cast<size_t>(width_));  // giflib wants it writable
+        for (int y = 0; y < height_; ++y) {
+            row.assign(image.at(y, 0), image.at(y, 0) + width_);
+            require(EGifPutLine(file_, row.data(), width_));
+        }
+    }
+
+    const std::vector<std::byte>& finish() {
+        GifFileType* file = std::exchange(file_, nullptr);
+        int error = 0;
+        check(EGifCloseFile(file, &error) == GIF_OK, "[save_gif] {}", GifErrorString(error));
+        return bytes_;
+    }
+
+  private:
+    static int append(GifFileType* file, const GifByteType* data, int size) {
+        auto& bytes = *static_cast<std::vector<std::byte>*>(file->UserData);
+        const auto* begin = reinterpret_cast<const std::byte*>(data);
+        bytes.insert(bytes.end(), begin, begin + size);
+        return size;
+    }
+    void loop_forever() {
+        const char name[] = "NETSCAPE2.0";
+        const GifByteType endless[] = {1, 0, 0};
+        require(EGifPutExtensionLeader(file_, APPLICATION_EXT_FUNC_CODE));
+        require(EGifPutExtensionBlock(file_, sizeof(name) - 1, name));
+        require(EGifPutExtensionBlock(file_, sizeof(endless), endless));
+        require(EGifPutExtensionTrailer(file_));
+    }
+    void require(int result) { check(result == GIF_OK, "[save_gif] {}", GifErrorString(file_->Error)); }
+
+    const int width_, height_;
+    std::vector<std::byte> bytes_;
+    GifFileType* file_ = nullptr;
+};
+
+}  // namespace
+
+void save_gif(const std::string& path, const std::vector<Image>& frames, int centiseconds) {
+    check(!frames.empty(), "[save_gif] expected at least one frame");
+    const int width = frames[0].width, height = frames[0].height;
+    constexpr int kMost = std::numeric_limits<uint16_t>::max();
+    check(width >= 1 && height >= 1 && width <= kMost && height <= kMost,
+          "[save_gif] expected frames of 1 to {} pixels a side, got {}x{}", kMost, width, height);
+    check(centiseconds >= 0 && centiseconds <= kMost, "[save_gif] expected a delay of 0 to {}, got {}", kMost,
+          centiseconds);
+    for (const Image& frame : frames)
+        check(frame.channels == 1 && frame.width == width && frame.height == height,
+              "[save_gif] expected grey frames of {}x{}, got {}x{} with {} channels", width, height,
+              frame.width, frame.height, frame.channels);
+    Encoder encoder(width, height);
+    for (const Image& frame : frames) encoder.frame(frame, centiseconds);
+    write_file_atomically(path, Bytes(encoder.finish()));
+}
+
+}  // namespace lily::io

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "framework/io/file.h"
+
+namespace lily::io {
+
+bool is_gzip(Bytes bytes);  // by its first bytes
+
+// Unpacks gzip piece by piece, so that the reader can look at a header before it allocates what that asks
+// for. One member; its checksum and length are verified at the end. Refers to `packed`.
+class GzipReader {
+  public:
+    GzipReader(Bytes packed, std::string name);  // `name` is for messages
+    ~GzipReader();
+    GzipReader(const GzipReader&) = delete;
+    GzipReader& operator=(const GzipReader&) = delete;
+
+    void read(std::span<std::byte> out);  // fills all of it; throws where the data end before
+    void finish();                        // throws if there is more, or the checksum is wrong
+
+  private:
+    struct Stream;
+    size_t inflate_into(std::byte* out, size_t size);
+
+    std::string name_;
+    std::unique_ptr<Stream> stream_;
+};
+
+}  // namespace lily::io

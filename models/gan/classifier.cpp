@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include "models/gan/classifier.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "framework/autograd.h"
+#include "framework/data/loader.h"
+#include "framework/io/checkpoint.h"
+#include "framework/ops.h"
+#include "framework/optim/adam.h"
+
+namespace lily::models {
+namespace {
+
+constexpr const char* kProgram = "mnist_gan classifier";
+constexpr int64_t kMaps1 = 16, kMaps2 = 32, kBatch = 64, kPiece = 500;
+constexpr uint64_t kMostSize = 4096;
+constexpr Conv2dOptions kSame{.padding = {1, 1}};
+
+// -mean of ln p(label)
+Tensor cross_entropy(const Tensor& logits, const std::vector<int64_t>& labels) {
+    const int64_t n = logits.size(0), classes = logits.size(1);
+    std::vector<float> one_hot(static_cast<size_t>(n * classes));
+    for (int64_t i = 0; i < n; ++i)
+        one_hot[static_cast<size_t>(i * classes + labels[static_cast<size_t>(i)])] = 1;
+    const Tensor chosen = from_vector(one_hot, {n, classes}).to(logits.device());
+    return sum(log_softmax(logits, 1) * chosen) * (-1.0 / static_cast<double>(n));
+}
+
+}  // namespace
+
+DigitClassifier::DigitClassifier(const PictureSize& size, int64_t classes, Generator& random)
+    : size_(size),
+      classes_(classes),
+      conv1_(size.channels, kMaps1, 3, random, kSame),
+      conv2_(kMaps1, kMaps2, 3, random, kSame),
+      body_(kMaps2 * (size.height / 4) * (size.width / 4), kFeatures, random),
+      head_(kFeatures, classes, random) {
+    check(size.height >= 4 && size.width >= 4, "[classifier] expected pictures of at least 4x4, got {}x{}",
+          size.height, size.width);
+    register_module("conv1", conv1_);
+    register_module("conv2", conv2_);
+    register_module("body", body_);
+    register_module("head", head_);
+}
+
+Tensor DigitClassifier::features(const Tensor& pictures) {
+    check(pictures.rank() == 2 && pictures.size(1) == size_.pixels(), "[classifier] expected (N,{}), got {}",
+          size_.pixels(), pictures.shape());
+    Tensor h = pictures.reshape({pictures.size(0), size_.channels, size_.height, size_.width});
+    h = max_pool2d(relu(conv1_.forward(h)), 2);
+    h = max_pool2d(relu(conv2_.forward(h)), 2);
+    return relu(body_.forward(h.contiguous().flatten(1)));
+}
+
+Tensor DigitClassifier::forward(const Tensor& pictures) { return logits_of(features(pictures)); }
+
+void train_classifier(DigitClassifier& classifier, const data::Dataset& set, const ClassifierTraining& how) {
+    check(!set.labels.empty() && set.classes <= classifier.classes(),
+          "[classifier] expected labels of at most {} classes, got {}", classifier.classes(), set.classes);
+    const Device device = classifier.parameters()[0].device();
+    data::Loader loader(set, std::min(kBatch, set.count), how.seed);
+    optim::Adam adam(classifier.parameters(), {.lr = 1e-3});
+    const int64_t total = how.epochs * loader.batches_per_epoch();
+    for (int64_t i = 0; i < total; ++i) {
+        const data::Batch batch = loader.next(device);
+        adam.zero_grad();
+        const Tensor loss = cross_entropy(classifier.forward(batch.pixels), batch.labels);
+        loss.backward();
+        adam.step();
+        if (how.progress) how.progress(i + 1, total, loss.item<double>());
+    }
+}
+
+double accuracy(DigitClassifier& classifier, const data::Dataset& set) {
+    const NoGrad no_grad;
+    const Device device = classifier.parameters()[0].device();
+    int64_t right = 0;
+    for (int64_t begin = 0; begin < set.count; begin += kPiece) {
+        std::vector<int64_t> indices(static_cast<size_t>(std::min(kPiece, set.count - begin)));
+        std::iota(indices.begin(), indices.end(), begin);
+        const std::vector<int64_t> guesses =
+            argmax(classifier.forward(data::to_pixels(set, indices).to(device)).to(Device::cpu), 1)
+                .to_vector<int64_t>();
+        for (size_t i = 0; i < guesses.size(); ++i)
+            right += guesses[i] == set.labels[static_cast<size_t>(begin) + i];
+    }
+    return static_cast<double>(right) / static_cast<double>(set.count);
+}
+
+void save_classifier(const std::string& path, const DigitClassifier& classifier, double accuracy) {
+    io::Checkpoint checkpoint;
+    checkpoint.put("classifier", classifier.state_dict());
+    checkpoint.metadata["program"] = kProgram;
+    checkpoint.tensors["accuracy"] = from_vector<double>({accuracy}, {});
+    const PictureSize& size = classifier.size();
+    const std::pair<const char*, int64_t> numbers[] = {{"channels", size.channels},
+                                                       {"height", size.height},
+                                                       {"width", size.width},
+                                                       {"classes", classifier.classes()}};
+    for (const auto& [key, value] : numbers) checkpoint.put_integer(key, static_cast<uint64_t>(value));
+    io::save_checkpoint(path, checkpoint);
+}
+
+LoadedClassifier load_classifier(const std::string& path) {
+    const io::Checkpoint checkpoint = io::load_checkpoint(path);
+    checkpoint.require_settings(kProgram, {}, path);
+    const auto number = [&](const char* key) {
+        const uint64_t value = checkpoint.integer(key);
+        check(value >= 1 && value <= kMostSize, "'{}': '{}' is {}, expected 1 to {}", path, key, value,
+              kMostSize);
+        return static_cast<int64_t>(value);
+    };
+    Generator random;  // the weights are the file's
+    auto classifier = std::make_unique<DigitClassifier>(
+        PictureSize{number("channels"), number("height"), number("width")}, number("classes"), random);
+    classifier->load_state_dict(checkpoint.part("classifier"));
+    const auto accuracy = checkpoint.tensors.find("accuracy");
+    check(accuracy != checkpoint.tensors.end() && accuracy->second.numel() == 1, "'{}' has no accuracy",
+          path);
+    return {std::move(classifier), accuracy->second.item<double>()};
+}
+
+}  // namespace lily::models

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// A small convolutional network that knows digits: it measures what a GAN makes of them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "framework/data/dataset.h"
+#include "framework/nn/layers.h"
+#include "models/gan/pictures.h"
+
+namespace lily::models {
+
+// Two convolutions 3x3 (16 and 32 maps, ReLU, maxima of 2x2), a layer of features with ReLU, one of classes.
+class DigitClassifier final : public nn::Module {
+  public:
+    static constexpr int64_t kFeatures = 128;
+
+    DigitClassifier(const PictureSize& size, int64_t classes, Generator& random);
+
+    Tensor features(const Tensor& pictures);          // (N,pixels) -> (N,128)
+    Tensor forward(const Tensor& pictures) override;  // -> logits (N,classes)
+    Tensor logits_of(const Tensor& features) { return head_.forward(features); }
+
+    const PictureSize& size() const { return size_; }
+    int64_t classes() const { return classes_; }
+
+  private:
+    const PictureSize size_;
+    const int64_t classes_;
+    nn::Conv2d conv1_, conv2_;
+    nn::Linear body_, head_;
+};
+
+struct ClassifierTraining {
+    int64_t epochs = 3;
+    uint64_t seed = 0;
+    std::function<void(int64_t done, int64_t total, double loss)> progress = {};  // after each step
+};
+
+// Adam on the cross entropy; `classifier` is on the device where it is to be trained.
+void train_classifier(DigitClassifier& classifier, const data::Dataset& set, const ClassifierTraining& how);
+
+// Share of the set that it gets right.
+double accuracy(DigitClassifier& classifier, const data::Dataset& set);
+
+// `accuracy`: on pictures that it was not trained with; kept for whoever loads it.
+void save_classifier(const std::string& path, const DigitClassifier& classifier, double accuracy);
+struct LoadedClassifier {
+    std::unique_ptr<DigitClassifier> classifier;
+    double accuracy = 0;
+};
+LoadedClassifier load_classifier(const std::string& path);
+
+}  // namespace lily::models

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include "models/gan/model_file.h"
+
+#include <charconv>
+
+#include "framework/autograd.h"
+#include "framework/ops/cat.h"
+#include "framework/ops/slice.h"
+
+namespace lily::models {
+namespace {
+
+constexpr int64_t kPiece = 500;          // samples made at once
+constexpr uint64_t kMostSize = 1 << 20;  // of a layer or a side: what a damaged file may ask for
+constexpr size_t kMostLayers = 64;
+
+std::string text_of(const std::vector<int64_t>& sizes) { return fmt::format("{}", fmt::join(sizes, ",")); }
+
+int64_t size_of(const io::Checkpoint& checkpoint, const char* key) {
+    const uint64_t value = checkpoint.integer(key);
+    check(value <= kMostSize, "[checkpoint] '{}' is {}, expected at most {}", key, value, kMostSize);
+    return static_cast<int64_t>(value);
+}
+
+std::vector<int64_t> sizes_of(const io::Checkpoint& checkpoint, const char* key) {
+    const std::string& text = checkpoint.text(key);
+    std::vector<int64_t> sizes;
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    while (at != end) {
+        int64_t size = 0;
+        const auto [stop, error] = std::from_chars(at, end, size);
+        const bool good = error == std::errc() && size >= 1 && size <= static_cast<int64_t>(kMostSize) &&
+                          (stop == end || (*stop == ',' && stop + 1 != end)) && sizes.size() < kMostLayers;
+        check(good, "[checkpoint] '{}' is {}, expected layer sizes", key, io::in_quotes(text));
+        sizes.push_back(size);
+        at = stop == end ? end : stop + 1;
+    }
+    return sizes;
+}
+
+}  // namespace
+
+void put_description(io::Checkpoint& checkpoint, const GanOptions& o, const PictureSize& size) {
+    checkpoint.metadata["program"] = kGanProgram;
+    checkpoint.metadata["g_hidden"] = text_of(o.g_hidden);
+    checkpoint.metadata["d_hidden"] = text_of(o.d_hidden);
+    checkpoint.metadata["dropout"] = fmt::format("{}", o.dropout);
+    const std::pair<const char*, int64_t> numbers[] = {
+        {"latent", o.latent},        {"classes", o.classes},  {"batch_norm", o.batch_norm ? 1 : 0},
+        {"channels", size.channels}, {"height", size.height}, {"width", size.width}};
+    for (const auto& [key, value] : numbers) checkpoint.put_integer(key, static_cast<uint64_t>(value));
+}
+
+GanOptions described_options(const io::Checkpoint& checkpoint) {
+    const auto by = checkpoint.metadata.find("program");
+    check(by != checkpoint.metadata.end() && by->second == kGanProgram, "[checkpoint] it was not made by {}",
+          kGanProgram);
+    GanOptions options{.pixels = described_size(checkpoint).pixels(),
+                       .latent = size_of(checkpoint, "latent"),
+                       .g_hidden = sizes_of(checkpoint, "g_hidden"),
+                       .d_hidden = sizes_of(checkpoint, "d_hidden"),
+                       .classes = size_of(checkpoint, "classes"),
+                       .batch_norm = size_of(checkpoint, "batch_norm") != 0};
+    const std::string& dropout = checkpoint.text("dropout");
+    const auto [end, error] =
+        std::from_chars(dropout.data(), dropout.data() + dropout.size(), options.dropout);
+    check(error == std::errc() && end == dropout.data() + dropout.size(),
+          "[checkpoint] 'dropout' is {}, expected a number", io::in_quotes(dropout));
+    return options;
+}
+
+PictureSize described_size(const io::Checkpoint& checkpoint) {
+    const PictureSize size{size_of(checkpoint, "channels"), size_of(checkpoint, "height"),
+                           size_of(checkpoint, "width")};
+    check((size.channels == 1 || size.channels == 3) && size.height >= 1 && size.width >= 1 &&
+              size.height * size.width <= static_cast<int64_t>(kMostSize),
+          "[checkpoint] it is for pictures of {}x{}x{}", size.channels, size.height, size.width);
+    return size;
+}
+
+void save_generator(const std::string& path, const nn::Module& generator, const GanOptions& options,
+                    const PictureSize& size) {
+    io::Checkpoint checkpoint;
+    checkpoint.put("generator", generator.state_dict());
+    put_description(checkpoint, options, size);
+    io::save_checkpoint(path, checkpoint);
+}
+
+LoadedGenerator load_generator(const std::string& path) {
+    const io::Checkpoint checkpoint = io::load_checkpoint(path);
+    try {
+        LoadedGenerator loaded{.options = described_options(checkpoint),
+                               .size = described_size(checkpoint),
+                               .generator = nullptr};
+        const bool averaged = checkpoint.metadata.contains("averaged") && checkpoint.integer("averaged") == 1;
+        Generator random;  // the weights are the file's
+        loaded.generator = std::make_unique<GanGenerator>(loaded.options, random);
+        loaded.generator->load_state_dict(checkpoint.part(averaged ? "average" : "generator"));
+        loaded.generator->requires_grad_(false);
+        loaded.generator->eval();
+        return loaded;
+    } catch (const Error& error) {
+        fail("{}: {}", io::in_quotes(path), error.what());
+    }
+}
+
+Tensor LoadedGenerator::sample(const Tensor& z, const std::vector<int64_t>& labels, Device device) const {
+    const NoGrad no_grad;
+    generator->to(device);
+    const int64_t count = z.size(0);
+    check(options.classes == 0 || static_cast<int64_t>(labels.size()) == count,
+          "[sample] expected a label per sample, got {} for {}", labels.size(), count);
+    const Tensor classes = options.classes > 0 ? from_vector(labels, {count}) : Tensor{};
+    std::vector<Tensor> pieces;
+    for (int64_t i = 0; i < count; i += kPiece) {
+        const Tensor label = classes.defined() ? slice(classes, 0, i, i + kPiece).to(device) : Tensor{};
+        pieces.push_back(generator->generate(slice(z, 0, i, i + kPiece).to(device), label).to(Device::cpu));
+    }
+    return cat(pieces, 0);
+}
+
+}  // namespace lily::models

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#include "models/gan/networks.h"
+
+#include "framework/ops.h"
+
+namespace lily::models {
+namespace {
+
+constexpr double kSlope = 0.2;  // of the leaky ReLUs
+
+void check_options(const GanOptions& o) {
+    check(o.pixels >= 1 && o.latent >= 1,
+          "[gan] expected pixels and a latent size of at least 1, got {} and {}", o.pixels, o.latent);
+    for (const auto* sizes : {&o.g_hidden, &o.d_hidden})
+        for (const int64_t size : *sizes)
+            check(size >= 1, "[gan] expected hidden layers of at least 1, got {}", size);
+    check(o.dropout >= 0 && o.dropout < 1, "[gan] expected a dropout in [0,1), got {}", o.dropout);
+    check(o.classes >= 0, "[gan] expected classes >= 0, got {}", o.classes);
+}
+
+// x (N,K), labels (N) -> (N, K + kClassNumbers)
+Tensor with_class(const Tensor& x, const Tensor& labels, nn::Embedding* classes) {
+    if (!classes) return x;
+    check(labels.defined() && labels.shape() == Shape{x.size(0)},
+          "[gan] a conditional network needs a label per picture");
+    return cat({x, classes->forward(labels)}, 1);
+}
+
+}  // namespace
+
+GanGenerator::GanGenerator(const GanOptions& options, Generator& random) {
+    check_options(options);
+    int64_t in = options.latent;
+    if (options.classes > 0) {
+        classes_ = &register_module("classes",
+                                    std::make_unique<nn::Embedding>(options.classes, kClassNumbers, random));
+        in += kClassNumbers;
+    }
+    std::vector<int64_t> sizes = options.g_hidden;
+    sizes.push_back(options.pixels);
+    for (size_t i = 0; i < sizes.size(); ++i) {
+        layers_.push_back(
+            &register_module(fmt::format("linear{}", i), std::make_unique<nn::Linear>(in, sizes[i], random)));
+        if (options.batch_norm && i + 1 < sizes.size())
+            norms_.push_back(
+                &register_module(fmt::format("norm{}", i), std::make_unique<nn::BatchNorm1d>(sizes[i])));
+        in = sizes[i];
+    }
+}
+
+Tensor GanGenerator::generate(const Tensor& z, const Tensor& labels) {
+    Tensor h = with_class(z, labels, classes_);
+    for (size_t i = 0; i + 1 < layers_.size(); ++i)
+        h = norms_.empty() ? linear_leaky_relu(h, layers_[i]->weight, layers_[i]->bias, kSlope)
+                           : leaky_relu(norms_[i]->forward(layers_[i]->forward(h)), kSlope);
+    return linear_tanh(h, layers_.back()->weight, layers_.back()->bias);
+}
+
+GanDiscriminator::GanDiscriminator(const GanOptions& options, Generator& random) : dropout_(options.dropout) {
+    check_options(options);
+    int64_t in = options.pixels;
+    if (options.classes > 0) {
+        classes_ = &register_module("classes",
+                                    std::make_unique<nn::Embedding>(options.classes, kClassNumbers, random));
+        in += kClassNumbers;
+    }
+    std::vector<int64_t> sizes = options.d_hidden;
+    sizes.push_back(1);
+    for (size_t i = 0; i < sizes.size(); ++i) {
+        layers_.push_back(
+            &register_module(fmt::format("linear{}", i), std::make_unique<nn::Linear>(in, sizes[i], random)));
+        in = sizes[i];
+    }
+}
+
+Tensor GanDiscriminator::judge(const Tensor& pictures, const Tensor& labels, Generator& random) {
+    Tensor h = with_class(pictures, labels, classes_);
+    for (size_t i = 0; i + 1 < layers_.size(); ++i) {
+        h = linear_leaky_relu(h, layers_[i]->weight, layers_[i]->bias, kSlope);
+        if (dropout_ > 0) h = dropout(h, random, dropout_, is_training());
+    }
+    return layers_.back()->forward(h);
+}
+
+}  // namespace lily::models

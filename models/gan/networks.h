@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// The two players (Goodfellow et al. 2014), as plain multi-layer networks.
+#pragma once
+
+#include <vector>
+
+#include "framework/nn/batch_norm.h"
+#include "framework/nn/layers.h"
+
+namespace lily::models {
+
+struct GanOptions {
+    int64_t pixels = 784;  // of a picture
+    int64_t latent = 64;   // numbers in z
+    std::vector<int64_t> g_hidden = {128, 256, 512};
+    std::vector<int64_t> d_hidden = {512, 256, 128, 32};
+    int64_t classes = 0;     // more: both players are told the class
+    bool batch_norm = true;  // in G's hidden layers
+    double dropout = 0;      // in D's hidden layers
+
+    bool operator==(const GanOptions&) const = default;
+};
+
+// A class (N) as numbers beside the input: x (N,K) -> (N, K + kClassNumbers); untouched without labels.
+constexpr int64_t kClassNumbers = 10;
+
+// z (N,latent) -> pictures (N,pixels) in [-1,1]: linear, batch norm, leaky ReLU 0.2 for each hidden layer;
+// linear, tanh at the end.
+class GanGenerator final : public nn::Module {
+  public:
+    GanGenerator(const GanOptions& options, Generator& random);
+    // labels: i64 (N), if the options have classes
+    Tensor generate(const Tensor& z, const Tensor& labels = {});
+    Tensor forward(const Tensor& z) override { return generate(z); }
+
+  private:
+    nn::Embedding* classes_ = nullptr;
+    std::vector<nn::Linear*> layers_;
+    std::vector<nn::BatchNorm1d*> norms_;  // empty without
+};
+
+// Pictures (N,pixels) -> logits (N,1): linear, leaky ReLU 0.2, dropout for each hidden layer; linear.
+class GanDiscriminator final : public nn::Module {
+  public:
+    GanDiscriminator(const GanOptions& options, Generator& random);
+    // The dropout's numbers are taken from `random`; undefined labels as above.
+    Tensor judge(const Tensor& pictures, const Tensor& labels, Generator& random);
+
+  private:
+    nn::Embedding* classes_ = nullptr;
+    std::vector<nn::Linear*> layers_;
+    const double dropout_;
+};
+
+}  // namespace lily::models

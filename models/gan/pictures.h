@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Samples as pictures that a person looks at.
+#pragma once
+
+#include <vector>
+
+#include "framework/io/image.h"
+#include "framework/tensor.h"
+
+namespace lily::models {
+
+struct PictureSize {
+    int64_t channels = 1, height = 28, width = 28;
+    int64_t pixels() const { return channels * height * width; }
+    bool operator==(const PictureSize&) const = default;
+};
+
+// Row i of (N,pixels) in [-1,1].
+io::Image to_picture(const Tensor& samples, int64_t i, const PictureSize& size);
+
+// All samples in a grid of so many columns, row by row; `zoom`: pixels a side for each of a sample's.
+// Empty places are black.
+io::Image sample_grid(const Tensor& samples, const PictureSize& size, int columns, int zoom = 1);
+
+// Pictures of one size in a grid with gaps of 4 pixels, on white.
+io::Image contact_sheet(const std::vector<io::Image>& pictures, int columns);
+
+}  // namespace lily::models

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#include "models/gan/trainer.h"
+
+#include <cmath>
+
+#include "framework/autograd.h"
+#include "framework/ops.h"
+#include "framework/profiler.h"
+
+namespace lily::models {
+namespace {
+
+optim::AdamOptions adam_options(double learning_rate, std::array<double, 2> betas) {
+    return {.lr = learning_rate, .betas = betas};
+}
+
+template <class M>
+M& moved(M& module, Device device) {
+    module.to(device);
+    return module;
+}
+
+// Mean of the logits, or of what they say as beliefs: σ(logit).
+double mean_of(const Tensor& logits, bool beliefs) {
+    double total = 0;
+    const std::vector<double> values = logits.to_vector<double>();
+    for (const double v : values) total += beliefs ? 1 / (1 + std::exp(-v)) : v;
+    return total / static_cast<double>(values.size());
+}
+
+}  // namespace
+
+GanTrainer::GanTrainer(const GanOptions& options, const GanRecipe& recipe, Device device)
+    : options_(options),
+      recipe_(recipe),
+      device_(device),
+      random_(recipe.seed),
+      generator_(options, random_),
+      average_(options, random_),
+      discriminator_(options, random_),
+      g_adam_(moved(generator_, device).parameters(), adam_options(recipe.g_learning_rate, recipe.betas)),
+      d_adam_(moved(discriminator_, device).parameters(),
+              adam_options(recipe.d_learning_rate, recipe.betas)) {
+    check(recipe.d_steps >= 1, "[gan] expected at least 1 step of D, got {}", recipe.d_steps);
+    check(recipe.ema >= 0 && recipe.ema < 1, "[gan] expected an average's decay in [0,1), got {}",
+          recipe.ema);
+    average_.to(device);
+    average_.load_state_dict(generator_.state_dict());
+    average_.requires_grad_(false);
+    average_.eval();
+}
+
+Tensor GanTrainer::random_labels(int64_t count) {
+    return options_.classes > 0 ? randint(0, options_.classes, {count}, random_).to(device_) : Tensor{};
+}
+
+GanStep GanTrainer::step(const NextBatch& next) {
+    GanStep result;
+    int64_t count = 0;
+    for (int64_t i = 0; i < recipe_.d_steps; ++i) {
+        const data::Batch batch = next();
+        count = batch.pixels.size(0);
+        step_discriminator(batch, result);
+    }
+    step_generator(count, result);
+    ++iteration_;
+    if (!std::isfinite(result.d_loss) || !std::isfinite(result.g_loss))
+        throw GanDiverged(fmt::format(
+            "[gan] the losses became {} (D) and {} (G) at iteration {}; try a lower --learning-rate",
+            result.d_loss, result.g_loss, iteration_));
+    return result;
+}
+
+// D learns to tell real from generated: both halves in one pass.
+void GanTrainer::step_discriminator(const data::Batch& batch, GanStep& result) {
+    const int64_t n = batch.pixels.size(0);
+    check(batch.pixels.shape() == Shape{n, options_.pixels}, "[gan] expected pictures (N,{}), got {}",
+          options_.pixels, batch.pixels.shape());
+    const Tensor real = batch.pixels.to(device_);
+    Tensor fake, labels, fake_labels = random_labels(n);
+    {
+        const NoGrad no_grad;
+        fake = generator_.generate(noise(n), fake_labels);
+        if (options_.classes > 0) {
+            check(!batch.labels.empty(), "[gan] a conditional network needs pictures with labels");
+            labels = cat({from_vector(batch.labels, {n}).to(device_), fake_labels}, 0);
+        }
+    }
+    d_adam_.zero_grad();
+    const Tensor logits = discriminator_.judge(cat({real, fake}, 0), labels, random_);
+    const Tensor of_real = slice(logits, 0, 0, n), of_fake = slice(logits, 0, n, 2 * n);
+    Tensor loss = discriminator_loss(recipe_.loss, of_real, of_fake, recipe_.label_smoothing);
+    if (recipe_.loss == GanLoss::wgan_gp) {
+        const Tensor real_labels = labels.defined() ? slice(labels, 0, 0, n) : Tensor{};
+        const Tensor penalty =
+            gradient_penalty([&](const Tensor& x) { return discriminator_.judge(x, real_labels, random_); },
+                             real, fake, rand({n, 1}, random_, {.device = device_}));
+        result.penalty = penalty.item<double>();
+        loss = loss + penalty * recipe_.gp_weight;
+    }
+    loss.backward();
+    d_adam_.step();
+    result.d_loss = loss.item<double>();
+    result.d_real = mean_of(of_real, has_beliefs(recipe_.loss));
+    result.d_fake = mean_of(of_fake, has_beliefs(recipe_.loss));
+    profile_rest("D's optimizer");
+}
+
+// G learns to be believed, on noise that D has not seen. D's weights need no gradient here.
+void GanTrainer::step_generator(int64_t count, GanStep& result) {
+    discriminator_.requires_grad_(false);
+    g_adam_.zero_grad();
+    const Tensor labels = random_labels(count);
+    const Tensor fake = generator_.generate(noise(count), labels);
+    const Tensor loss = generator_loss(recipe_.loss, discriminator_.judge(fake, labels, random_));
+    loss.backward();
+    g_adam_.step();
+    discriminator_.requires_grad_(true);
+    result.g_loss = loss.item<double>();
+    if (recipe_.ema > 0) update_average();
+    profile_rest("G's optimizer");
+}
+
+// average = decay · average + (1 - decay) · generator, batch norm's statistics too. The decay begins small,
+// (1 + t) / (10 + t), so that the first, random weights are soon forgotten.
+void GanTrainer::update_average() {
+    const NoGrad no_grad;
+    const auto t = static_cast<double>(iteration_);
+    const double decay = std::min(recipe_.ema, (1 + t) / (10 + t));
+    const auto pull = [&](std::vector<Tensor> averages, const std::vector<Tensor>& values) {
+        for (size_t i = 0; i < averages.size(); ++i) {
+            if (is_floating(averages[i].dtype()))
+                averages[i].copy_(averages[i] * decay + values[i] * (1 - decay));
+            else
+                averages[i].copy_(values[i]);  // batch norm's count of batches
+        }
+    };
+    pull(average_.parameters(), generator_.parameters());
+    pull(average_.buffers(), generator_.buffers());
+}
+
+Tensor GanTrainer::sample_from(GanGenerator& generator, const Tensor& z, const Tensor& labels) {
+    const NoGrad no_grad;
+    const bool training = generator.is_training();
+    generator.eval();
+    Tensor pictures =
+        generator.generate(z.to(device_), labels.defined() ? labels.to(device_) : labels).to(Device::cpu);
+    generator.train(training);
+    return pictures;
+}
+
+Tensor GanTrainer::sample(const Tensor& z, const Tensor& labels) {
+    return sample_from(best_generator(), z, labels);
+}
+Tensor GanTrainer::sample_raw(const Tensor& z, const Tensor& labels) {
+    return sample_from(generator_, z, labels);
+}
+
+void GanTrainer::save(io::Checkpoint& checkpoint) const {
+    checkpoint.put("generator", generator_.state_dict());
+    checkpoint.put("average", average_.state_dict());
+    checkpoint.put("discriminator", discriminator_.state_dict());
+    checkpoint.put("g_adam", g_adam_.state_dict());
+    checkpoint.put("d_adam", d_adam_.state_dict());
+    checkpoint.put_integer("iteration", static_cast<uint64_t>(iteration_));
+    checkpoint.put_integer("random.seed", random_.state().seed);
+    checkpoint.put_integer("random.counter", random_.state().counter);
+}
+
+void GanTrainer::load(const io::Checkpoint& checkpoint) {
+    generator_.load_state_dict(checkpoint.part("generator"));
+    average_.load_state_dict(checkpoint.part("average"));
+    discriminator_.load_state_dict(checkpoint.part("discriminator"));
+    g_adam_.load_state_dict(checkpoint.part("g_adam"));
+    d_adam_.load_state_dict(checkpoint.part("d_adam"));
+    iteration_ = static_cast<int64_t>(checkpoint.integer("iteration"));
+    random_.set_state({checkpoint.integer("random.seed"), checkpoint.integer("random.counter")});
+}
+
+void GanTrainer::change_course(uint64_t seed, double learning_rate_factor) {
+    random_ = Generator(seed);
+    for (optim::Adam* adam : {&g_adam_, &d_adam_}) adam->set_lr(adam->lr() * learning_rate_factor);
+}
+
+bool GanTrainer::is_finite() const {
+    const NoGrad no_grad;
+    for (const nn::Module* module :
+         {static_cast<const nn::Module*>(&generator_), static_cast<const nn::Module*>(&discriminator_)})
+        for (const Tensor& p : module->parameters())
+            if (!std::isfinite(sum(abs(p)).item<double>())) return false;
+    return true;
+}
+
+}  // namespace lily::models

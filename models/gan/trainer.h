@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// The two players at work.
+#pragma once
+
+#include <array>
+#include <functional>
+
+#include "framework/data/loader.h"
+#include "framework/io/checkpoint.h"
+#include "framework/optim/adam.h"
+#include "models/gan/losses.h"
+#include "models/gan/networks.h"
+
+namespace lily::models {
+
+// The loss became infinite or not a number.
+class GanDiverged : public Error {
+  public:
+    using Error::Error;
+};
+
+struct GanRecipe {
+    GanLoss loss = GanLoss::nonsaturating;
+    double g_learning_rate = 0.002, d_learning_rate = 0.002;
+    std::array<double, 2> betas = {0.5, 0.999};  // Adam's
+    double label_smoothing = 0;
+    double gp_weight = 10;  // λ, of wgan-gp
+    int64_t d_steps = 1;    // of D for each of G
+    double ema = 0.999;     // decay of G's average; 0: none
+    uint64_t seed = 0;      // of the weights and of all noise
+};
+
+// Of the last step of D and that of G. Beliefs: means of σ(D); of D itself for losses without beliefs.
+struct GanStep {
+    double d_loss = 0, g_loss = 0, d_real = 0, d_fake = 0, penalty = 0;
+};
+
+class GanTrainer {
+  public:
+    GanTrainer(const GanOptions& options, const GanRecipe& recipe, Device device = Device::cpu);
+
+    // `next` gives a batch of real pictures: one per step of D. Throws GanDiverged.
+    using NextBatch = std::function<data::Batch()>;
+    GanStep step(const NextBatch& next);
+
+    // (N,pixels) on the CPU: by the averaged generator where there is one. z (N,latent), labels (N) i64 or
+    // undefined. Batch norm uses its running statistics.
+    Tensor sample(const Tensor& z, const Tensor& labels = {});
+    Tensor sample_raw(const Tensor& z, const Tensor& labels = {});  // by the generator itself
+
+    int64_t iteration() const { return iteration_; }
+    const GanOptions& options() const { return options_; }
+    const GanRecipe& recipe() const { return recipe_; }
+    Device device() const { return device_; }
+    GanGenerator& generator() { return generator_; }
+    GanDiscriminator& discriminator() { return discriminator_; }
+    GanGenerator& best_generator() { return recipe_.ema > 0 ? average_ : generator_; }
+    optim::Adam& d_adam() { return d_adam_; }
+    optim::Adam& g_adam() { return g_adam_; }
+
+    // Everything that the next step depends on, but the data's order.
+    void save(io::Checkpoint& checkpoint) const;
+    void load(const io::Checkpoint& checkpoint);
+    // Other noise from here on, and smaller steps: what to try after a collapse.
+    void change_course(uint64_t seed, double learning_rate_factor);
+    // Are all parameters finite numbers?
+    bool is_finite() const;
+
+  private:
+    Tensor noise(int64_t count) { return randn({count, options_.latent}, random_, {.device = device_}); }
+    Tensor random_labels(int64_t count);
+    void step_discriminator(const data::Batch& batch, GanStep& result);
+    void step_generator(int64_t count, GanStep& result);
+    void update_average();
+    Tensor sample_from(GanGenerator& generator, const Tensor& z, const Tensor& labels);
+
+    const GanOptions options_;
+    const GanRecipe recipe_;
+    const Device device_;
+    Generator random_;
+    GanGenerator generator_, average_;
+    GanDiscriminator discriminator_;
+    optim::Adam g_adam_, d_adam_;
+    int64_t iteration_ = 0;
+};
+
+}  // namespace lily::models

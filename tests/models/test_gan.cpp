@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+// The two players' training against PyTorch (tests/golden/make_gan.py), on every device, and its checkpoints.
+#include "framework/ops.h"
+#include "models/gan/run_file.h"
+#include "tests/catch.h"
+#include "tests/framework/io/io_test.h"
+
+namespace lily::testing {
+namespace {
+
+using namespace models;
+using Catch::Matchers::ContainsSubstring;
+
+constexpr int64_t kBatch = 6, kSteps = 20;
+constexpr uint64_t kSeed = 77;
+
+const StateDict& golden() {
+    static const StateDict tensors =
+        io::load_tensors(LILY_SOURCE_DIR "/tests/golden/gan.safetensors").tensors;
+    return tensors;
+}
+
+// The golden entries below `prefix`, as f32.
+StateDict golden_part(const std::string& prefix) {
+    StateDict part;
+    for (const auto& [name, tensor] : golden())
+        if (name.starts_with(prefix))
+            part[name.substr(prefix.size())] =
+                is_floating(tensor.dtype()) ? tensor.to(DType::f32) : tensor.clone();
+    REQUIRE(!part.empty());
+    return part;
+}
+
+GanOptions small(bool batch_norm = true) {
+    return {.pixels = 12, .latent = 5, .g_hidden = {8, 7}, .d_hidden = {9, 6}, .batch_norm = batch_norm};
+}
+
+GanRecipe small_recipe(GanLoss loss) {
+    return {.loss = loss, .g_learning_rate = 0.01, .d_learning_rate = 0.01, .ema = 0.9, .seed = kSeed};
+}
+
+data::Batch golden_batch(int64_t step) {
+    data::Batch batch;
+    batch.pixels = slice(golden().at("real").to(DType::f32), 0, step, step + 1).reshape({kBatch, 12});
+    return batch;
+}
+
+// A trainer at the golden run's start.
+std::unique_ptr<GanTrainer> at_start(const std::string& name, GanLoss loss, bool batch_norm, Device device) {
+    auto trainer = std::make_unique<GanTrainer>(small(batch_norm), small_recipe(loss), device);
+    io::Checkpoint start;
+    trainer->save(start);
+    start.put("generator", golden_part(name + "/generator/"));
+    start.put("average", golden_part(name + "/generator/"));
+    start.put("discriminator", golden_part(name + "/discriminator/"));
+    start.put_integer("random.seed", kSeed);
+    start.put_integer("random.counter", 0);
+    trainer->load(start);
+    return trainer;
+}
+
+// |got - want| below `tolerance` of the largest |want|.
+void check_close(const Tensor& got, const Tensor& want, double tolerance) {
+    const auto a = got.to_vector<double>(), b = want.to_vector<double>();
+    REQUIRE(a.size() == b.size());
+    double largest = 0, error = 0;
+    for (size_t i = 0; i < a.size(); ++i) {
+        largest = std::max(largest, std::fabs(b[i]));
+        if (const double e = std::fabs(a[i] - b[i]); !(e <= error)) error = e;
+    }
+    CHECK(error <= tolerance * std::max(largest, 1e-3));
+}
+
+void check_gradients(const nn::Module& module, const std::string& prefix) {
+    for (const auto& [name, parameter] : module.named_parameters()) {
+        INFO(prefix + name);
+        REQUIRE(parameter.grad().defined());
+        // Before batch norm a bias has no effect: its gradient is rounding.
+        check_close(parameter.grad(), golden().at(prefix + name), 2e-5);
+    }
+}
+
+struct Kind {
+    const char* name;
+    GanLoss loss;
+    bool batch_norm = true;
+};
+const Kind kKinds[] = {{"default", GanLoss::nonsaturating}, {"plain", GanLoss::nonsaturating, false},
+                       {"minimax", GanLoss::minimax},       {"lsgan", GanLoss::lsgan},
+                       {"wgan_gp", GanLoss::wgan_gp},       {"hinge", GanLoss::hinge}};
+
+void check_golden_run(const Kind& kind, Device device) {
+    const std::string name = kind.name;
+    INFO(name << " on " << lily::name(device));
+    const auto trainer = at_start(name, kind.loss, kind.batch_norm, device);
+    const auto want = golden().at(name + "/losses").to_vector<double>();
+    for (int64_t i = 0; i < kSteps; ++i) {
+        const GanStep got = trainer->step([&] { return golden_batch(i); });
+        INFO("step " << i);
+        const double* w = want.data() + 3 * i;
+        // f32 against f64: differences grow with the steps, Adam's first ones are signs.
+        const double tolerance = i < 3 ? 1e-5 : 1e-3;
+        CHECK(got.d_loss == Approx(w[0]).epsilon(tolerance).margin(tolerance));
+        CHECK(got.g_loss == Approx(w[1]).epsilon(tolerance).margin(tolerance));
+        CHECK(got.penalty == Approx(w[2]).epsilon(tolerance).margin(tolerance));
+        if (i == 0) {
+            check_gradients(trainer->discriminator(), name + "/d_gradient/");
+            check_gradients(trainer->generator(), name + "/g_gradient/");
+            for (const auto& [buffer, value] : trainer->generator().named_buffers())
+                if (is_floating(value.dtype()))
+                    check_close(value, golden().at(name + "/after_first/" + buffer), 2e-5);
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("gan: losses, gradients and statistics are PyTorch's", "[gan]") {
+    for (const Kind& kind : kKinds) check_golden_run(kind, Device::cpu);
+}
+
+TEST_CASE("gan: and so they are on the GPUs of this build", "[gan][simt]") {
+    for (const Device device : {Device::simt, Device::cuda})
+        if (is_available(device))
+            for (const Kind& kind : {kKinds[0], kKinds[4]}) check_golden_run(kind, device);
+}
+
+TEST_CASE("gan: a saved trainer goes on with the same bits", "[gan]") {
+    const data::Dataset set = [] {
+        data::Dataset set{.count = 30, .channels = 1, .height = 3, .width = 4, .classes = 3};
+        for (int i = 0; i < 360; ++i) set.pixels.push_back(static_cast<uint8_t>(i * 37));
+        for (int i = 0; i < 30; ++i) set.labels.push_back(static_cast<uint8_t>(i % 3));
+        return set;
+    }();
+    GanOptions options = small();
+    options.classes = 3;
+    options.dropout = 0.3;
+    GanRecipe recipe = small_recipe(GanLoss::nonsaturating);
+    recipe.d_steps = 2;
+    const io::ScratchFolder folder;
+    const std::string path = folder / "run.safetensors";
+    const io::Checkpoint::Settings settings = {{"--seed", "77"}};
+
+    GanTrainer whole(options, recipe), cut(options, recipe);
+    data::Loader of_whole(set, kBatch, 1), of_cut(set, kBatch, 1);
+    CollapseMonitor monitor(set), monitor_of_cut(set);
+    GanRun run{.rollbacks = 1, .best_distance = 2.5, .bad_checks = 1};
+    const auto step = [&](GanTrainer& trainer, data::Loader& loader, CollapseMonitor& m) {
+        const GanStep s = trainer.step([&] { return loader.next(); });
+        m.see(s, recipe.loss);
+        return s;
+    };
+    for (int i = 0; i < 4; ++i) run.history.push_back(step(whole, of_whole, monitor));
+    save_gan_run(path, whole, {1, 3, 4}, of_whole, monitor, run, settings);
+    for (int i = 0; i < 3; ++i) step(cut, of_cut, monitor_of_cut);  // it was elsewhere
+    const GanRun back = load_gan_run(path, cut, of_cut, monitor_of_cut, settings);
+    CHECK(back.rollbacks == 1);
+    CHECK(back.best_distance == 2.5);
+    CHECK(back.bad_checks == 1);
+    REQUIRE(back.history.size() == 4);
+    CHECK(back.history[2].d_fake == run.history[2].d_fake);
+    for (int i = 0; i < 5; ++i) {
+        const GanStep a = step(whole, of_whole, monitor), b = step(cut, of_cut, monitor_of_cut);
+        CHECK(a.d_loss == b.d_loss);
+        CHECK(a.g_loss == b.g_loss);
+    }
+    CHECK(monitor.saturation() == monitor_of_cut.saturation());
+    io::Checkpoint of_a, of_b;
+    whole.save(of_a);
+    cut.save(of_b);
+    CHECK(of_a.metadata == of_b.metadata);
+    REQUIRE(of_a.tensors.size() == of_b.tensors.size());
+    for (const auto& [name, tensor] : of_a.tensors) {
+        INFO(name);
+        CHECK(tensor.to_vector<double>() == of_b.tensors.at(name).to_vector<double>());
+    }
+    CHECK_THAT(io::error_of([&] {
+                   load_gan_run(path, cut, of_cut, monitor, {{"--seed", "78"}});
+               }),
+               ContainsSubstring("made with other settings: --seed 78 (was 77)"));
+    const LoadedGenerator loaded = load_generator(path);
+    CHECK(loaded.options == options);
+    const Tensor z = full({2, 5}, 0.5);
+    const std::vector<int64_t> labels = {2, 0};
+    GanTrainer fresh(options, recipe);
+    load_gan_run(path, fresh, of_cut, monitor, settings);
+    CHECK(loaded.sample(z, labels, Device::cpu).to_vector() ==
+          fresh.sample(z, from_vector(labels, {2})).to_vector());
+}
+
+TEST_CASE("gan: a loss that is not a number stops the training", "[gan]") {
+    GanTrainer trainer(small(), small_recipe(GanLoss::nonsaturating));
+    CHECK(trainer.is_finite());
+    data::Batch batch = golden_batch(0);
+    batch.pixels.fill_(std::numeric_limits<double>::quiet_NaN());
+    CHECK_THROWS_AS(trainer.step([&] { return batch; }), GanDiverged);
+    CHECK(!trainer.is_finite());
+}
+
+TEST_CASE("gan: networks refuse what does not fit", "[gan]") {
+    const auto error = [](auto body) { return io::error_of(body); };
+    Generator random;
+    CHECK_THAT(error([&] { GanGenerator({.latent = 0}, random); }),
+               ContainsSubstring("a latent size of at least 1"));
+    CHECK_THAT(error([&] {
+                   GanDiscriminator({.d_hidden = {4, 0}}, random);
+               }),
+               ContainsSubstring("hidden layers of at least 1, got 0"));
+    CHECK_THAT(error([&] { GanDiscriminator({.dropout = 1}, random); }),
+               ContainsSubstring("dropout in [0,1)"));
+    CHECK_THAT(error([&] { GanTrainer({}, {.d_steps = 0}); }), ContainsSubstring("1 step of D"));
+    CHECK_THAT(error([&] { GanTrainer({}, {.ema = 1}); }), ContainsSubstring("decay in [0,1)"));
+    GanGenerator conditional({.classes = 3}, random);
+    CHECK_THAT(error([&] {
+                   conditional.generate(zeros({2, 64}));
+               }),
+               ContainsSubstring("a label per picture"));
+    GanTrainer trainer(small(), small_recipe(GanLoss::hinge));
+    data::Batch batch;
+    batch.pixels = zeros({2, 11});
+    CHECK_THAT(error([&] { trainer.step([&] { return batch; }); }),
+               ContainsSubstring("expected pictures (N,12), got (2,11)"));
+}
+
+TEST_CASE("gan: default networks have the seed's sizes", "[gan]") {
+    Generator random;
+    // Σ in·out + out, and two numbers per channel of batch norm.
+    CHECK(GanGenerator({}, random).parameter_count() ==
+          64 * 128 + 128 + 128 * 256 + 256 + 256 * 512 + 512 + 512 * 784 + 784 + 2 * (128 + 256 + 512));
+    CHECK(GanDiscriminator({}, random).parameter_count() ==
+          784 * 512 + 512 + 512 * 256 + 256 + 256 * 128 + 128 + 128 * 32 + 32 + 32 + 1);
+}
+
+}  // namespace lily::testing

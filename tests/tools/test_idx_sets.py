@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""Data sets in MNIST's format, from folders, addresses and packages that the test plays; no network."""
+
+import hashlib
+import io
+import json
+import subprocess
+import tarfile
+import tempfile
+import unittest
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import torch_files  # noqa: F401  (puts tools/ on the path)
+
+import downloads
+import fetch_data
+import idx_sets
+from toolkit import ToolError
+
+FILES = {f"{part}.gz": f"bytes of {part}".encode() for part in ("train-images", "train-labels", "t10k-images", "t10k-labels")}
+PINS = {"title": "Shapes", "licence": "CC0", "package": "shapes", "package_size": 9, "folder": "/nowhere/shapes",
+        "files": [{"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in FILES.items()]}
+UNPACKAGED = {key: value for key, value in PINS.items() if not key.startswith("package")}
+
+
+def tar_bytes(files):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(f"./nowhere/shapes/{name}")
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+class IdxSets(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.dir = Path(holder.name)
+        self.to, self.cache, self.mirror = self.dir / "to", self.dir / "cache", self.dir / "mirror"
+        self.mirror.mkdir()
+        for name, data in FILES.items():
+            (self.mirror / name).write_bytes(data)
+        self.lines = []
+
+    def fetch(self, pins=PINS, source=None):
+        idx_sets.fetch(pins, SimpleNamespace(to=self.to, cache=self.cache, source=source), self.lines.append)
+
+    def check_files(self):
+        self.assertEqual({p.name: p.read_bytes() for p in self.to.iterdir()}, FILES)
+
+    def apt(self, files=FILES, status=0, name="shapes_1_all.deb"):
+        def run(command, cwd=None, **_):
+            if command[0] == "apt-get":
+                if name:
+                    Path(cwd, name).write_bytes(b"a package")
+                return subprocess.CompletedProcess(command, status, "", "E: no network")
+            return subprocess.CompletedProcess(command, 0, tar_bytes(files) if files is not None else b"rubbish", "")
+
+        return mock.patch.multiple("idx_sets.subprocess", run=run), mock.patch("shutil.which", lambda name: f"/bin/{name}")
+
+    def test_folder(self):
+        self.fetch(source=str(self.mirror))
+        self.check_files()
+        self.assertIn("CC0", self.lines[-1])
+        (self.to / "train-labels.gz").write_bytes(b"changed")
+        (self.mirror / "train-images.gz").unlink()  # there already: not asked for again
+        self.fetch(source=str(self.mirror))
+        self.check_files()
+
+    def test_address(self):
+        self.fetch(source=self.mirror.as_uri() + "/")
+        self.check_files()
+        with self.assertRaisesRegex(ToolError, "cannot download file://"):
+            self.to = self.dir / "other"
+            self.fetch(source=(self.dir / "none").as_uri())
+
+    def test_wrong_files_change_nothing(self):
+        (self.mirror / "t10k-labels.gz").write_bytes(b"bytes of t10k-lapels")
+        with self.assertRaisesRegex(ToolError, "t10k-labels.gz has 20 bytes, expected 20|sha256 of t10k-labels.gz is"):
+            self.fetch(source=str(self.mirror))
+        (self.mirror / "t10k-labels.gz").write_bytes(b"short")
+        with self.assertRaisesRegex(ToolError, "has 5 bytes, expected 20"):
+            self.fetch(source=self.mirror.as_uri())
+        (self.mirror / "t10k-labels.gz").unlink()
+        with self.assertRaisesRegex(ToolError, "cannot read .*t10k-labels.gz: no such file"):
+            self.fetch(source=str(self.mirror))
+        self.assertFalse(self.to.exists())
+
+    def test_package(self):
+        run, which = self.apt()
+        with run, which:
+            self.fetch()
+        self.check_files()
+        self.assertEqual(list(self.cache.iterdir()), [])
+
+    def test_installed_package(self):
+        self.fetch({**PINS, "folder": str(self.mirror)})
+        self.check_files()
+
+    def test_package_fails(self):
+        for arguments, words in (({"status": 100, "name": None}, "apt-get cannot download shapes: E: no network"),
+                                 ({"files": {}}, "damaged or without the files"), ({"files": None}, "damaged or without the files"),
+                                 ({"files": {**FILES, "train-labels.gz": b"x"}}, "has 1 bytes")):
+            run, which = self.apt(**arguments)
+            with self.subTest(words), run, which, self.assertRaisesRegex(ToolError, words):
+                self.fetch()
+        with mock.patch("shutil.which", lambda name: None), self.assertRaisesRegex(ToolError, "there is no apt here"):
+            self.fetch()
+        self.assertFalse(self.to.exists())
+
+    def test_without_a_package(self):
+        with self.assertRaisesRegex(ToolError, "pass --from ADDRESS"):
+            self.fetch(UNPACKAGED)
+
+    def test_the_manifest(self):
+        for name in fetch_data.FROM:
+            pins = downloads.load_manifest(fetch_data.MANIFEST)[name]
+            self.assertEqual(sorted(pin["name"] for pin in pins["files"]),
+                             ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz", "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"])
+            self.assertTrue(all(len(pin["sha256"]) == 64 for pin in pins["files"]))
+            self.assertNotIn("://", json.dumps(pins))
+
+
+if __name__ == "__main__":
+    unittest.main()
