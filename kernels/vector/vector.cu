@@ -49,12 +49,21 @@ void axpy(Queue& queue, int64_t n, double alpha, const float* x, float* y) {
     map("vector", queue, n, Axpy{static_cast<float>(alpha)}, y, x, static_cast<const float*>(y));
 }
 
+struct Lerp {
+    float alpha;
+    __device__ float operator()(float x, float y) const { return y + alpha * (x - y); }
+};
+
+void lerp(Queue& queue, int64_t n, double alpha, const float* x, float* y) {
+    map("vector", queue, n, Lerp{static_cast<float>(alpha)}, y, x, static_cast<const float*>(y));
+}
+
 }  // namespace
 }  // namespace LILY_CUDA_DEVICE
 
 const VectorKernels<float>& vector_on(LILY_CUDA_DEVICE::Gpu) {
     using namespace LILY_CUDA_DEVICE;
-    static const VectorKernels<float> table{dot, abs_sum, abs_max, axpy};
+    static const VectorKernels<float> table{dot, abs_sum, abs_max, axpy, LILY_CUDA_DEVICE::lerp};
     return table;
 }
 

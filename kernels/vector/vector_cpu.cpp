@@ -60,11 +60,19 @@ void axpy(Queue&, int64_t n, double alpha, const T* x, T* y) {
     });
 }
 
+template <class T>
+void lerp(Queue&, int64_t n, double alpha, const T* x, T* y) {
+    const T a = static_cast<T>(alpha);
+    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) y[i] += a * (x[i] - y[i]);
+    });
+}
+
 }  // namespace
 
 template <class T>
 const VectorKernels<T>& vector(Device device) {
-    static const VectorKernels<T> cpu{dot<T>, abs_sum<T>, abs_max<T>, axpy<T>};
+    static const VectorKernels<T> cpu{dot<T>, abs_sum<T>, abs_max<T>, axpy<T>, lerp<T>};
     return choose(
         "vector", device, cpu, [](auto gpu) -> const auto& { return vector_on(gpu); });
 }

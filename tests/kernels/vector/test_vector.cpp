@@ -24,6 +24,10 @@ TEST_CASE("vector kernels: f32 as f64, on every device", "[kernels][vector]") {
             f64.axpy(cpu, n, 0.5, x_64.data(), y_64.data());
             y.fetch();
             CHECK(worst_error(y, y_64, n) <= 1e-6);
+            f32.lerp(queue, n, 0.25, x.on_device(), y.on_device());
+            for (int64_t i = 0; i < n; ++i) y_64[i] = 0.75 * y_64[i] + 0.25 * x_64[i];
+            y.fetch();
+            CHECK(worst_error(y, y_64, n) <= 1e-6);
             CHECK(y.fences_stand());
             if (n < 33) continue;
             x[20] = std::nanf("");
