@@ -52,7 +52,7 @@ struct Arrays {
 };
 
 template <int kChannels>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     train_kernel(BatchNormShape s, double momentum, Arrays a, float* running_mean, float* running_var,
                  float* mean, float* rstd, float* y) {
     const Share<kChannels> own{s};
@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <int kChannels>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     eval_kernel(BatchNormShape s, Arrays a, const float* mean, const float* var, float* rstd, float* y) {
     const Share<kChannels> own{s};
     if (!own.inside()) return;
@@ -91,7 +91,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <int kChannels>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     backward_kernel(BatchNormShape s, bool constant, Arrays a, const float* mean, const float* rstd,
                     const float* dy, float* dx, float* dweight, float* dbias) {
     const Share<kChannels> own{s};
