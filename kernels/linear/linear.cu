@@ -60,6 +60,10 @@ bool suits_library(LinearShape s) {
            fit_into_int(s.rows, s.out, s.in);
 }
 
+// What cuBLASLt can do to a sum.
+template <class F>
+constexpr bool kInEpilogue = std::is_same_v<F, Identity<float>> || std::is_same_v<F, LinearRelu<float>>;
+
 template <class F>
 struct Value {
     F f;
@@ -72,9 +76,9 @@ void forward(Queue& queue, LinearShape s, LinearActivation activation, const flo
         const bool relu = activation.function == Activation::relu;
         cublaslt_linear("linear", queue, product_precision(), {s.rows, s.in, s.out, relu}, x, weight, bias,
                         y);
-        if (relu || activation.function == Activation::none) return;
-        return visit_activation<float>(activation, [&](auto f) {  // which cuBLASLt has not
-            map("linear", queue, s.rows * s.out, Value<decltype(f)>{f}, y, static_cast<const float*>(y));
+        return visit_activation<float>(activation, [&](auto f) {
+            if constexpr (!kInEpilogue<decltype(f)>)
+                map("linear", queue, s.rows * s.out, Value<decltype(f)>{f}, y, static_cast<const float*>(y));
         });
     }
     const bool packed = packable(y) && s.out % kPack == 0,
@@ -160,7 +164,8 @@ void products(Queue& queue, LinearShape s, LinearActivation activation, const fl
     const auto scratch = queue.scratch<float>(activated ? s.rows * s.out : 0);
     if (activated)
         visit_activation<float>(activation, [&](auto f) {
-            map("linear", queue, s.rows * s.out, SlopeOf<decltype(f)>{f}, scratch.data(), dy, y);
+            if constexpr (!std::is_same_v<decltype(f), Identity<float>>)
+                map("linear", queue, s.rows * s.out, SlopeOf<decltype(f)>{f}, scratch.data(), dy, y);
         });
     const float* dz = activated ? scratch.data() : dy;
     const MatmulKernels<float>& k = matmul<float>(queue.device());

@@ -109,7 +109,7 @@ class StyleTransferTest(unittest.TestCase):
         self.assertEqual(len(calls), len(profile), "a row per op, pass and shape")
         self.assertEqual(calls["optimizer", "other", ""], 3, "5 iterations less the first two")
         for direction in ("forward", "backward"):
-            self.assertEqual(calls["gram", direction, "1x128x18x24 -> 1x128x128"], 3)
+            self.assertEqual(calls["gram_loss", direction, "1x128x18x24 1x128x128 -> scalar"], 3)
             convolutions = sum(n for (op, way, _), n in calls.items() if op.startswith("conv2d") and way == direction)
             self.assertEqual(convolutions, 13 * 3)
         spent = sum(float(r["seconds"]) for r in profile)

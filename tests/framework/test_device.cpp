@@ -120,8 +120,11 @@ TEST_CASE("tensors of every dtype are made, filled, copied and read on a GPU", "
             CHECK(x.to_vector() == std::vector<float>{7, 7, 7});
             CHECK(x.copy_(arange(3)).to_vector() == std::vector<float>{0, 1, 2});
             CHECK(x.clone().fill_(2).to_vector() == std::vector<float>{2, 2, 2});
-            CHECK(x.to(DType::f32).device() == device);
-            CHECK(x.to(DType::i64).to_vector<int64_t>() == std::vector<int64_t>{0, 1, 2});
+            for (const DType other : {DType::f32, DType::f64, DType::i64, DType::u8}) {
+                const Tensor same = x.to(other);
+                CHECK((same.dtype() == other && same.device() == device));
+                CHECK(same.to_vector() == std::vector<float>{0, 1, 2});
+            }
             CHECK(zeros({3}, {.dtype = dtype}).copy_(x).to_vector() == std::vector<float>{0, 1, 2});
         }
         CHECK(scalar(3, {.device = device}).item<int64_t>() == 3);

@@ -10,7 +10,7 @@ namespace {
 
 template <class Target>
 void replay(const std::string& folder, Target target) {
-    const auto corpus = std::filesystem::path(__FILE__).parent_path() / "../../fuzz/corpus" / folder;
+    const auto corpus = std::filesystem::path(LILY_SOURCE_DIR "/tests/fuzz/corpus") / folder;
     int accepted = 0;
     int refused = 0;
     for (const auto& entry : std::filesystem::directory_iterator(corpus)) {

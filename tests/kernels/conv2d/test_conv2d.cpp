@@ -194,6 +194,21 @@ TEST_CASE("conv2d on the GPUs: a library for large shapes, by rule or by measure
     }
 }
 
+TEST_CASE("conv2d on the GPUs: what cuDNN refuses is told with its status", "[kernels][conv2d]") {
+    const kernels::Conv2dShape s{1, 16, 16, 16, 16, 3, 3, {1, 1}, {1, 1}};
+    for (const Device device : devices()) {
+        if (device != Device::simt) continue;  // which sees that these addresses are the host's
+        const WithEngine with(kernels::Engine::library);
+        Buffer<float> host(16 * 16 * 16);
+        CHECK_THROWS_WITH(run_plan<float>(device, s, kernels::Conv2dPass::forward,
+                                          [&](const auto& kernel, Queue& queue, const auto& plan) {
+                                              kernel.forward(queue, plan, host.data(), host.data(), nullptr,
+                                                             {host.data()});
+                                          }),
+                          Catch::Matchers::StartsWith("[conv2d] CUDNN_STATUS_"));
+    }
+}
+
 // cuDNN has TF32, also where bf16 is allowed; a bound as in tests/kernels/linear.
 TEST_CASE("conv2d on the GPUs: TF32 where it is allowed", "[kernels][conv2d]") {
     const kernels::Conv2dShape s{1, 16, 12, 12, 16, 3, 3, {1, 1}, {1, 1}};

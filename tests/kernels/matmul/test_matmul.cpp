@@ -72,4 +72,16 @@ TEST_CASE("matmul kernels: submatrices, transposed, batched, added to", "[kernel
             }
 }
 
+TEST_CASE("matmul kernels: what cuBLAS refuses is told with its status", "[kernels][matmul]") {
+    for (const Device device : devices()) {
+        if (device != Device::simt) continue;  // which sees that these addresses are the host's
+        const WithEngine with(kernels::Engine::library);
+        Buffer<float> host(64 * 64);
+        CHECK_THROWS_WITH(
+            kernels::matmul<float>(device).product(default_queue(device), kernels::matmul_shape(64, 64, 64),
+                                                   host.data(), host.data(), 0.0f, host.data()),
+            Catch::Matchers::StartsWith("[matmul] CUBLAS_STATUS_"));
+    }
+}
+
 }  // namespace lily::testing
