@@ -5,6 +5,7 @@
 
 #include "framework/autograd.h"
 #include "framework/ops.h"
+#include "framework/optim/lerp.h"
 #include "framework/profiler.h"
 
 namespace lily::models {
@@ -130,7 +131,7 @@ void GanTrainer::update_average() {
     const auto pull = [&](std::vector<Tensor> averages, const std::vector<Tensor>& values) {
         for (size_t i = 0; i < averages.size(); ++i) {
             if (is_floating(averages[i].dtype()))
-                averages[i].copy_(averages[i] * decay + values[i] * (1 - decay));
+                optim::lerp_(averages[i], values[i], 1 - decay);
             else
                 averages[i].copy_(values[i]);  // batch norm's count of batches
         }
