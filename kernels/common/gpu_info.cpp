@@ -34,9 +34,9 @@ std::string gpu_problem(const GpuInfo& info) {
 
 namespace {
 
-// f(gpu) of the build's GPU of that name.
-template <class F>
-auto with_gpu(Device device, const F& f) {
+// f(gpu), a Result, of the build's GPU of that name; a build may have none.
+template <class Result, class F>
+Result with_gpu(Device device, const F& f) {
     if constexpr (kHasSimt)
         if (device == Device::simt) return f(simt::Gpu{});
     if constexpr (kHasCuda)
@@ -47,11 +47,11 @@ auto with_gpu(Device device, const F& f) {
 }  // namespace
 
 GpuInfo gpu_info(Device device) {
-    return with_gpu(device, [](auto gpu) -> GpuInfo { return gpu_info_on(gpu); });
+    return with_gpu<GpuInfo>(device, [](auto gpu) { return gpu_info_on(gpu); });
 }
 
 GpuLibraries gpu_libraries(Device device) {
-    return with_gpu(device, [](auto gpu) -> GpuLibraries { return gpu_libraries_on(gpu); });
+    return with_gpu<GpuLibraries>(device, [](auto gpu) { return gpu_libraries_on(gpu); });
 }
 
 }  // namespace lily::kernels

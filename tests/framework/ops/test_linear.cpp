@@ -16,7 +16,8 @@ std::vector<OpCase> linear_cases() {
         {{5}, {3, 5}},          {{1, 1}, {1, 1}},   {{4, 31}, {17, 31}}, {{2, 3, 5}, {4, 5}},
         {{2, 3, 2, 5}, {4, 5}}, {{17, 9}, {20, 9}}, {{0, 5}, {3, 5}},    {{3, 0}, {2, 0}},
         {{70, 37}, {53, 37}},   {{3, 4}, {0, 4}}};
-    for (const auto& [x, weight] : pairs) {
+    for (const auto& pair : pairs) {
+        const Shape &x = pair.first, &weight = pair.second;
         all.push_back(
             {.name = fmt::format("linear {} by {}", x, weight),
              .shapes = {x, weight, {weight[0]}},
