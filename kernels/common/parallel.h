@@ -8,6 +8,8 @@
 
 namespace lily::kernels {
 
+constexpr int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
+
 enum class Isa { baseline, avx2, avx512 };
 
 std::string_view name(Isa isa);
@@ -62,7 +64,7 @@ void vectorised(int64_t begin, int64_t end, const Body& body) {
 // number of threads, so a sum per piece, added up in order, has the same bits on any machine setting.
 template <class Body>
 void parallel_for(int64_t n, int64_t grain, const Body& body) {
-    const int64_t pieces = (n + grain - 1) / grain;
+    const int64_t pieces = ceil_div(n, grain);
     if (pieces <= 1) return vectorised(0, n, body);
     cpu_isa();  // if it throws, then not among the threads
 #pragma omp parallel for schedule(static) num_threads(max_threads())

@@ -27,8 +27,6 @@ struct Cut {
 };
 constexpr int64_t kBlocksOfM = 16;
 
-int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
-
 // Larger pieces use each weight more often, smaller ones share out more evenly.
 Cut cut(int64_t tiles, int64_t blocks) {
     const int64_t threads = max_threads();

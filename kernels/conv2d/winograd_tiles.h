@@ -28,14 +28,21 @@ inline void bias_of(const float* bias, int64_t block, Vector<B>& shift) {
     if (bias) shift = lanes<B>(bias + block * B);
 }
 
+// The 36 vectors of a tile, `step` floats apart.
+template <int B>
+struct Elements {
+    const float* m;
+    int64_t step;
+    const Vector<B>& operator[](int e) const { return lanes<B>(m + e * step); }
+};
+
 // z = Aᵀ m A + bias
 template <int B>
-inline void inverse_transform(const float* m, int64_t element, const Vector<B>& bias,
-                              Vector<B> (&z)[kTile][kTile]) {
+inline void inverse_transform(const Elements<B>& m, const Vector<B>& bias, Vector<B> (&z)[kTile][kTile]) {
     Vector<B> t[kTile][kPatch];  // Aᵀ m
     for (int s = 0; s < kPatch; ++s) {
         Vector<B> column[kPatch], transformed[kTile];
-        for (int r = 0; r < kPatch; ++r) column[r] = lanes<B>(m + (r * kPatch + s) * element);
+        for (int r = 0; r < kPatch; ++r) column[r] = m[r * kPatch + s];
         transform_output(column, transformed);
         for (int r = 0; r < kTile; ++r) t[r][s] = transformed[r];
     }
@@ -46,8 +53,8 @@ inline void inverse_transform(const float* m, int64_t element, const Vector<B>& 
 }
 
 template <int B>
-inline void write_tile(const Problem& p, const PlainOutput& out, Vector<B> (&z)[kTile][kTile], const float*,
-                       int64_t, int64_t block, const Place& at) {
+inline void write_tile(const Problem& p, const PlainOutput& out, Vector<B> (&z)[kTile][kTile],
+                       const Elements<B>&, int64_t block, const Place& at) {
     float* y = out.y + (((at.n * (p.out / B) + block) * p.out_h + at.row) * p.out_w + at.column) * B;
     const bool whole = at.row + kTile <= p.out_h && at.column + kTile <= p.out_w;
     for (int r = 0; r < kTile; ++r)
@@ -70,12 +77,9 @@ constexpr float kTie = 0x1p-22f;
 
 template <int B>
 inline void write_tile(const Problem& p, const PooledReluOutput& out, Vector<B> (&z)[kTile][kTile],
-                       const float* m, int64_t element, int64_t block, const Place& at) {
+                       const Elements<B>& m, int64_t block, const Place& at) {
     Vector<B> sum{};  // Σ|m|
-    for (int e = 0; e < kElements; ++e) {
-        const Vector<B> value = lanes<B>(m + e * element);
-        sum += value < 0 ? -value : value;
-    }
+    for (int e = 0; e < kElements; ++e) sum += m[e] < 0 ? -m[e] : m[e];
     float close[B];
     lanes<B>(close) = kTie * sum;
     const int64_t h = p.out_h / 2, w = p.out_w / 2;
@@ -116,9 +120,10 @@ inline void transform_tiles(const Problem& p, const Piece& piece, const float* m
         Place at(p, piece.first);
         for (int64_t i = 0; i < piece.count; ++i, at.advance(p)) {
             Vector<B> z[kTile][kTile];
-            const float* elements = m + ((block - piece.first_block) * piece.stride + i) * B;
-            inverse_transform<B>(elements, piece.m_element, bias, z);
-            write_tile<B>(p, out, z, elements, piece.m_element, block, at);
+            const Elements<B> elements{m + ((block - piece.first_block) * piece.stride + i) * B,
+                                       piece.m_element};
+            inverse_transform<B>(elements, bias, z);
+            write_tile<B>(p, out, z, elements, block, at);
         }
     }
 }
@@ -144,8 +149,9 @@ inline void transform_tiles_across(const Problem& p, const Piece& piece, const f
             const int64_t tiles = std::min<int64_t>(B, piece.count - group);
             for (int64_t i = 0; i < tiles; ++i, at.advance(p)) {
                 Vector<B> z[kTile][kTile];
-                inverse_transform<B>(side_by_side[0][i], B * B, bias, z);
-                write_tile<B>(p, out, z, side_by_side[0][i], B * B, block, at);
+                const Elements<B> elements{side_by_side[0][i], B * B};
+                inverse_transform<B>(elements, bias, z);
+                write_tile<B>(p, out, z, elements, block, at);
             }
         }
     }

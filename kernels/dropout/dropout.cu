@@ -15,10 +15,7 @@ __global__ void __launch_bounds__(kThreads) apply_kernel(RandomStream s, uint64_
                                                          int64_t n, bool packed, const float* x, float* y) {
     static_assert(kPack == 4);
     for (int64_t b = thread_index(); kPack * b < n; b += thread_count()) {
-        const uint64_t at = s.counter + static_cast<uint64_t>(b);
-        const PhiloxCounter w =
-            philox4x32({{static_cast<uint32_t>(at), static_cast<uint32_t>(at >> 32), 0, 0}},
-                       {{static_cast<uint32_t>(s.seed), static_cast<uint32_t>(s.seed >> 32)}});
+        const PhiloxCounter w = philox_block(s, static_cast<uint64_t>(b));
         Pack<float> pack = load_pack(x, kPack * b, n, packed);
         for (int k = 0; k < kPack; ++k) pack.lane[k] = w.word[k] >= threshold ? pack.lane[k] * scale : 0.0f;
         store_pack(y, kPack * b, n, packed, pack);

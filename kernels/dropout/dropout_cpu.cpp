@@ -7,12 +7,6 @@
 namespace lily::kernels {
 namespace {
 
-PhiloxCounter words(RandomStream s, uint64_t block) {
-    const uint64_t at = s.counter + block;
-    return philox4x32({{static_cast<uint32_t>(at), static_cast<uint32_t>(at >> 32), 0, 0}},
-                      {{static_cast<uint32_t>(s.seed), static_cast<uint32_t>(s.seed >> 32)}});
-}
-
 // Elements [4 begin, 4 begin + 4 kBlocks): kBlocks counters side by side, one word of each in a vector.
 constexpr int kBlocks = 16;
 template <class T>
@@ -48,7 +42,7 @@ void apply(Queue&, RandomStream s, double p, int64_t n, const T* x, T* y) {
     const uint64_t threshold = dropout_threshold(p);
     const T scale = static_cast<T>(p < 1 ? 1 / (1 - p) : 0);
     const auto one_block = [=](int64_t b) {
-        const PhiloxCounter w = words(s, static_cast<uint64_t>(b));
+        const PhiloxCounter w = philox_block(s, static_cast<uint64_t>(b));
         for (int64_t k = 0; k < 4 && 4 * b + k < n; ++k)
             y[4 * b + k] = w.word[k] >= threshold ? x[4 * b + k] * scale : T(0);
     };

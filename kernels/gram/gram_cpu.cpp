@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "kernels/common/parallel.h"
+#include "kernels/common/reduce_terms.h"
 #include "kernels/gram/gram_tiles_cpu.h"
 #include "kernels/matmul/matmul.h"
 
@@ -249,20 +249,11 @@ template <class T, auto kForward>
 void distance(Queue& queue, const GramShape& s, double weight, const T* f, const T* target, T* difference,
               T* y) {
     kForward(queue, s, f, difference);
-    const int64_t n = s.n * s.channels * s.channels, pieces = (n + kGrain - 1) / kGrain;
-    const auto scratch = queue.scratch<double>(pieces);
-    double* partial = scratch.data();
-    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
-        double sum = 0;
-        for (int64_t i = begin; i < end; ++i) {
-            difference[i] -= target[i];
-            sum += static_cast<double>(difference[i]) * static_cast<double>(difference[i]);
-        }
-        partial[begin / kGrain] = sum;
-    });
-    double total = 0;
-    for (int64_t i = 0; i < pieces; ++i) total += partial[i];
-    *y = static_cast<T>(weight * total);
+    const auto square = [=](int64_t i) {
+        difference[i] -= target[i];
+        return static_cast<double>(difference[i]) * static_cast<double>(difference[i]);
+    };
+    *y = static_cast<T>(weight * reduce_terms(queue, s.n * s.channels * s.channels, square, kSum));
 }
 
 template <class T, auto kBackward>

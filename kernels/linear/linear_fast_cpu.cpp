@@ -9,8 +9,6 @@
 namespace lily::kernels::fast_linear {
 namespace {
 
-int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
-
 // run(std::integral_constant<int, B>) with B floats to a vector.
 template <class Run>
 void with_vectors(const Run& run) {

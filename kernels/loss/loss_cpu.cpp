@@ -1,44 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/loss/loss.h"
 
-#include "kernels/common/parallel.h"
+#include "kernels/common/reduce_terms.h"
 #include "kernels/loss/bce.h"
 
 namespace lily::kernels {
 namespace {
 
-constexpr int kLanes = 16;
-
-// Σ (x - t)². The differences of f32 are f32; their squares are double, which 1e20² does not overflow.
-template <class T>
-double sum_of_squares(const T* x, const T* t, int64_t n) {
-    double lane[kLanes] = {};
-    int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes)
-        for (int k = 0; k < kLanes; ++k) {
-            const double d = x[i + k] - t[i + k];
-            lane[k] += d * d;
-        }
-    double total = 0;
-    for (int k = 0; k < kLanes; ++k) total += lane[k];
-    for (; i < n; ++i) {
-        const double d = x[i] - t[i];
-        total += d * d;
-    }
-    return total;
-}
-
+// The differences of f32 are f32; their squares are double, which 1e20² does not overflow.
 template <class T>
 void squared_error(Queue& queue, int64_t n, double scale, const T* x, const T* t, T* y) {
-    const int64_t pieces = (n + kGrain - 1) / kGrain;
-    const auto scratch = queue.scratch<double>(pieces);
-    double* partial = scratch.data();
-    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
-        partial[begin / kGrain] = sum_of_squares(x + begin, t + begin, end - begin);
-    });
-    double total = 0;
-    for (int64_t i = 0; i < pieces; ++i) total += partial[i];
-    *y = static_cast<T>(scale * total);
+    const auto square = [=](int64_t i) {
+        const double d = x[i] - t[i];
+        return d * d;
+    };
+    *y = static_cast<T>(scale * reduce_terms(queue, n, square, kSum));
 }
 
 template <class T>
@@ -55,17 +31,8 @@ void squared_error_backward(Queue&, int64_t n, double scale, const T* x, const T
 
 template <class T>
 void bce_with_logits(Queue& queue, int64_t n, double scale, const T* x, Target<T> t, T* y) {
-    const int64_t pieces = (n + kGrain - 1) / kGrain;
-    const auto scratch = queue.scratch<double>(pieces);
-    double* partial = scratch.data();
-    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
-        double total = 0;
-        for (int64_t i = begin; i < end; ++i) total += bce(x[i], at(t, i));
-        partial[begin / kGrain] = total;
-    });
-    double total = 0;
-    for (int64_t i = 0; i < pieces; ++i) total += partial[i];
-    *y = static_cast<T>(scale * total);
+    const auto term = [=](int64_t i) { return static_cast<double>(bce(x[i], at(t, i))); };
+    *y = static_cast<T>(scale * reduce_terms(queue, n, term, kSum));
 }
 
 template <class T>

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/common/on_device.h"
+#include "kernels/random/random.h"
 
 namespace lily::kernels {
 inline namespace LILY_FORMULAS {
@@ -27,6 +28,13 @@ LILY_SHARED inline PhiloxCounter philox4x32(PhiloxCounter c, PhiloxKey key) {
         key.word[1] += 0xBB67AE85;  // √3 - 1
     }
     return c;
+}
+
+// Block b of a stream.
+LILY_SHARED inline PhiloxCounter philox_block(RandomStream s, uint64_t b) {
+    const uint64_t at = s.counter + b;
+    return philox4x32({{static_cast<uint32_t>(at), static_cast<uint32_t>(at >> 32), 0, 0}},
+                      {{static_cast<uint32_t>(s.seed), static_cast<uint32_t>(s.seed >> 32)}});
 }
 
 }  // namespace LILY_FORMULAS

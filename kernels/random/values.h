@@ -10,7 +10,6 @@
 
 #include "kernels/common/on_device.h"
 #include "kernels/random/philox.h"
-#include "kernels/random/random.h"
 
 namespace lily::kernels {
 inline namespace LILY_FORMULAS {
@@ -42,10 +41,7 @@ struct RandomBlock {
 };
 
 LILY_SHARED inline RandomBlock random_block(RandomStream s, uint64_t b) {
-    const uint64_t at = s.counter + b;
-    const PhiloxCounter w =
-        philox4x32({{static_cast<uint32_t>(at), static_cast<uint32_t>(at >> 32), 0, 0}},
-                   {{static_cast<uint32_t>(s.seed), static_cast<uint32_t>(s.seed >> 32)}});
+    const PhiloxCounter w = philox_block(s, b);
     return {uint64_t{w.word[1]} << 32 | w.word[0], uint64_t{w.word[3]} << 32 | w.word[2]};
 }
 

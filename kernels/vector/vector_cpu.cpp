@@ -1,55 +1,28 @@
 // SPDX-License-Identifier: MIT
 #include <cmath>
 
-#include "kernels/common/parallel.h"
+#include "kernels/common/reduce_terms.h"
 #include "kernels/vector/vector.h"
 
 namespace lily::kernels {
 namespace {
 
-constexpr int kLanes = 16;
-
-// Folds term(i) over [0, n) with `fold`, which starts from 0: 16 lanes side by side per piece of kGrain, then
-// the pieces in order.
-template <class Term, class Fold>
-double reduce_terms(Queue& queue, int64_t n, const Term& term, const Fold& fold) {
-    const int64_t pieces = (n + kGrain - 1) / kGrain;
-    const auto scratch = queue.scratch<double>(pieces);
-    double* partials = scratch.data();
-    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
-        double lane[kLanes] = {};
-        int64_t i = begin;
-        for (; i + kLanes <= end; i += kLanes)
-            for (int k = 0; k < kLanes; ++k) lane[k] = fold(lane[k], term(i + k));
-        double total = 0;
-        for (int k = 0; k < kLanes; ++k) total = fold(total, lane[k]);
-        for (; i < end; ++i) total = fold(total, term(i));
-        partials[begin / kGrain] = total;
-    });
-    double total = 0;
-    for (int64_t i = 0; i < pieces; ++i) total = fold(total, partials[i]);
-    return total;
-}
-
-constexpr auto kAdd = [](double sum, double v) { return sum + v; };
-constexpr auto kMaximum = [](double most, double v) { return v > most || v != v ? v : most; };
-
 template <class T>
 double dot(Queue& queue, int64_t n, const T* x, const T* y) {
     return reduce_terms(
-        queue, n, [=](int64_t i) { return double(x[i]) * double(y[i]); }, kAdd);
+        queue, n, [=](int64_t i) { return double(x[i]) * double(y[i]); }, kSum);
 }
 
 template <class T>
 double abs_sum(Queue& queue, int64_t n, const T* x) {
     return reduce_terms(
-        queue, n, [=](int64_t i) { return std::fabs(double(x[i])); }, kAdd);
+        queue, n, [=](int64_t i) { return std::fabs(double(x[i])); }, kSum);
 }
 
 template <class T>
 double abs_max(Queue& queue, int64_t n, const T* x) {
     return reduce_terms(
-        queue, n, [=](int64_t i) { return std::fabs(double(x[i])); }, kMaximum);
+        queue, n, [=](int64_t i) { return std::fabs(double(x[i])); }, kLargest);
 }
 
 template <class T>

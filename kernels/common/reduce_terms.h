@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// Sums and maxima over many terms on the CPU, in double, with the same bits for any number of threads.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/common/parallel.h"
+#include "kernels/common/queue.h"
+
+namespace lily::kernels {
+
+// Folds term(i) over [0, n) with `fold`, which starts from 0: 16 lanes side by side per piece of kGrain, then
+// the pieces in order.
+template <class Term, class Fold>
+double reduce_terms(Queue& queue, int64_t n, const Term& term, const Fold& fold) {
+    constexpr int kLanes = 16;
+    const int64_t pieces = ceil_div(n, kGrain);
+    const auto scratch = queue.scratch<double>(pieces);
+    double* partials = scratch.data();
+    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+        double lane[kLanes] = {};
+        int64_t i = begin;
+        for (; i + kLanes <= end; i += kLanes)
+            for (int k = 0; k < kLanes; ++k) lane[k] = fold(lane[k], term(i + k));
+        double total = 0;
+        for (int k = 0; k < kLanes; ++k) total = fold(total, lane[k]);
+        for (; i < end; ++i) total = fold(total, term(i));
+        partials[begin / kGrain] = total;
+    });
+    double total = 0;
+    for (int64_t i = 0; i < pieces; ++i) total = fold(total, partials[i]);
+    return total;
+}
+
+inline constexpr auto kSum = [](double sum, double v) { return sum + v; };
+inline constexpr auto kLargest = [](double most, double v) { return v > most || v != v ? v : most; };
+
+}  // namespace lily::kernels
