@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: MIT
 """A GAN's training step: benchmarks/gan.cpp against PyTorch, in random turns, on one machine."""
 
-import json
 import random
 from pathlib import Path
 
 from toolkit import ROOT, ToolError
 
 from . import figures
-from .process import follow
+from .process import closing_figures, follow
 from .report import spread, times
 
 MODES = ("eager", "fused", "compile")  # of pytorch/gan.py: Adam as it is, the fused one, that and torch.compile
-MEASURES = ("iteration", "start_to_first", "peak_bytes")
 
 
 class Programs:
@@ -29,10 +27,7 @@ class Programs:
         command = [self.torch_python, ROOT / "benchmarks" / "pytorch" / "gan.py", "--mode", name, "--iterations", iterations,
                    "--threads", self.threads, "--log", "LOG"]
         run = follow(f"PyTorch ({name})", command, self.env)
-        try:
-            run.peak_bytes = int(json.loads(run.output.splitlines()[-1])["peak_bytes"])  # without those of compilers
-        except (IndexError, ValueError, KeyError, TypeError):
-            raise ToolError(f"PyTorch ({name}) did not end with its figures, but with {run.output[-200:]!r}") from None
+        closing_figures(f"PyTorch ({name})", run)
         return run
 
 
@@ -47,10 +42,7 @@ def compare(programs, modes, iterations, repeats, log=print):
             runs[name].append(run)
             log(f"  round {repeat + 1} of {repeats}: {name:10} {figures.iteration_seconds(run.seconds) * 1e3:8.2f} ms/iteration")
     sides = {name: figures.Side.of(many) for name, many in runs.items()}
-    against = {}
-    for measure in MEASURES:
-        best = figures.best({name: sides[name] for name in modes}, measure)
-        against[measure] = {"mode": best, "ratio": getattr(sides[best], measure).median / getattr(sides["ours"], measure).median}
+    against = {measure: figures.ratio({name: sides[name] for name in modes}, sides["ours"], measure) for measure in figures.MEASURES}
     return {"iterations": iterations, "sides": {name: side.plain() for name, side in sides.items()}, "against_best": against}
 
 
@@ -64,6 +56,6 @@ def lines(result):
         label = name if name == "ours" else f"PyTorch {name}"
         yield (f"{label:20}{spread(side['iteration'], 1e3, 2):30}{side['iteration']['median'] / ours:7.2f}   "
                f"{spread(side['start_to_first'], 1, 2):26}{spread(side['peak_bytes'], 1e-6, 0)}")
-    speed, start, memory = (result["against_best"][measure] for measure in MEASURES)
+    speed, start, memory = (result["against_best"][measure] for measure in figures.MEASURES)
     yield (f"against PyTorch's best: an iteration {times(speed)}; the start to the first iteration {times(start)}; "
            f"peak memory {1 / memory['ratio']:.2f} of {memory['mode']}'s")

@@ -9,7 +9,7 @@ from pathlib import Path
 from toolkit import ROOT, ToolError
 
 from . import figures, pictures, profile
-from .process import follow
+from .process import closing_figures, follow
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,7 @@ class Programs:
                    "--content", content, "--style", style, "--size", size, "--iterations", iterations, "--threads", self.threads,
                    "--log", "LOG"]
         run = follow(f"PyTorch ({name})", command, {**self.env, **mode.env})
-        try:
-            said = json.loads(run.output.splitlines()[-1])
-            run.peak_bytes = int(said["peak_bytes"])  # its own, without those of compilers that it has started
-        except (IndexError, ValueError, KeyError, TypeError):
-            raise ToolError(f"PyTorch ({name}) did not end with its figures, but with {run.output[-200:]!r}") from None
-        return run, said
+        return run, closing_figures(f"PyTorch ({name})", run)
 
 
 def input_fingerprints(checkpoint):
@@ -107,7 +102,7 @@ def summary(size, runs, rows, profile_iterations):
     precisions = {}
     for precision in dict.fromkeys(MODES[name].precision for name in distances):
         modes = {name: sides[name] for name in distances if MODES[name].precision == precision}
-        precisions[precision] = {measure: ratio(modes, sides["ours"], measure) for measure in ("iteration", "start_to_first", "peak_bytes")}
+        precisions[precision] = {measure: figures.ratio(modes, sides["ours"], measure) for measure in figures.MEASURES}
     return {
         "size": size,
         "iterations": len(first["ours"]),
@@ -121,9 +116,3 @@ def summary(size, runs, rows, profile_iterations):
         "profile": {"iterations": profile_iterations, "ops": profile.shares(rows, profile_iterations),
                     "convolutions": profile.convolutions(rows, profile_iterations)},
     }
-
-
-def ratio(modes, ours, measure):
-    """The best of PyTorch's modes over ours: above 1, ours takes less."""
-    name = figures.best(modes, measure)
-    return {"mode": name, "ratio": getattr(modes[name], measure).median / getattr(ours, measure).median}

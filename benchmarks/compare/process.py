@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs a program that logs a row per iteration, and measures it from outside."""
 
+import json
 import os
 import signal
 import subprocess
@@ -54,6 +55,16 @@ def follow(name, command, env=None):
         if not run.seconds:
             raise ToolError(f"{name} logged no iteration")
     return run
+
+
+def closing_figures(name, run):
+    """The line of JSON that a program of pytorch/ ends with; its own peak of memory, without compilers', goes into `run`."""
+    try:
+        said = json.loads(run.output.splitlines()[-1])
+        run.peak_bytes = int(said["peak_bytes"])
+        return said
+    except (IndexError, ValueError, KeyError, TypeError):
+        raise ToolError(f"{name} did not end with its figures, but with {run.output[-200:]!r}") from None
 
 
 def read_rows(name, rows, started, run):

@@ -14,6 +14,7 @@ import time
 
 import torch
 import torch.nn.functional as F
+from peak import peak_bytes
 from torch import nn
 
 MODES = {  # name: (fused Adam, compiled)
@@ -68,11 +69,6 @@ def train(iterations, fused, compiled, log):
         total = d_loss.item() + g_loss.item()
         log.write(f"{iteration + 1},{time.perf_counter() - began:.9f},{total!r}\n")
         log.flush()
-
-
-def peak_bytes():
-    with open("/proc/self/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
 
 
 def main():

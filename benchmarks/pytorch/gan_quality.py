@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The GAN of models/gan in PyTorch: mnist_gan's default recipe, trained on the same pictures, and samples of it.
 
-A program of its own for a Python that has PyTorch; compare/gan.py starts it:
-  gan.py --data DIR --epochs N --seed N --threads N --samples FILE --count N [--plain]
+A program of its own for a Python that has PyTorch; compare/gan_quality.py starts it:
+  gan_quality.py --data DIR --epochs N --seed N --threads N --samples FILE --count N [--plain]
 DIR holds the training pictures of MNIST. Writes `count` pictures of the averaged generator to FILE, as IDX, and to stdout one
 line of JSON: seconds per iteration, the losses of the last hundred iterations."""
 

@@ -16,6 +16,7 @@ import time
 
 import torch
 import torch.nn.functional as F
+from peak import peak_bytes
 
 MODES = {  # name: (precision, channels last, compiled)
     "eager": ("f32", False, False),
@@ -128,11 +129,6 @@ def optimise(loss, start, iterations, log):
         optimiser.step()
         log.write(f"{iteration},{time.perf_counter() - began:.9f},{value!r}\n")
         log.flush()
-
-
-def peak_bytes():
-    with open("/proc/self/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
 
 
 def main():
