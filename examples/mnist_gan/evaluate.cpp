@@ -97,7 +97,7 @@ int run(const EvaluateSettings& s) {
     Evaluator evaluator(*judge.classifier, set, device);
     const GanQuality q = evaluator.quality(samples.pictures);
     // What real pictures get: the end of the scale.
-    const GanQuality real = evaluator.quality(data::to_pixels(set, spread(set, samples.pictures.size(0))));
+    const GanQuality real = evaluator.quality(data::to_pixels(set, set.spread(samples.pictures.size(0))));
     const CopyCheck copies = check_for_copies(samples.pictures, set);
 
     nlohmann::ordered_json json = {{"samples", samples.pictures.size(0)},

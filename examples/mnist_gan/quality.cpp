@@ -36,13 +36,11 @@ LoadedClassifier train_and_save_classifier(const std::string& path, const data::
                                                         set.classes, random);
     classifier->to(device);
     {
-        io::ProgressBar bar(epochs * (train.count / std::min<int64_t>(64, train.count)),
-                            {.quiet = machine.quiet});
-        train_classifier(
-            *classifier, train,
-            {.epochs = epochs, .seed = seed, .progress = [&](int64_t done, int64_t, double loss) {
-                 bar.update(done, fmt::format("classifier  loss {:.3f}", loss));
-             }});
+        io::ProgressBar bar(classifier_steps(train, epochs), {.quiet = machine.quiet});
+        train_classifier(*classifier, train,
+                         {.epochs = epochs, .seed = seed, .progress = [&](int64_t done, double loss) {
+                              bar.update(done, fmt::format("classifier  loss {:.3f}", loss));
+                          }});
     }
     const double right = accuracy(*classifier, held_out);
     machine.say("classifier: {:.2f} % of {} pictures right that it was not trained with", 100 * right,

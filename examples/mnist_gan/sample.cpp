@@ -3,11 +3,9 @@
 #include <cmath>
 
 #include "examples/mnist_gan/commands.h"
-#include "framework/device_choice.h"
 #include "framework/io/gif.h"
 #include "framework/ops/slice.h"
 #include "framework/random.h"
-#include "kernels/common/parallel.h"
 #include "models/gan/model_file.h"
 
 namespace lily::mnist_gan {
@@ -48,22 +46,6 @@ Tensor path(int64_t stops, int64_t frames, int64_t walks, int64_t latent, uint64
 }
 
 }  // namespace
-
-Device choose_machine(const Machine& machine) {
-    if (machine.threads > 0) kernels::set_max_threads(machine.threads);
-    const DeviceChoice chosen = choose_device(machine.device);
-    machine.say("{}", chosen.reason);
-    return chosen.device;
-}
-
-std::vector<int64_t> classes_for(int64_t count, int digit, int64_t classes) {
-    check(digit < 0 || classes > 0, "--digit needs a model that was trained with --conditional");
-    check(digit < classes || digit < 0, "--digit {} is not one of the model's classes, 0 to {}", digit,
-          classes - 1);
-    std::vector<int64_t> list;
-    for (int64_t i = 0; classes > 0 && i < count; ++i) list.push_back(digit >= 0 ? digit : i % classes);
-    return list;
-}
 
 int run(const SampleSettings& s) {
     const bool tensor = io::extension_of(s.out) == ".safetensors";

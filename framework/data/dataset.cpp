@@ -6,6 +6,7 @@
 
 #include "framework/data/idx.h"
 #include "framework/error.h"
+#include "framework/io/fingerprint.h"
 #include "framework/io/image_ops.h"
 
 namespace lily::data {
@@ -91,15 +92,18 @@ void append_pictures(Dataset& set, const fs::path& folder, int label) {
 }  // namespace
 
 std::string Dataset::fingerprint() const {
-    uint64_t hash = 0xcbf29ce484222325u;
-    const auto mix = [&](const uint8_t* bytes, size_t size) {
-        for (size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    };
-    const std::string shape = fmt::format("{} {} {} {}", count, channels, height, width);
-    mix(reinterpret_cast<const uint8_t*>(shape.data()), shape.size());
-    mix(pixels.data(), pixels.size());
-    mix(labels.data(), labels.size());
-    return fmt::format("{:016x}", hash);
+    io::Fingerprint of;
+    of.add(fmt::format("{} {} {} {}", count, channels, height, width));
+    of.add(pixels.data(), pixels.size());
+    of.add(labels.data(), labels.size());
+    return of.text();
+}
+
+std::vector<int64_t> Dataset::spread(int64_t wanted) const {
+    wanted = std::min(wanted, count);
+    std::vector<int64_t> indices;
+    for (int64_t i = 0; i < wanted; ++i) indices.push_back(i * count / wanted);
+    return indices;
 }
 
 bool has_mnist(const std::string& folder, Split split) { return !find_mnist(folder, split).images.empty(); }

@@ -15,7 +15,9 @@ struct Dataset {
     int64_t classes = 0;
 
     int64_t picture_size() const { return channels * height * width; }
-    // 16 hexadecimal digits of all that is in it (FNV-1a), to notice that the data are others.
+    // The numbers of `wanted` pictures (of all, if there are fewer), spread evenly over them.
+    std::vector<int64_t> spread(int64_t wanted) const;
+    // Of all that is in it (io::Fingerprint).
     std::string fingerprint() const;
 };
 

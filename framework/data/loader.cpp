@@ -120,4 +120,10 @@ Tensor to_pixels(const Dataset& set, const std::vector<int64_t>& indices) {
     return pixels;
 }
 
+Tensor to_pixels(const Dataset& set, int64_t begin, int64_t end) {
+    std::vector<int64_t> indices(static_cast<size_t>(std::max<int64_t>(0, end - begin)));
+    std::iota(indices.begin(), indices.end(), begin);
+    return to_pixels(set, indices);
+}
+
 }  // namespace lily::data

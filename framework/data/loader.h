@@ -56,7 +56,8 @@ class Loader {
     std::thread worker_;
 };
 
-// Pictures `indices` of the set as Batch::pixels has them.
+// Pictures `indices` of the set, or those from `begin` to before `end`, as Batch::pixels has them.
 Tensor to_pixels(const Dataset& set, const std::vector<int64_t>& indices);
+Tensor to_pixels(const Dataset& set, int64_t begin, int64_t end);
 
 }  // namespace lily::data

@@ -9,9 +9,6 @@ namespace {
 
 using kernels::Unary;
 
-// [v > 0], a constant
-Tensor is_positive(const Tensor& v) { return gt(v.detach(), scalar(0, {.dtype = v.dtype()})); }
-
 }  // namespace
 
 Tensor relu(const Tensor& x) {

@@ -3,6 +3,7 @@
 
 #include "framework/autograd.h"
 #include "framework/ops/arithmetic.h"
+#include "framework/ops/data_or_null.h"
 #include "framework/ops/pointwise.h"
 #include "framework/ops/reduce.h"
 #include "framework/ops/shape.h"
@@ -31,11 +32,9 @@ Gradients fused_gradient(const Backward& g, const Normalised& from, const Tensor
         visit_floating("adain", x.dtype(), [&](auto zero) {
             using T = decltype(zero);
             kernels::adain<T>(x.device())
-                .backward(x.queue(), adain_shape(x, from.eps), x.data<T>(),
-                          scale.defined() ? scale.data<T>() : nullptr, from.mean().template data<T>(),
-                          from.rstd().template data<T>(), dy.data<T>(), dx.mutable_data<T>(),
-                          ds.defined() ? ds.mutable_data<T>() : nullptr,
-                          db.defined() ? db.mutable_data<T>() : nullptr);
+                .backward(x.queue(), adain_shape(x, from.eps), x.data<T>(), data_or_null<T>(scale),
+                          from.mean().template data<T>(), from.rstd().template data<T>(), dy.data<T>(),
+                          dx.mutable_data<T>(), mutable_or_null<T>(ds), mutable_or_null<T>(db));
         });
     if (!style) return {dx};
     return {g.needs(0) ? dx : Tensor{}, ds, db};
@@ -65,10 +64,9 @@ Tensor run(const Tensor& x, const Tensor& scale, const Tensor& bias, double eps,
         visit_floating("adain", x.dtype(), [&](auto zero) {
             using T = decltype(zero);
             kernels::adain<T>(x.device())
-                .forward(x.queue(), adain_shape(x, eps), x.data<T>(),
-                         scale.defined() ? scale.data<T>() : nullptr,
-                         bias.defined() ? bias.data<T>() : nullptr, y.mutable_data<T>(),
-                         mean.mutable_data<T>(), rstd.mutable_data<T>());
+                .forward(x.queue(), adain_shape(x, eps), x.data<T>(), data_or_null<T>(scale),
+                         data_or_null<T>(bias), y.mutable_data<T>(), mean.mutable_data<T>(),
+                         rstd.mutable_data<T>());
         });
     saved = {Saved(x), Saved(mean), Saved(rstd), eps};
     return y;

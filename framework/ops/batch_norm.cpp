@@ -3,6 +3,7 @@
 
 #include "framework/autograd.h"
 #include "framework/ops/arithmetic.h"
+#include "framework/ops/data_or_null.h"
 #include "framework/ops/pointwise.h"
 #include "framework/ops/reduce.h"
 #include "framework/ops/shape.h"
@@ -10,15 +11,6 @@
 
 namespace lily {
 namespace {
-
-template <class T>
-const T* data_or_null(const Tensor& x) {
-    return x.defined() ? x.data<T>() : nullptr;
-}
-template <class T>
-T* mutable_or_null(Tensor& x) {
-    return x.defined() ? x.mutable_data<T>() : nullptr;
-}
 
 kernels::BatchNormShape shape_of(const Tensor& x, double eps) {
     int64_t inner = 1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "framework/ops/conv2d_common.h"
 
+#include "framework/ops/data_or_null.h"
 #include "framework/ops/reduce.h"
 
 namespace lily::conv2d_common {
@@ -113,8 +114,7 @@ Tensor forward(const Tensor& given_x, const Tensor& given_weight, const Tensor& 
         Tensor y = empty(shape, options);
         if (index) *index = empty({shape.numel()}, {.dtype = DType::u8, .device = x.device()});
         with_weights(kernel, plan, weight, [&](const void* w) {
-            kernel.forward(x.queue(), plan, x.data<T>(), w,
-                           given_bias.defined() ? given_bias.data<T>() : nullptr,
+            kernel.forward(x.queue(), plan, x.data<T>(), w, data_or_null<T>(given_bias),
                            {y.mutable_data<T>(), index ? index->mutable_data<uint8_t>() : nullptr});
         });
         return y;
@@ -139,9 +139,8 @@ Tensor backward_data(const Tensor& dy, const Tensor& y, const Tensor& index, con
         Tensor dx = add ? sum : empty(x_shape, options);
         with_weights(kernel, plan, filters, [&](const void* w) {
             kernel.backward_data(dy.queue(), plan,
-                                 {from.data<T>(), output.defined() ? output.data<T>() : nullptr,
-                                  index.defined() ? index.data<uint8_t>() : nullptr},
-                                 w, add, dx.mutable_data<T>());
+                                 {from.data<T>(), data_or_null<T>(output), data_or_null<uint8_t>(index)}, w,
+                                 add, dx.mutable_data<T>());
         });
         return dx;
     });

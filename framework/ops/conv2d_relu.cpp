@@ -5,6 +5,7 @@
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/conv2d_common.h"
 #include "framework/ops/pool2d.h"
+#include "framework/ops/unary.h"
 #include "kernels/elementwise/elementwise.h"
 
 namespace lily {
@@ -15,7 +16,7 @@ namespace {
 
 // dz = dy · [y > 0] for y = relu(z)
 Tensor relu_gradient(const Tensor& dy, const Tensor& y) {
-    if (grad_enabled()) return dy * gt(y.detach(), scalar(0, {.dtype = y.dtype()}));
+    if (grad_enabled()) return dy * is_positive(y);
     const Tensor same = dy.to(y.format());
     Tensor dz = empty(y.shape(), y.options());
     visit_floating("conv2d_relu", y.dtype(), [&](auto zero) {

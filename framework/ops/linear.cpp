@@ -3,9 +3,11 @@
 
 #include "framework/autograd.h"
 #include "framework/ops/arithmetic.h"
+#include "framework/ops/data_or_null.h"
 #include "framework/ops/matmul.h"
 #include "framework/ops/reduce.h"
 #include "framework/ops/shape.h"
+#include "framework/ops/unary.h"
 #include "kernels/linear/linear.h"
 
 namespace lily {
@@ -31,11 +33,10 @@ struct Operands {
                db = wanted(2, {shape.out});
         visit_floating("linear", g.dy.dtype(), [&](auto zero) {
             using T = decltype(zero);
-            const auto read = [](const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; };
-            const auto write = [](Tensor& t) { return t.defined() ? t.mutable_data<T>() : nullptr; };
             kernels::linear<T>(g.dy.device())
-                .backward(g.dy.queue(), shape, activation, read(from), read(w), read(y), g.dy.data<T>(),
-                          {write(dx), write(dw), write(db)});
+                .backward(g.dy.queue(), shape, activation, data_or_null<T>(from), data_or_null<T>(w),
+                          data_or_null<T>(y), g.dy.data<T>(),
+                          {mutable_or_null<T>(dx), mutable_or_null<T>(dw), mutable_or_null<T>(db)});
         });
         return {dx, dw, db};
     }
@@ -53,7 +54,7 @@ struct Operands {
         const Tensor y = g.output();
         if (activation.function == Activation::tanh) return g.dy * (1 - y * y);
         const double below = activation.function == Activation::relu ? 0 : activation.slope;
-        return g.dy * affine(gt(y.detach(), scalar(0, {.dtype = y.dtype()})), 1 - below, below);
+        return g.dy * affine(is_positive(y), 1 - below, below);
     }
 };
 
@@ -64,8 +65,8 @@ Tensor linear_rows(const char* op, const Tensor& x, const Tensor& weight, const 
     visit_floating("linear", x.dtype(), [&](auto zero) {
         using T = decltype(zero);
         kernels::linear<T>(x.device())
-            .forward(x.queue(), shape, activation, x.data<T>(), weight.data<T>(),
-                     bias.defined() ? bias.data<T>() : nullptr, y.mutable_data<T>());
+            .forward(x.queue(), shape, activation, x.data<T>(), weight.data<T>(), data_or_null<T>(bias),
+                     y.mutable_data<T>());
     });
     const Saved x_saved = saved_if(weight.requires_grad(), x), w_saved = saved_if(x.requires_grad(), weight);
     return record(

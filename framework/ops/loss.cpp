@@ -4,6 +4,7 @@
 #include "framework/autograd.h"
 #include "framework/ops/activation.h"
 #include "framework/ops/arithmetic.h"
+#include "framework/ops/data_or_null.h"
 #include "kernels/loss/loss.h"
 
 namespace lily {
@@ -15,8 +16,7 @@ Gradients squared_error_backward(const Backward& g, const Tensor& x, const Tenso
         using T = decltype(zero);
         kernels::loss<T>(x.device())
             .squared_error_backward(x.queue(), x.numel(), scale, x.data<T>(), t.data<T>(), g.dy.data<T>(),
-                                    dx.defined() ? dx.mutable_data<T>() : nullptr,
-                                    dt.defined() ? dt.mutable_data<T>() : nullptr);
+                                    mutable_or_null<T>(dx), mutable_or_null<T>(dt));
     });
     return {dx, dt};
 }
@@ -54,7 +54,7 @@ struct BceTarget {
 
     template <class T>
     kernels::Target<T> of() const {
-        return {t.defined() ? t.data<T>() : nullptr, static_cast<T>(constant)};
+        return {data_or_null<T>(t), static_cast<T>(constant)};
     }
 };
 
@@ -66,8 +66,7 @@ Gradients bce_backward(const Backward& g, const Tensor& x, const BceTarget& targ
         using T = decltype(zero);
         kernels::loss<T>(x.device())
             .bce_with_logits_backward(x.queue(), x.numel(), scale, x.data<T>(), target.of<T>(), dy.data<T>(),
-                                      each ? 1 : 0, dx.defined() ? dx.mutable_data<T>() : nullptr,
-                                      dt.defined() ? dt.mutable_data<T>() : nullptr);
+                                      each ? 1 : 0, mutable_or_null<T>(dx), mutable_or_null<T>(dt));
     });
     return {dx, dt};
 }

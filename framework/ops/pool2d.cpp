@@ -2,6 +2,7 @@
 #include "framework/ops/pool2d.h"
 
 #include "framework/autograd.h"
+#include "framework/ops/data_or_null.h"
 #include "kernels/pool2d/pool2d.h"
 
 namespace lily {
@@ -119,7 +120,7 @@ Tensor max_pool2d(const Tensor& x, Pool2dSize kernel, Pool2dSize stride, Pool2dS
     const Tensor y = run(p, p.y_shape, [&](const auto& kernel_table, auto zero, Tensor& result) {
         using T = decltype(zero);
         kernel_table.max(x.queue(), p.s, x.data<T>(), result.mutable_data<T>(),
-                         index.defined() ? index.mutable_data<uint8_t>() : nullptr);
+                         mutable_or_null<uint8_t>(index));
     });
     return record("max_pool2d", y, {x}, [p, index](const Backward& g) {  // y = x[index]
         return Gradients{max_scatter(p, index, g.dy)};

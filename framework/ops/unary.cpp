@@ -31,4 +31,6 @@ Tensor unary(const char* op, kernels::Unary f, kernels::UnaryArguments args, con
     return record(op, y, {x}, backward, uses == SlopeUses::y ? KeepOutput::yes : KeepOutput::no);
 }
 
+Tensor is_positive(const Tensor& v) { return gt(v.detach(), scalar(0, {.dtype = v.dtype()})); }
+
 }  // namespace lily

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What pointwise.cpp and activation.cpp share: a function of one tensor with its two backward forms.
+// What pointwise.cpp, activation.cpp and the ops with an activation inside share: a function of one tensor
+// with its two backward forms.
 #pragma once
 
 #include <functional>
@@ -16,5 +17,8 @@ enum class SlopeUses { nothing, x, y };
 // else it is dy · slope(v), with v = x or y and slope written with ops.
 Tensor unary(const char* op, kernels::Unary f, kernels::UnaryArguments args, const Tensor& x, SlopeUses uses,
              std::function<Tensor(const Tensor& v)> slope);
+
+// [v > 0], a constant: the slope of a ReLU, from its input or its output.
+Tensor is_positive(const Tensor& v);
 
 }  // namespace lily

@@ -2,7 +2,6 @@
 #include "models/gan/classifier.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "framework/autograd.h"
 #include "framework/data/loader.h"
@@ -56,20 +55,24 @@ Tensor DigitClassifier::features(const Tensor& pictures) {
 
 Tensor DigitClassifier::forward(const Tensor& pictures) { return logits_of(features(pictures)); }
 
+int64_t classifier_steps(const data::Dataset& set, int64_t epochs) {
+    return epochs * (set.count / std::min(kBatch, set.count));
+}
+
 void train_classifier(DigitClassifier& classifier, const data::Dataset& set, const ClassifierTraining& how) {
     check(!set.labels.empty() && set.classes <= classifier.classes(),
           "[classifier] expected labels of at most {} classes, got {}", classifier.classes(), set.classes);
     const Device device = classifier.parameters()[0].device();
     data::Loader loader(set, std::min(kBatch, set.count), how.seed);
     optim::Adam adam(classifier.parameters(), {.lr = 1e-3});
-    const int64_t total = how.epochs * loader.batches_per_epoch();
+    const int64_t total = classifier_steps(set, how.epochs);
     for (int64_t i = 0; i < total; ++i) {
         const data::Batch batch = loader.next(device);
         adam.zero_grad();
         const Tensor loss = cross_entropy(classifier.forward(batch.pixels), batch.labels);
         loss.backward();
         adam.step();
-        if (how.progress) how.progress(i + 1, total, loss.item<double>());
+        if (how.progress) how.progress(i + 1, loss.item<double>());
     }
 }
 
@@ -78,11 +81,9 @@ double accuracy(DigitClassifier& classifier, const data::Dataset& set) {
     const Device device = classifier.parameters()[0].device();
     int64_t right = 0;
     for (int64_t begin = 0; begin < set.count; begin += kPiece) {
-        std::vector<int64_t> indices(static_cast<size_t>(std::min(kPiece, set.count - begin)));
-        std::iota(indices.begin(), indices.end(), begin);
+        const Tensor pictures = data::to_pixels(set, begin, std::min(begin + kPiece, set.count));
         const std::vector<int64_t> guesses =
-            argmax(classifier.forward(data::to_pixels(set, indices).to(device)).to(Device::cpu), 1)
-                .to_vector<int64_t>();
+            argmax(classifier.forward(pictures.to(device)).to(Device::cpu), 1).to_vector<int64_t>();
         for (size_t i = 0; i < guesses.size(); ++i)
             right += guesses[i] == set.labels[static_cast<size_t>(begin) + i];
     }
@@ -92,7 +93,7 @@ double accuracy(DigitClassifier& classifier, const data::Dataset& set) {
 void save_classifier(const std::string& path, const DigitClassifier& classifier, double accuracy) {
     io::Checkpoint checkpoint;
     checkpoint.put("classifier", classifier.state_dict());
-    checkpoint.metadata["program"] = kProgram;
+    checkpoint.put_settings(kProgram, {});
     checkpoint.tensors["accuracy"] = from_vector<double>({accuracy}, {});
     const PictureSize& size = classifier.size();
     const std::pair<const char*, int64_t> numbers[] = {{"channels", size.channels},

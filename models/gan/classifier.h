@@ -36,8 +36,11 @@ class DigitClassifier final : public nn::Module {
 struct ClassifierTraining {
     int64_t epochs = 3;
     uint64_t seed = 0;
-    std::function<void(int64_t done, int64_t total, double loss)> progress = {};  // after each step
+    std::function<void(int64_t done, double loss)> progress = {};  // after each step
 };
+
+// How many steps the training takes.
+int64_t classifier_steps(const data::Dataset& set, int64_t epochs);
 
 // Adam on the cross entropy; `classifier` is on the device where it is to be trained.
 void train_classifier(DigitClassifier& classifier, const data::Dataset& set, const ClassifierTraining& how);

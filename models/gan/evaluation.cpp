@@ -31,13 +31,6 @@ std::vector<double> distances(const std::vector<Nearest>& nearest) {
 double GanQuality::least_share() const { return *std::min_element(shares.begin(), shares.end()); }
 double GanQuality::most_share() const { return *std::max_element(shares.begin(), shares.end()); }
 
-std::vector<int64_t> spread(const data::Dataset& set, int64_t count) {
-    count = std::min(count, set.count);
-    std::vector<int64_t> indices;
-    for (int64_t i = 0; i < count; ++i) indices.push_back(i * set.count / count);
-    return indices;
-}
-
 Evaluator::Evaluator(DigitClassifier& classifier, const data::Dataset& set, Device device)
     : classifier_(classifier), device_(device) {
     const PictureSize size{set.channels, set.height, set.width};
@@ -45,7 +38,7 @@ Evaluator::Evaluator(DigitClassifier& classifier, const data::Dataset& set, Devi
           "[evaluation] the classifier is for pictures of {}x{} with {} channels, the data are {}x{} with {}",
           classifier.size().width, classifier.size().height, classifier.size().channels, set.width,
           set.height, set.channels);
-    of_data_ = feature_statistics(features(data::to_pixels(set, spread(set, kMostPictures))));
+    of_data_ = feature_statistics(features(data::to_pixels(set, set.spread(kMostPictures))));
 }
 
 Tensor Evaluator::features(const Tensor& pictures) {
@@ -83,7 +76,7 @@ double Evaluator::share_seen_as(const Tensor& samples, const std::vector<int64_t
 CopyCheck check_for_copies(const Tensor& samples, const data::Dataset& set) {
     const NoGrad no_grad;
     const Tensor some = slice(samples, 0, 0, kMostCompared);
-    const std::vector<int64_t> real = spread(set, some.size(0));
+    const std::vector<int64_t> real = set.spread(some.size(0));
     const std::vector<double> of_samples = distances(nearest_pictures(some, set));
     CopyCheck check{
         .median = median(of_samples),

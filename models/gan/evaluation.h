@@ -37,9 +37,6 @@ class Evaluator {
     FeatureStatistics of_data_;
 };
 
-// `count` pictures of the set, spread evenly over it.
-std::vector<int64_t> spread(const data::Dataset& set, int64_t count);
-
 // Is the generator copying? Distances to the nearest picture of the data: of samples, and of as many pictures
 // of the data themselves (which do not count as their own neighbours).
 struct CopyCheck {

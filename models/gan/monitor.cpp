@@ -15,13 +15,6 @@ constexpr double kMemory = 0.99;          // of the running mean: a hundred step
 constexpr int64_t kClusters = 10, kRounds = 10;
 constexpr int64_t kMostPictures = 2000;  // of the data, spread evenly over them
 
-Tensor some_pictures(const data::Dataset& set) {
-    const int64_t count = std::min(set.count, kMostPictures);
-    std::vector<int64_t> indices;
-    for (int64_t i = 0; i < count; ++i) indices.push_back(i * set.count / count);
-    return data::to_pixels(set, indices);
-}
-
 // Mean over the pixels of their variance over the pictures.
 double variance_of(const Tensor& pictures) {
     const int64_t n = pictures.size(0), pixels = pictures.size(1);
@@ -55,7 +48,8 @@ void average(std::vector<std::vector<double>>& means, const Tensor& pictures,
 }  // namespace
 
 CollapseMonitor::CollapseMonitor(const data::Dataset& set) : pixels_(set.picture_size()) {
-    const Tensor pictures = some_pictures(set);
+    const std::vector<int64_t> chosen = set.spread(kMostPictures);
+    const Tensor pictures = data::to_pixels(set, chosen);
     const int64_t n = pictures.size(0);
     const float* x = pictures.data<float>();
     std::vector<size_t> classes(static_cast<size_t>(n));
@@ -63,8 +57,7 @@ CollapseMonitor::CollapseMonitor(const data::Dataset& set) : pixels_(set.picture
         means_.assign(
             static_cast<size_t>(set.classes),
             std::vector<double>(static_cast<size_t>(pixels_), std::numeric_limits<double>::infinity()));
-        for (int64_t i = 0; i < n; ++i)
-            classes[static_cast<size_t>(i)] = set.labels[static_cast<size_t>(i * set.count / n)];
+        for (size_t i = 0; i < chosen.size(); ++i) classes[i] = set.labels[static_cast<size_t>(chosen[i])];
         average(means_, pictures, classes);
     } else {
         for (int64_t c = 0; c < std::min(kClusters, n); ++c)

@@ -5,6 +5,7 @@
 
 #include "framework/autograd.h"
 #include "framework/ops.h"
+#include "framework/optim/flat_vector.h"
 #include "framework/optim/lerp.h"
 #include "framework/profiler.h"
 
@@ -188,7 +189,7 @@ bool GanTrainer::is_finite() const {
     for (const nn::Module* module :
          {static_cast<const nn::Module*>(&generator_), static_cast<const nn::Module*>(&discriminator_)})
         for (const Tensor& p : module->parameters())
-            if (!std::isfinite(sum(abs(p)).item<double>())) return false;
+            if (!std::isfinite(optim::abs_max(reshape(p, {p.numel()})))) return false;
     return true;
 }
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "framework/autograd.h"
 #include "framework/data/loader.h"
@@ -27,10 +26,8 @@ std::vector<Nearest> nearest_pictures(const Tensor& pictures, const data::Datase
     std::vector<Nearest> nearest(static_cast<size_t>(n), {std::numeric_limits<double>::infinity(), -1});
     const Tensor own = sum(square(pictures), {1}, true);  // |a - b|² = |a|² + |b|² - 2 ab
     for (int64_t begin = 0; begin < set.count; begin += kPiece) {
-        std::vector<int64_t> indices(static_cast<size_t>(std::min(kPiece, set.count - begin)));
-        std::iota(indices.begin(), indices.end(), begin);
-        const Tensor others = data::to_pixels(set, indices);
-        const auto m = static_cast<int64_t>(indices.size());
+        const Tensor others = data::to_pixels(set, begin, std::min(begin + kPiece, set.count));
+        const int64_t m = others.size(0);
         const Tensor squares = own + sum(square(others), {1}).reshape({1, m}) -
                                2.0 * matmul(pictures, Transposed::no, others, Transposed::yes);
         const float* row = squares.data<float>();

@@ -82,9 +82,17 @@ std::vector<LayerWeight> parse_layers(const std::string& text, double default_we
     return layers;
 }
 
-LossValues values_of(const LossTerms& terms) {
-    return {terms.content.item<double>(), terms.style.item<double>(), terms.tv.item<double>(),
-            terms.total.item<double>()};
+Tensor in_one(const LossTerms& terms) {
+    const NoGrad no_grad;
+    std::vector<Tensor> parts;
+    for (const Tensor* t : {&terms.content, &terms.style, &terms.tv, &terms.total})
+        parts.push_back(reshape(*t, {1}));
+    return cat(parts, 0);
+}
+
+LossValues values_of(const Tensor& losses) {
+    const std::vector<double> v = losses.to_vector<double>();
+    return {v[0], v[1], v[2], v[3]};
 }
 
 StyleTransferLoss::StyleTransferLoss(const Vgg19& network, StyleTransferOptions options,

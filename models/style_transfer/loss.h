@@ -45,7 +45,9 @@ struct LossTerms {
 struct LossValues {
     double content = 0, style = 0, tv = 0, total = 0;
 };
-LossValues values_of(const LossTerms& terms);
+// The four in one tensor, in that order, and what is in it: read back at once.
+Tensor in_one(const LossTerms& terms);
+LossValues values_of(const Tensor& losses);
 
 class StyleTransferLoss {
   public:

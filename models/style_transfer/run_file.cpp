@@ -2,6 +2,7 @@
 #include "models/style_transfer/run_file.h"
 
 #include "framework/io/checkpoint.h"
+#include "framework/io/fingerprint.h"
 
 namespace lily::models {
 namespace {
@@ -44,14 +45,10 @@ RunHistory load_run(const std::string& path, StyleTransfer& run, const RunSettin
 }
 
 std::string fingerprint(const Tensor& tensor) {
-    uint64_t hash = 0xcbf29ce484222325u;
-    const auto mix = [&](const uint8_t* bytes, size_t count) {
-        for (size_t i = 0; i < count; ++i) hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    };
-    const std::string shape = fmt::format("{} {}", tensor.shape(), name(tensor.dtype()));
-    mix(reinterpret_cast<const uint8_t*>(shape.data()), shape.size());
-    mix(static_cast<const uint8_t*>(tensor.contiguous().storage()->data()), tensor.nbytes());
-    return fmt::format("{:016x}", hash);
+    io::Fingerprint of;
+    of.add(fmt::format("{} {}", tensor.shape(), name(tensor.dtype())));
+    of.add(tensor.contiguous().storage()->data(), tensor.nbytes());
+    return of.text();
 }
 
 }  // namespace lily::models

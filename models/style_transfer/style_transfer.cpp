@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "framework/autograd.h"
-#include "framework/ops.h"
 #include "framework/optim/adam.h"
 #include "framework/optim/lbfgs.h"
 #include "framework/profiler.h"
@@ -40,10 +39,7 @@ void StyleTransfer::compute() {
     image_.set_grad({});
     const LossTerms terms = loss_(image_);
     terms.total.backward();
-    const NoGrad no_grad;
-    losses_ = cat({reshape(terms.content, {1}), reshape(terms.style, {1}), reshape(terms.tv, {1}),
-                   reshape(terms.total, {1})},
-                  0);
+    losses_ = in_one(terms);
 }
 
 // The first time the loss computes the content's features, which stay; a profiler wants to see the ops.
@@ -53,8 +49,7 @@ LossValues StyleTransfer::evaluate() {
     else
         computing_.replay();
     has_targets_ = true;
-    const std::vector<double> v = losses_.to_vector<double>();
-    return {v[0], v[1], v[2], v[3]};
+    return values_of(losses_);
 }
 
 void StyleTransfer::check_finite(const LossValues& losses) {

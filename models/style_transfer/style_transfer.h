@@ -47,7 +47,7 @@ class StyleTransfer {
 
     StyleTransferLoss loss_;
     Tensor image_, last_good_;
-    Tensor losses_;           // content, style, TV, total
+    Tensor losses_;           // in_one of the last terms
     CapturedStep computing_;  // on a GPU, compute() as one launch
     bool has_targets_ = false;
     std::unique_ptr<optim::Optimizer> optimizer_;

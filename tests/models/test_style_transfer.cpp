@@ -38,7 +38,7 @@ TEST_CASE("style transfer: losses and the image's gradient are PyTorch's", "[sty
     if (!have_weights()) SKIP(kNoWeights);
     Tensor x = golden_start().detach().set_requires_grad();
     const LossTerms terms = golden_loss()(x);
-    check_row(values_of(terms), "losses", 0, 1e-5);
+    check_row(values_of(in_one(terms)), "losses", 0, 1e-5);
     terms.total.backward();
     const Tensor want = golden_picture("gradient");
     const double error =
@@ -79,7 +79,7 @@ TEST_CASE("style transfer: every weight and layer is the caller's", "[style_tran
     const NoGrad no_grad;
     const Tensor x = golden_start();
     const auto losses = [&](StyleTransferOptions options) {
-        return values_of(golden_loss(std::move(options))(x));
+        return values_of(in_one(golden_loss(std::move(options))(x)));
     };
 
     const double content_mean = golden().at("content_mean").item<double>(),
@@ -105,7 +105,7 @@ TEST_CASE("style transfer: a blend of styles has the mean of their Gram matrices
     const NoGrad no_grad;
     const Tensor a = golden_picture("style"), b = golden_picture("content"), x = golden_start();
     const auto style = [&](const std::vector<Tensor>& styles, std::vector<double> blend) {
-        return values_of(StyleTransferLoss(network(), {}, b, styles, std::move(blend))(x)).style;
+        return values_of(in_one(StyleTransferLoss(network(), {}, b, styles, std::move(blend))(x))).style;
     };
     CHECK(style({a, b}, {1, 0}) == Approx(style({a}, {})).epsilon(1e-6));
     CHECK(style({a, a}, {3, 1}) == Approx(style({a}, {})).epsilon(1e-5));
