@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 LATENT, BATCH, LEARNING_RATE, BETAS, DECAY = 64, 64, 0.002, (0.5, 0.999), 0.999
+STATISTICS_BATCH = 2048  # for the average's statistics of batch norm
 G_SIZES, D_SIZES = (128, 256, 512, 784), (784, 512, 256, 128, 32, 1)
 IMAGES = ("train-images-idx3-ubyte", "images-idx3-ubyte")
 
@@ -53,14 +54,22 @@ def discriminator():
 
 @torch.no_grad()
 def pull(average, model, step):
-    """average = decay * average + (1 - decay) * model, batch norm's statistics too; the decay begins small."""
+    """average = decay * average + (1 - decay) * model; the decay begins small."""
     decay = min(DECAY, (1 + step) / (10 + step))
-    theirs = model.state_dict()
-    for name, value in average.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(theirs[name], 1 - decay)
-        else:
-            value.copy_(theirs[name])
+    for mine, theirs in zip(average.parameters(), model.parameters()):
+        mine.lerp_(theirs, 1 - decay)
+
+
+@torch.no_grad()
+def settle(average):
+    """Batch norm's statistics, measured with the averaged weights."""
+    norms = [module for module in average.modules() if isinstance(module, nn.BatchNorm1d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    average.train()
+    average(torch.randn(STATISTICS_BATCH, LATENT))
+    average.eval()
 
 
 def train(pictures, epochs, plain):
@@ -89,7 +98,9 @@ def train(pictures, epochs, plain):
             d.requires_grad_(True)
             pull(average, g, len(losses))
             losses.append((d_loss.item(), g_loss.item()))
-    return average, losses, (time.perf_counter() - began) / len(losses)
+    seconds = (time.perf_counter() - began) / len(losses)
+    settle(average)
+    return average, losses, seconds
 
 
 def main():

@@ -3,7 +3,8 @@
 
 namespace lily::nn {
 
-BatchNorm::BatchNorm(int64_t channels, BatchNormLayerOptions options) : options_(options) {
+BatchNorm::BatchNorm(int64_t channels, BatchNormLayerOptions options)
+    : momentum(options.momentum), options_(options) {
     const TensorOptions real{.dtype = options.dtype};
     if (options.affine) {
         weight = register_parameter("weight", ones({channels}, real));
@@ -19,9 +20,18 @@ BatchNorm::BatchNorm(int64_t channels, BatchNormLayerOptions options) : options_
 Tensor BatchNorm::forward(const Tensor& x) {
     check_input(x);
     const bool training = is_training() || !options_.track_running_stats;
-    if (is_training() && options_.track_running_stats) count_batch();
+    const bool tracks = is_training() && options_.track_running_stats;
+    if (tracks) count_batch();
+    const double weight_of_batch = momentum ? *momentum : tracks ? 1 / static_cast<double>(batches_) : 0;
     return batch_norm(x, running_mean, running_var, weight, bias,
-                      {.training = training, .momentum = options_.momentum, .eps = options_.eps});
+                      {.training = training, .momentum = weight_of_batch, .eps = options_.eps});
+}
+
+void BatchNorm::reset_running_stats() {
+    if (!options_.track_running_stats) return;
+    running_mean.fill_(0);
+    running_var.fill_(1);
+    num_batches_tracked.fill_(0);
 }
 
 // Reading the number would make the host wait for a GPU: only if somebody else has written it.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <optional>
+
 #include "framework/nn/module.h"
 #include "framework/ops/batch_norm.h"
 
@@ -8,7 +10,8 @@ namespace lily::nn {
 
 struct BatchNormLayerOptions {
     double eps = 1e-5;
-    double momentum = 0.1;
+    std::optional<double> momentum =
+        0.1;                          // a batch's weight in the running statistics; none: their mean over all
     bool affine = true;               // with weight and bias
     bool track_running_stats = true;  // without: the batch's statistics also in eval
     DType dtype = DType::f32;
@@ -18,10 +21,13 @@ struct BatchNormLayerOptions {
 class BatchNorm : public Module {
   public:
     Tensor forward(const Tensor& x) override;
+    // As if no batch had been seen: mean 0, variance 1.
+    void reset_running_stats();
 
     Tensor weight, bias;               // (C): 1 and 0 at first; undefined if not affine
     Tensor running_mean, running_var;  // (C): 0 and 1 at first; undefined if not tracked
     Tensor num_batches_tracked;        // i64, rank 0
+    std::optional<double> momentum;    // as in the options
 
   protected:
     BatchNorm(int64_t channels, BatchNormLayerOptions options);

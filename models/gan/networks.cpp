@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "models/gan/networks.h"
 
+#include "framework/autograd.h"
 #include "framework/ops.h"
 
 namespace lily::models {
@@ -54,6 +55,21 @@ Tensor GanGenerator::generate(const Tensor& z, const Tensor& labels) {
         h = norms_.empty() ? linear_leaky_relu(h, layers_[i]->weight, layers_[i]->bias, kSlope)
                            : leaky_relu(norms_[i]->forward(layers_[i]->forward(h)), kSlope);
     return linear_tanh(h, layers_.back()->weight, layers_.back()->bias);
+}
+
+void GanGenerator::measure_statistics(const Tensor& z, const Tensor& labels) {
+    if (norms_.empty()) return;
+    const NoGrad no_grad;
+    const std::optional<double> momentum = norms_.front()->momentum;
+    const bool was_training = is_training();
+    for (nn::BatchNorm1d* norm : norms_) {
+        norm->reset_running_stats();
+        norm->momentum.reset();
+    }
+    train();
+    generate(z, labels);
+    train(was_training);
+    for (nn::BatchNorm1d* norm : norms_) norm->momentum = momentum;
 }
 
 GanDiscriminator::GanDiscriminator(const GanOptions& options, Generator& random) : dropout_(options.dropout) {

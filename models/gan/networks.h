@@ -32,6 +32,8 @@ class GanGenerator final : public nn::Module {
     // labels: i64 (N), if the options have classes
     Tensor generate(const Tensor& z, const Tensor& labels = {});
     Tensor forward(const Tensor& z) override { return generate(z); }
+    // Sets batch norm's running statistics to those of this one batch.
+    void measure_statistics(const Tensor& z, const Tensor& labels = {});
 
   private:
     nn::Embedding* classes_ = nullptr;

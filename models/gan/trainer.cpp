@@ -12,6 +12,9 @@
 namespace lily::models {
 namespace {
 
+constexpr uint64_t kStatisticsSeed = 1;  // of the noise that the average's statistics are measured on
+constexpr int64_t kStatisticsBatch = 2048;
+
 optim::AdamOptions adam_options(double learning_rate, std::array<double, 2> betas) {
     return {.lr = learning_rate, .betas = betas};
 }
@@ -52,8 +55,8 @@ GanTrainer::GanTrainer(const GanOptions& options, const GanRecipe& recipe, Devic
     average_.eval();
 }
 
-Tensor GanTrainer::random_labels(int64_t count) {
-    return options_.classes > 0 ? randint(0, options_.classes, {count}, random_).to(device_) : Tensor{};
+Tensor GanTrainer::random_labels(int64_t count, Generator& random) const {
+    return options_.classes > 0 ? randint(0, options_.classes, {count}, random).to(device_) : Tensor{};
 }
 
 GanStep GanTrainer::step(const NextBatch& next) {
@@ -79,7 +82,7 @@ void GanTrainer::step_discriminator(const data::Batch& batch, GanStep& result) {
     check(batch.pixels.shape() == Shape{n, options_.pixels}, "[gan] expected pictures (N,{}), got {}",
           options_.pixels, batch.pixels.shape());
     const Tensor real = batch.pixels.to(device_);
-    Tensor fake, labels, fake_labels = random_labels(n);
+    Tensor fake, labels, fake_labels = random_labels(n, random_);
     {
         const NoGrad no_grad;
         fake = generator_.generate(noise(n), fake_labels);
@@ -112,7 +115,7 @@ void GanTrainer::step_discriminator(const data::Batch& batch, GanStep& result) {
 void GanTrainer::step_generator(int64_t count, GanStep& result) {
     discriminator_.requires_grad_(false);
     g_adam_.zero_grad();
-    const Tensor labels = random_labels(count);
+    const Tensor labels = random_labels(count, random_);
     const Tensor fake = generator_.generate(noise(count), labels);
     const Tensor loss = generator_loss(recipe_.loss, discriminator_.judge(fake, labels, random_));
     loss.backward();
@@ -123,22 +126,33 @@ void GanTrainer::step_generator(int64_t count, GanStep& result) {
     profile_rest("G's optimizer");
 }
 
-// average = decay · average + (1 - decay) · generator, batch norm's statistics too. The decay begins small,
-// (1 + t) / (10 + t), so that the first, random weights are soon forgotten.
+// average = decay · average + (1 - decay) · generator. The decay begins small, (1 + t) / (10 + t), so that
+// the first, random weights are soon forgotten.
 void GanTrainer::update_average() {
     const NoGrad no_grad;
     const auto t = static_cast<double>(iteration_);
     const double decay = std::min(recipe_.ema, (1 + t) / (10 + t));
-    const auto pull = [&](std::vector<Tensor> averages, const std::vector<Tensor>& values) {
-        for (size_t i = 0; i < averages.size(); ++i) {
-            if (is_floating(averages[i].dtype()))
-                optim::lerp_(averages[i], values[i], 1 - decay);
-            else
-                averages[i].copy_(values[i]);  // batch norm's count of batches
-        }
-    };
-    pull(average_.parameters(), generator_.parameters());
-    pull(average_.buffers(), generator_.buffers());
+    std::vector<Tensor> averages = average_.parameters();
+    const std::vector<Tensor> values = generator_.parameters();
+    for (size_t i = 0; i < averages.size(); ++i) optim::lerp_(averages[i], values[i], 1 - decay);
+    average_is_settled_ = false;
+}
+
+// Batch norm's statistics of averaged weights are not the average of the generator's: what comes out of the
+// layers before has changed. So they are measured, on noise that is the same each time (Izmailov et al. 2018,
+// section 3.2).
+void GanTrainer::settle_average() {
+    if (average_is_settled_) return;
+    Generator random(kStatisticsSeed);
+    const Tensor z = randn({kStatisticsBatch, options_.latent}, random, {.device = device_});
+    average_.measure_statistics(z, random_labels(kStatisticsBatch, random));
+    average_is_settled_ = true;
+}
+
+GanGenerator& GanTrainer::best_generator() {
+    if (recipe_.ema == 0) return generator_;
+    settle_average();
+    return average_;
 }
 
 Tensor GanTrainer::sample_from(GanGenerator& generator, const Tensor& z, const Tensor& labels) {
@@ -158,7 +172,8 @@ Tensor GanTrainer::sample_raw(const Tensor& z, const Tensor& labels) {
     return sample_from(generator_, z, labels);
 }
 
-void GanTrainer::save(io::Checkpoint& checkpoint) const {
+void GanTrainer::save(io::Checkpoint& checkpoint) {
+    if (recipe_.ema > 0) settle_average();
     checkpoint.put("generator", generator_.state_dict());
     checkpoint.put("average", average_.state_dict());
     checkpoint.put("discriminator", discriminator_.state_dict());
@@ -175,6 +190,7 @@ void GanTrainer::load(const io::Checkpoint& checkpoint) {
     discriminator_.load_state_dict(checkpoint.part("discriminator"));
     g_adam_.load_state_dict(checkpoint.part("g_adam"));
     d_adam_.load_state_dict(checkpoint.part("d_adam"));
+    average_is_settled_ = false;
     iteration_ = static_cast<int64_t>(checkpoint.integer("iteration"));
     random_.set_state({checkpoint.integer("random.seed"), checkpoint.integer("random.counter")});
 }

@@ -54,12 +54,13 @@ class GanTrainer {
     Device device() const { return device_; }
     GanGenerator& generator() { return generator_; }
     GanDiscriminator& discriminator() { return discriminator_; }
-    GanGenerator& best_generator() { return recipe_.ema > 0 ? average_ : generator_; }
+    // What samples are made by: the average, with statistics of its own (see settle_average).
+    GanGenerator& best_generator();
     optim::Adam& d_adam() { return d_adam_; }
     optim::Adam& g_adam() { return g_adam_; }
 
     // Everything that the next step depends on, but the data's order.
-    void save(io::Checkpoint& checkpoint) const;
+    void save(io::Checkpoint& checkpoint);
     void load(const io::Checkpoint& checkpoint);
     // Other noise from here on, and smaller steps: what to try after a collapse.
     void change_course(uint64_t seed, double learning_rate_factor);
@@ -68,10 +69,11 @@ class GanTrainer {
 
   private:
     Tensor noise(int64_t count) { return randn({count, options_.latent}, random_, {.device = device_}); }
-    Tensor random_labels(int64_t count);
+    Tensor random_labels(int64_t count, Generator& random) const;
     void step_discriminator(const data::Batch& batch, GanStep& result);
     void step_generator(int64_t count, GanStep& result);
     void update_average();
+    void settle_average();
     Tensor sample_from(GanGenerator& generator, const Tensor& z, const Tensor& labels);
 
     const GanOptions options_;
@@ -82,6 +84,7 @@ class GanTrainer {
     GanDiscriminator discriminator_;
     optim::Adam g_adam_, d_adam_;
     int64_t iteration_ = 0;
+    bool average_is_settled_ = false;
 };
 
 }  // namespace lily::models

@@ -188,6 +188,37 @@ TEST_CASE("gan: a saved trainer goes on with the same bits", "[gan]") {
           fresh.sample(z, from_vector(labels, {2})).to_vector());
 }
 
+// Averaged weights bring other activations than those whose statistics the generator has kept.
+TEST_CASE("gan: the average's statistics are those of its own activations", "[gan]") {
+    GanTrainer trainer(small(), small_recipe(GanLoss::nonsaturating));
+    for (int i = 0; i < 15; ++i) trainer.step([&] { return golden_batch(i); });
+    const auto buffers = [](GanGenerator& g) {
+        std::vector<std::vector<float>> values;
+        for (const auto& [name, value] : g.named_buffers())
+            if (is_floating(value.dtype())) values.push_back(value.to_vector());
+        return values;
+    };
+    GanGenerator& average = trainer.best_generator();
+    const auto first = buffers(average);
+    CHECK(!average.is_training());
+
+    // The first layer's, in f64: of W z + b over normal z, mean b and variance |row of W|².
+    const StateDict state = average.state_dict();
+    const auto w = state.at("linear0.weight").to_vector<double>(),
+               b = state.at("linear0.bias").to_vector<double>();
+    const size_t channels = b.size(), latent = w.size() / channels;
+    for (size_t c = 0; c < channels; ++c) {
+        double square = 0;
+        for (size_t k = 0; k < latent; ++k) square += w[c * latent + k] * w[c * latent + k];
+        // 2,048 samples: five standard errors
+        CHECK(std::fabs(first[0][c] - b[c]) <= 5 * std::sqrt(square / 2048));
+        CHECK(first[1][c] == Approx(square).epsilon(5 * std::sqrt(2.0 / 2048)));
+    }
+    CHECK(buffers(trainer.best_generator()) == first);  // the same noise each time
+    trainer.step([&] { return golden_batch(15); });
+    CHECK(buffers(trainer.best_generator()) != first);
+}
+
 TEST_CASE("gan: a loss that is not a number stops the training", "[gan]") {
     GanTrainer trainer(small(), small_recipe(GanLoss::nonsaturating));
     CHECK(trainer.is_finite());

@@ -154,6 +154,20 @@ TEST_CASE("BatchNorm keeps PyTorch's state; eval uses it", "[nn][layers]") {
     loaded(x);
     CHECK(loaded.num_batches_tracked.item<int64_t>() == 3);
 
+    // Without a momentum: the mean of all batches since the start.
+    BatchNorm1d cumulative(2, {.momentum = std::nullopt});
+    cumulative(x);
+    CHECK(cumulative.running_mean.to_vector() == std::vector<float>{1, 20});
+    CHECK(cumulative.running_var.to_vector() == std::vector<float>{2, 200});
+    cumulative(x * 4);
+    CHECK(cumulative.running_mean.to_vector() == std::vector<float>{2.5f, 50});
+    CHECK(cumulative.running_var.to_vector() == std::vector<float>{17, 1700});
+    cumulative.reset_running_stats();
+    CHECK(cumulative.running_mean.to_vector() == std::vector<float>{0, 0});
+    CHECK(cumulative.running_var.to_vector() == std::vector<float>{1, 1});
+    cumulative(x);
+    CHECK(cumulative.running_mean.to_vector() == std::vector<float>{1, 20});
+
     BatchNorm2d plain(3, {.affine = false, .track_running_stats = false});
     CHECK(plain.state_dict().empty());
     plain.eval();
