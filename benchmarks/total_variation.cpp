@@ -26,19 +26,30 @@ void forward(benchmark::State& state) {
     const Tensor x = random_picture(size);
     Tensor y = empty({});
     const auto& kernel = kernels::total_variation<float>(Device::cpu);
-    for (auto _ : state) kernel.forward(x.queue(), {3, size, size}, x.data<float>(), y.mutable_data<float>());
+    for (auto _ : state)
+        kernel.forward(x.queue(), {3, size, size}, x.data<float>(), y.mutable_data<float>(), nullptr);
     state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(x.nbytes()));
 }
 
-void backward(benchmark::State& state) {
+void forward_with_slopes(benchmark::State& state) {
     const int64_t size = state.range(0);
-    const Tensor x = random_picture(size), dy = scalar(1e-6);
-    Tensor dx = empty_like(x);
+    const Tensor x = random_picture(size);
+    Tensor y = empty({}), slopes = empty({x.numel()}, {.dtype = DType::u8});
     const auto& kernel = kernels::total_variation<float>(Device::cpu);
     for (auto _ : state)
-        kernel.backward(x.queue(), {3, size, size}, x.data<float>(), dy.data<float>(),
-                        dx.mutable_data<float>());
-    state.SetBytesProcessed(state.iterations() * 2 * static_cast<int64_t>(x.nbytes()));
+        kernel.forward(x.queue(), {3, size, size}, x.data<float>(), y.mutable_data<float>(),
+                       slopes.mutable_data<uint8_t>());
+    state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(x.nbytes() + slopes.nbytes()));
+}
+
+void backward(benchmark::State& state) {
+    const int64_t n = 3 * state.range(0) * state.range(0);
+    const Tensor slopes = full({n}, 3, {.dtype = DType::u8}), dy = scalar(1e-6);
+    Tensor dx = empty({n});
+    const auto& kernel = kernels::total_variation<float>(Device::cpu);
+    for (auto _ : state)
+        kernel.backward(dx.queue(), n, slopes.data<uint8_t>(), dy.data<float>(), dx.mutable_data<float>());
+    state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(dx.nbytes() + slopes.nbytes()));
 }
 
 void copy(benchmark::State& state) {
@@ -49,6 +60,13 @@ void copy(benchmark::State& state) {
 }
 
 BENCHMARK(forward)->Arg(256)->Arg(512)->Arg(1024)->Arg(2048)->Unit(benchmark::kMicrosecond)->UseRealTime();
+BENCHMARK(forward_with_slopes)
+    ->Arg(256)
+    ->Arg(512)
+    ->Arg(1024)
+    ->Arg(2048)
+    ->Unit(benchmark::kMicrosecond)
+    ->UseRealTime();
 BENCHMARK(backward)->Arg(256)->Arg(512)->Arg(1024)->Arg(2048)->Unit(benchmark::kMicrosecond)->UseRealTime();
 BENCHMARK(copy)->Arg(256)->Arg(512)->Arg(1024)->Arg(2048)->Unit(benchmark::kMicrosecond)->UseRealTime();
 

@@ -3,53 +3,56 @@
 
 #include "kernels/common/fold.h"
 #include "kernels/common/index.h"
+#include "kernels/common/packs.h"
 
 namespace lily::kernels {
 namespace LILY_CUDA_DEVICE {
 namespace {
 
-// Pixel i against its neighbours below and to the right.
+// sign(to - from) without the subtraction, which may overflow
+__device__ int direction(float from, float to) { return (to > from) - (to < from); }
+
+// Pixel i against its neighbours: |differences| below and to the right; if wanted, its slope is left behind.
 struct Differences {
     PictureShape s;
     const float* x;
+    uint8_t* slopes;
     __device__ double operator()(int64_t i) const {
         const auto [row, w] = divide(i, s.width);
         const int64_t h = divide(row, s.height).remainder;
+        const float here = x[i];
         double sum = 0;
-        if (w + 1 < s.width) sum += fabsf(x[i + 1] - x[i]);
-        if (h + 1 < s.height) sum += fabsf(x[i + s.width] - x[i]);
+        int slope = 0;
+        const auto next = [&](float there) {
+            sum += fabsf(there - here);
+            slope -= direction(here, there);
+        };
+        if (w + 1 < s.width) next(x[i + 1]);
+        if (h + 1 < s.height) next(x[i + s.width]);
+        if (slopes) {
+            if (w > 0) slope += direction(x[i - 1], here);
+            if (h > 0) slope += direction(x[i - s.width], here);
+            slopes[i] = static_cast<uint8_t>(slope + kNoSlope);
+        }
         return sum;
     }
 };
 
-void forward(Queue& queue, PictureShape s, const float* x, float* y) {
-    fold_terms("total_variation", queue, s.planes * s.height * s.width, Differences{s, x}, Add{}, 1.0, y);
+void forward(Queue& queue, PictureShape s, const float* x, float* y, uint8_t* slopes) {
+    fold_terms("total_variation", queue, s.planes * s.height * s.width, Differences{s, x, slopes}, Add{}, 1.0,
+               y);
 }
 
-// sign(to - from) without the subtraction, which may overflow
-__device__ float direction(float from, float to) {
-    return static_cast<float>(to > from) - static_cast<float>(to < from);
-}
-
-__global__ void __launch_bounds__(kElementThreads)
-    backward_kernel(PictureShape s, const float* x, const float* dy, float* dx) {
-    const float slope = *dy;
-    for (int64_t i = thread_index(); i < s.planes * s.height * s.width; i += thread_count()) {
-        const auto [row, w] = divide(i, s.width);
-        const int64_t h = divide(row, s.height).remainder;
-        const float here = x[i];
-        float sum = 0;
-        if (h > 0) sum += direction(x[i - s.width], here);
-        if (w > 0) sum += direction(x[i - 1], here);
-        if (h + 1 < s.height) sum -= direction(here, x[i + s.width]);
-        if (w + 1 < s.width) sum -= direction(here, x[i + 1]);
-        dx[i] = slope * sum;
+// dx = dy · s
+struct Gradient {
+    const float* dy;
+    __device__ float operator()(uint8_t slope) const {
+        return *dy * static_cast<float>(static_cast<int>(slope) - kNoSlope);
     }
-}
+};
 
-void backward(Queue& queue, PictureShape s, const float* x, const float* dy, float* dx) {
-    launch("total_variation", queue, one_thread_each(s.planes * s.height * s.width), backward_kernel, s, x,
-           dy, dx);
+void backward(Queue& queue, int64_t n, const uint8_t* slopes, const float* dy, float* dx) {
+    map("total_variation", queue, n, Gradient{dy}, dx, slopes);
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Anisotropic total variation: how much neighbouring pixels differ, downwards and to the right.
 //   forward   y = Σ |x[h+1,w] - x[h,w]| + Σ |x[h,w+1] - x[h,w]|
-//   backward  dx[h,w] = dy · (sign(x - above) + sign(x - left) - sign(below - x) - sign(right - x))
-// with sign(0) = 0, and neighbours outside of the picture left out.
+//   slopes    s[h,w] = sign(x - above) + sign(x - left) - sign(below - x) - sign(right - x)   in -4 … 4
+//   backward  dx = dy · s
+// with sign(0) = 0, and neighbours outside of the picture left out. One pass over the picture finds both y
+// and s, a byte per pixel: whoever minimises y needs both, and the backward pass then looks at no neighbour.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +18,14 @@ struct PictureShape {
     int64_t planes, height, width;  // planes = N·C
 };
 
+constexpr int kNoSlope = 4;  // the byte of slope 0
+
 template <class T>
 struct TotalVariationKernels {
-    void (*forward)(Queue&, PictureShape, const T* x, T* y);  // x (planes, height, width)   y: one element
-    void (*backward)(Queue&, PictureShape, const T* x, const T* dy, T* dx);  // dy: one element
+    // x (planes, height, width)   y: one element   slopes: as x, s + kNoSlope; null: not wanted
+    void (*forward)(Queue&, PictureShape, const T* x, T* y, uint8_t* slopes);
+    // slopes, dx: n elements   dy: one
+    void (*backward)(Queue&, int64_t n, const uint8_t* slopes, const T* dy, T* dx);
 };
 template <class T>
 const TotalVariationKernels<T>& total_variation(Device device);

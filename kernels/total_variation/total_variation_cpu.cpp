@@ -35,9 +35,34 @@ int64_t rows_per_piece(PictureShape s) {
     return std::max<int64_t>(1, kGrain / std::max<int64_t>(1, s.width));
 }
 
+// sign(to - from) without the subtraction, which may overflow
 template <class T>
-void forward(Queue& queue, PictureShape s, const T* x, T* y) {
-    const int64_t rows = s.planes * s.height, grain = rows_per_piece(s), pieces = (rows + grain - 1) / grain;
+int8_t direction(T from, T to) {
+    return static_cast<int8_t>((to > from) - (to < from));
+}
+
+// Row r of the slopes.
+template <class T>
+void find_slopes(PictureShape s, int64_t r, const T* x, uint8_t* slopes) {
+    const int64_t h = r % s.height, last = s.width - 1;
+    const T* row = x + r * s.width;
+    // at the rim a pixel is its own neighbour, from which it does not differ
+    const T* above = h > 0 ? row - s.width : row;
+    const T* below = h + 1 < s.height ? row + s.width : row;
+    uint8_t* out = slopes + r * s.width;
+    const auto slope = [&](int64_t w, int64_t left, int64_t right) {
+        return static_cast<uint8_t>(kNoSlope + direction(above[w], row[w]) + direction(row[left], row[w]) -
+                                    direction(row[w], below[w]) - direction(row[w], row[right]));
+    };
+    out[0] = slope(0, 0, std::min<int64_t>(1, last));
+    for (int64_t w = 1; w < last; ++w) out[w] = slope(w, w - 1, w + 1);
+    if (last > 0) out[last] = slope(last, last - 1, last);
+}
+
+template <class T>
+void forward(Queue& queue, PictureShape s, const T* x, T* y, uint8_t* slopes) {
+    const int64_t rows = s.width > 0 ? s.planes * s.height : 0, grain = rows_per_piece(s);
+    const int64_t pieces = ceil_div(rows, grain);
     const auto scratch = queue.scratch<double>(pieces);
     double* partial = scratch.data();
     parallel_for(rows, grain, [=](int64_t begin, int64_t end) {
@@ -46,6 +71,7 @@ void forward(Queue& queue, PictureShape s, const T* x, T* y) {
             const T* row = x + r * s.width;
             total += sum_of_differences(row + 1, row, s.width - 1);
             if (r % s.height + 1 < s.height) total += sum_of_differences(row + s.width, row, s.width);
+            if (slopes) find_slopes(s, r, x, slopes);
         }
         partial[begin / grain] = total;
     });
@@ -54,32 +80,11 @@ void forward(Queue& queue, PictureShape s, const T* x, T* y) {
     *y = static_cast<T>(total);
 }
 
-// sign(to - from) without the subtraction, which may overflow
 template <class T>
-T direction(T from, T to) {
-    return static_cast<T>(to > from) - static_cast<T>(to < from);
-}
-
-template <class T>
-void backward(Queue&, PictureShape s, const T* x, const T* dy, T* dx) {
-    if (s.width == 0) return;
-    parallel_for(s.planes * s.height, rows_per_piece(s), [=](int64_t begin, int64_t end) {
-        const T slope = *dy;
-        for (int64_t r = begin; r < end; ++r) {
-            const int64_t h = r % s.height, last = s.width - 1;
-            const T* row = x + r * s.width;
-            // at the rim a pixel is its own neighbour, from which it does not differ
-            const T* above = h > 0 ? row - s.width : row;
-            const T* below = h + 1 < s.height ? row + s.width : row;
-            T* out = dx + r * s.width;
-            const auto gradient = [&](int64_t w, int64_t left, int64_t right) {
-                return slope * (direction(above[w], row[w]) + direction(row[left], row[w]) -
-                                direction(row[w], below[w]) - direction(row[w], row[right]));
-            };
-            out[0] = gradient(0, 0, std::min<int64_t>(1, last));
-            for (int64_t w = 1; w < last; ++w) out[w] = gradient(w, w - 1, w + 1);
-            if (last > 0) out[last] = gradient(last, last - 1, last);
-        }
+void backward(Queue&, int64_t n, const uint8_t* slopes, const T* dy, T* dx) {
+    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+        const T scale = *dy;
+        for (int64_t i = begin; i < end; ++i) dx[i] = scale * static_cast<T>(slopes[i] - kNoSlope);
     });
 }
 

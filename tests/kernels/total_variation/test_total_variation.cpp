@@ -44,13 +44,20 @@ void check_total_variation(Device device) {
         Buffer<float> x(n, 1, device), y(1, 0, device), dy(1, 0, device), dx(n, 3, device);
         Buffer<double> x_64(n), y_64(1), dy_64(1), dx_64(n), want(n);
         x.randomise(1), x_64.randomise(1), dy.randomise(2), dy_64.randomise(2);  // with equal neighbours, too
-        kernels::total_variation<float>(device).forward(queue, s, x.on_device(), y.on_device());
-        kernels::total_variation<double>(Device::cpu).forward(cpu, s, x_64.data(), y_64.data());
-        kernels::total_variation<float>(device).backward(queue, s, x.on_device(), dy.on_device(),
-                                                         dx.on_device());
+        Buffer<uint8_t> slopes(n, 3, device), slopes_64(n);
+        const auto& kernel = kernels::total_variation<float>(device);
+        const auto& kernel_64 = kernels::total_variation<double>(Device::cpu);
+        kernel.forward(queue, s, x.on_device(), y.on_device(), nullptr);
+        y.fetch();
+        const float without = y[0];
+        kernel.forward(queue, s, x.on_device(), y.on_device(), slopes.on_device());
+        kernel_64.forward(cpu, s, x_64.data(), y_64.data(), slopes_64.data());
+        slopes.fetch();
+        kernel.backward(queue, n, slopes.on_device(), dy.on_device(), dx.on_device());
         y.fetch(), dx.fetch();
-        kernels::total_variation<double>(Device::cpu)
-            .backward(cpu, s, x_64.data(), dy_64.data(), dx_64.data());
+        kernel_64.backward(cpu, n, slopes_64.data(), dy_64.data(), dx_64.data());
+        CHECK(y[0] == without);
+        CHECK(slopes.fences_stand());
         const double total = by_definition(s, dy_64[0], x_64, want);
         INFO(s.planes << " x " << s.height << " x " << s.width);
         CHECK(y[0] == Approx(total));
