@@ -9,9 +9,6 @@ namespace lily::kernels {
 namespace LILY_CUDA_DEVICE {
 namespace {
 
-// sign(to - from) without the subtraction, which may overflow
-__device__ int direction(float from, float to) { return (to > from) - (to < from); }
-
 // Pixel i against its neighbours: |differences| below and to the right; if wanted, its slope is left behind.
 struct Differences {
     PictureShape s;
@@ -23,15 +20,15 @@ struct Differences {
         const float here = x[i];
         double sum = 0;
         int slope = 0;
-        const auto next = [&](float there) {
-            sum += fabsf(there - here);
-            slope -= direction(here, there);
+        const auto look_at = [&](float there) {
+            slope += (here > there) - (here < there);  // sign(here - there); the difference may overflow
+            return fabsf(there - here);
         };
-        if (w + 1 < s.width) next(x[i + 1]);
-        if (h + 1 < s.height) next(x[i + s.width]);
+        if (w + 1 < s.width) sum += look_at(x[i + 1]);
+        if (h + 1 < s.height) sum += look_at(x[i + s.width]);
         if (slopes) {
-            if (w > 0) slope += direction(x[i - 1], here);
-            if (h > 0) slope += direction(x[i - s.width], here);
+            if (w > 0) look_at(x[i - 1]);
+            if (h > 0) look_at(x[i - s.width]);
             slopes[i] = static_cast<uint8_t>(slope + kNoSlope);
         }
         return sum;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Anisotropic total variation: how much neighbouring pixels differ, downwards and to the right.
 //   forward   y = Σ |x[h+1,w] - x[h,w]| + Σ |x[h,w+1] - x[h,w]|
-//   slopes    s[h,w] = sign(x - above) + sign(x - left) - sign(below - x) - sign(right - x)   in -4 … 4
+//   slopes    s[h,w] = Σ sign(x[h,w] - neighbour), of up to four neighbours: -4 … 4
 //   backward  dx = dy · s
-// with sign(0) = 0, and neighbours outside of the picture left out. One pass over the picture finds both y
-// and s, a byte per pixel: whoever minimises y needs both, and the backward pass then looks at no neighbour.
+// with sign(0) = 0. One pass over the picture finds both y and s, a byte per pixel: whoever minimises y needs
+// both, and the backward pass then looks at no neighbour.
 #pragma once
 
 #include <cstdint>
