@@ -27,6 +27,28 @@ from compare import figures, gan, machine, nst, pictures, process, profile, repo
 from compare.process import Run  # noqa: E402
 from toolkit import ToolError, run_tool  # noqa: E402
 
+# mnist_gan and gan_quality.py: samples are their maker and seed, and a classifier is whatever was trained first.
+JUDGE = """#!{python}
+import json, os, pathlib, sys
+words = {{word: sys.argv[i + 1] for i, word in enumerate(sys.argv[:-1]) if word.startswith("--")}}
+if os.environ.get("FAIL") == sys.argv[1]:
+    sys.exit("first line\\nfake: no data")
+if sys.argv[1] == "train":
+    os.mkdir(words["--out"])
+    pathlib.Path(words["--out"], "model.safetensors").write_text("0")
+elif sys.argv[1] == "sample":
+    pathlib.Path(words["--out"]).write_text(pathlib.Path(words["--model"]).read_text() + " " + words["--seed"])
+elif sys.argv[1] == "pytorch":
+    pathlib.Path(words["--samples"]).write_text("1 " + words["--seed"])
+else:
+    if "--train-classifier" in sys.argv:
+        pathlib.Path(words["--classifier"]).write_text("")
+        with open(pathlib.Path(sys.argv[0]).parent / "classifiers", "a") as log:
+            log.write("trained\\n")
+    maker, seed = map(int, pathlib.Path(words["--samples"]).read_text().split())
+    pathlib.Path(words["--json"]).write_text(json.dumps({{"frechet": 10 * seed + maker, "confidence": 0.9, "shares": [0.1, 0.3]}}))
+"""
+
 # Both sides: logs rows whose losses fall; what differs comes from the environment.
 PROGRAM = """#!{python}
 import json, os, sys
@@ -274,6 +296,32 @@ class Programs(unittest.TestCase):
             status, out = main("--modes", "eager")
         self.assertEqual(status, 1)
         self.assertIn("failed (exit status 1): fake: there is no picture", out)
+
+    def test_the_quality_of_gans(self):
+        """Fake samples hold the name of who made them; the fake judge prefers seed 1."""
+        (self.dir / "mnist_gan").write_text(JUDGE.format(python=sys.executable))
+        (self.dir / "mnist_gan").chmod(0o755)
+        (self.dir / "torch-python").write_text(
+            f'#!/bin/sh\nif [ "$1" = -c ]; then echo 9.9; else shift; exec {self.dir}/mnist_gan pytorch "$@"; fi\n')
+
+        def main(*more, env=None):
+            out, words = io.StringIO(), ["gan", "--quality", "--bin", self.dir, "--torch-python", self.dir / "torch-python", "--data", self.dir,
+                                         "--seeds", 1, 2, "--json", self.dir / "out.json", *more]
+            with mock.patch.object(sys, "argv", ["vs_pytorch.py", *map(str, words)]), mock.patch.dict(os.environ, env or {}), \
+                    contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+                return run_tool("vs_pytorch", vs_pytorch.main), out.getvalue()
+
+        status, out = main("--count", 100)
+        self.assertEqual(status, 0, out)
+        quality = json.loads((self.dir / "out.json").read_text())["quality"]
+        self.assertEqual([(run["seed"], run["frechet"]) for run in quality["ours"]], [(1, 10), (2, 20)])
+        self.assertEqual([(run["seed"], run["frechet"]) for run in quality["pytorch"]], [(1, 11), (2, 21)])
+        self.assertRegex(out, r"pytorch +2 +21\.00 +0\.900 +10\.0 +30\.0")
+        self.assertIn("ours: Fréchet distance 15.00 ± 7.07", out)
+        self.assertEqual((self.dir / "classifiers").read_text(), "trained\n", "one classifier judges all")
+        status, out = main(env={"FAIL": "train"})
+        self.assertEqual(status, 1)
+        self.assertIn("mnist_gan failed (1): fake: no data", out)
 
     def test_losses_that_drift_apart_fail(self):
         words = ("--sizes", 16, "--repeats", 1, "--json", self.dir / "out.json", "--modes", "channels_last", "bf16", "--iterations")
