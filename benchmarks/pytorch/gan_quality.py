@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 LATENT, BATCH, LEARNING_RATE, BETAS, DECAY = 64, 64, 0.002, (0.5, 0.999), 0.999
-STATISTICS_BATCH = 2048  # for the average's statistics of batch norm
+CLIP_GRAD, STATISTICS_BATCH = 5, 2048  # largest norm of a gradient; samples for the average's statistics of batch norm
 G_SIZES, D_SIZES = (128, 256, 512, 784), (784, 512, 256, 128, 32, 1)
 IMAGES = ("train-images-idx3-ubyte", "images-idx3-ubyte")
 
@@ -89,11 +89,13 @@ def train(pictures, epochs, plain):
             of_real, of_fake = d(torch.cat([real, fake])).split(BATCH)
             d_loss = F.binary_cross_entropy_with_logits(of_real, real_target) + F.binary_cross_entropy_with_logits(of_fake, fake_target)
             d_loss.backward()
+            nn.utils.clip_grad_norm_(d.parameters(), CLIP_GRAD)
             of_d.step()
             d.requires_grad_(False)
             of_g.zero_grad(set_to_none=True)
             g_loss = F.binary_cross_entropy_with_logits(d(g(torch.randn(BATCH, LATENT))), real_target)
             g_loss.backward()
+            nn.utils.clip_grad_norm_(g.parameters(), CLIP_GRAD)
             of_g.step()
             d.requires_grad_(True)
             pull(average, g, len(losses))

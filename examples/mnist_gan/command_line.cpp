@@ -82,6 +82,8 @@ void add_train(Options& options, TrainSettings& s) {
     options.number("--label-smoothing", s.label_smoothing, below_one, "X [0]",
                    "D is to believe real pictures with 1 - X");
     options.number("--gp-weight", s.gp_weight, not_negative, "X [10]", "of wgan-gp's gradient penalty");
+    options.number("--clip-grad", s.clip_grad, not_negative, "X [5]",
+                   "largest norm of a player's gradient: against bursts; 0: any");
     options.number("--d-steps", s.d_steps, positive, "N [1]", "steps of D for each of G");
     options.number("--ema", s.ema, below_one, "X [0.999]",
                    "decay of G's average, which makes the samples; 0: none");

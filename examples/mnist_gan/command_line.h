@@ -42,7 +42,7 @@ struct TrainSettings : Machine {
     double dropout = 0;
     models::GanLoss loss = models::GanLoss::nonsaturating;
     double learning_rate = 0.002, d_learning_rate = 0, beta1 = 0.5, beta2 = 0.999;  // d_… 0: as learning_rate
-    double label_smoothing = 0, gp_weight = 10, ema = 0.999;
+    double label_smoothing = 0, gp_weight = 10, clip_grad = 5, ema = 0.999;
     int64_t d_steps = 1;
     uint64_t seed = 0;
     int64_t sample_every = 0, checkpoint_every = 500, check_every = 100;  // sample_every 0: once per epoch

@@ -44,6 +44,7 @@ GanRecipe recipe(const TrainSettings& s) {
             .betas = {s.beta1, s.beta2},
             .label_smoothing = s.label_smoothing,
             .gp_weight = s.gp_weight,
+            .clip_grad = s.clip_grad,
             .d_steps = s.d_steps,
             .ema = s.ema,
             .seed = s.seed};
@@ -68,6 +69,7 @@ io::Checkpoint::Settings settings_that_matter(const TrainSettings& s, const data
             {"--beta2", number(s.beta2)},
             {"--label-smoothing", number(s.label_smoothing)},
             {"--gp-weight", number(s.gp_weight)},
+            {"--clip-grad", number(s.clip_grad)},
             {"--d-steps", fmt::format("{}", s.d_steps)},
             {"--ema", number(s.ema)},
             {"--seed", fmt::format("{}", s.seed)}};

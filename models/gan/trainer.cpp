@@ -5,6 +5,7 @@
 
 #include "framework/autograd.h"
 #include "framework/ops.h"
+#include "framework/optim/clip_grad.h"
 #include "framework/optim/flat_vector.h"
 #include "framework/optim/lerp.h"
 #include "framework/profiler.h"
@@ -47,6 +48,7 @@ GanTrainer::GanTrainer(const GanOptions& options, const GanRecipe& recipe, Devic
       d_adam_(moved(discriminator_, device).parameters(),
               adam_options(recipe.d_learning_rate, recipe.betas)) {
     check(recipe.d_steps >= 1, "[gan] expected at least 1 step of D, got {}", recipe.d_steps);
+    check(recipe.clip_grad >= 0, "[gan] expected a gradient's norm of at least 0, got {}", recipe.clip_grad);
     check(recipe.ema >= 0 && recipe.ema < 1, "[gan] expected an average's decay in [0,1), got {}",
           recipe.ema);
     average_.to(device);
@@ -104,6 +106,7 @@ void GanTrainer::step_discriminator(const data::Batch& batch, GanStep& result) {
         loss = loss + penalty * recipe_.gp_weight;
     }
     loss.backward();
+    if (recipe_.clip_grad > 0) optim::clip_grad_norm_(discriminator_.parameters(), recipe_.clip_grad);
     d_adam_.step();
     result.d_loss = loss.item<double>();
     result.d_real = mean_of(of_real, has_beliefs(recipe_.loss));
@@ -119,6 +122,7 @@ void GanTrainer::step_generator(int64_t count, GanStep& result) {
     const Tensor fake = generator_.generate(noise(count), labels);
     const Tensor loss = generator_loss(recipe_.loss, discriminator_.judge(fake, labels, random_));
     loss.backward();
+    if (recipe_.clip_grad > 0) optim::clip_grad_norm_(generator_.parameters(), recipe_.clip_grad);
     g_adam_.step();
     discriminator_.requires_grad_(true);
     result.g_loss = loss.item<double>();

@@ -25,6 +25,7 @@ struct GanRecipe {
     std::array<double, 2> betas = {0.5, 0.999};  // Adam's
     double label_smoothing = 0;
     double gp_weight = 10;  // λ, of wgan-gp
+    double clip_grad = 0;   // largest norm of a player's gradient; 0: any
     int64_t d_steps = 1;    // of D for each of G
     double ema = 0.999;     // decay of G's average; 0: none
     uint64_t seed = 0;      // of the weights and of all noise

@@ -219,6 +219,24 @@ TEST_CASE("gan: the average's statistics are those of its own activations", "[ga
     CHECK(buffers(trainer.best_generator()) != first);
 }
 
+TEST_CASE("gan: both players' gradients are clipped", "[gan]") {
+    GanRecipe recipe = small_recipe(GanLoss::nonsaturating);
+    recipe.clip_grad = 1e-3;
+    GanTrainer trainer(small(), recipe);
+    trainer.step([&] { return golden_batch(0); });
+    const auto norm_of = [](const nn::Module& module) {
+        double squares = 0;
+        for (const Tensor& p : module.parameters())
+            for (const float g : p.grad().to_vector()) squares += double(g) * double(g);
+        return std::sqrt(squares);
+    };
+    CHECK(norm_of(trainer.discriminator()) == Approx(1e-3).epsilon(1e-2));
+    CHECK(norm_of(trainer.generator()) == Approx(1e-3).epsilon(1e-2));
+    recipe.clip_grad = -1;
+    CHECK_THAT(io::error_of([&] { GanTrainer(small(), recipe); }),
+               ContainsSubstring("norm of at least 0, got -1"));
+}
+
 TEST_CASE("gan: a loss that is not a number stops the training", "[gan]") {
     GanTrainer trainer(small(), small_recipe(GanLoss::nonsaturating));
     CHECK(trainer.is_finite());
