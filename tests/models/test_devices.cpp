@@ -17,11 +17,16 @@ namespace {
 using namespace models;
 
 // The losses of a few iterations on a picture of 32 x 32 pixels.
+// In the corners at 0 and 3 two values are so near to each other that rounding decides (at 5, 8, 10, 14 and
+// 16 none), and L-BFGS's first step goes elsewhere: at 0, AVX-512 and the GPUs see content 3.4078 after it,
+// AVX2 and Winograd 3.4046.
+constexpr int64_t kFrom = 8;
+
 std::vector<LossValues> small_run(Device device, OptimizerKind optimizer) {
     Vgg19 network(kWeights);
     network.to(device);
     const auto crop = [&](const Tensor& picture) {
-        return slice(slice(picture, 2, 0, 32), 3, 0, 32).to(device);
+        return slice(slice(picture, 2, kFrom, kFrom + 32), 3, kFrom, kFrom + 32).to(device);
     };
     StyleTransfer run({network, {}, crop(golden_picture("content")), {crop(golden_picture("style"))}},
                       crop(golden_start()), optimizer, 0.02);
@@ -32,8 +37,7 @@ std::vector<LossValues> small_run(Device device, OptimizerKind optimizer) {
 
 }  // namespace
 
-// The CPU convolves directly here, as the GPUs do: Winograd's other rounding takes L-BFGS elsewhere in its
-// first step (content 3.4048 instead of 3.4078), and what follows are different runs.
+// The CPU convolves directly here, as the GPUs do.
 TEST_CASE("style transfer: a GPU's losses are the CPU's", "[style_transfer][simt]") {
     if (!have_weights()) SKIP(kNoWeights);
     kernels::set_conv2d_algorithm(kernels::Conv2dAlgorithm::direct);
