@@ -211,10 +211,7 @@ class Programs(unittest.TestCase):
         for name, text in (("style_transfer", PROGRAM.format(python=sys.executable, profile=PROFILE)), ("machine", MACHINE)):
             (self.dir / name).write_text(text)
             (self.dir / name).chmod(0o755)
-        # a "Python with PyTorch": it drops the script's name and plays the program
-        (self.dir / "torch-python").write_text(
-            f'#!/bin/sh\nif [ "$1" = -c ]; then echo 9.9; else shift; exec {self.dir}/style_transfer "$@"; fi\n')
-        (self.dir / "torch-python").chmod(0o755)
+        self.play_pytorch("style_transfer")
         Image.fromarray(np.arange(48 * 48 * 3, dtype=np.uint8).reshape(48, 48, 3)).save(self.dir / "picture.png")
         (self.dir / "weights").write_bytes(b"")
 
@@ -223,11 +220,21 @@ class Programs(unittest.TestCase):
         command = ["nst", "--bin", self.dir, "--weights", self.dir / "weights", "--content", self.dir / "picture.png", *words]
         if "--torch-python" not in words:
             command += ["--torch-python", self.dir / "torch-python"]
+        return self.command_line(command, env)
+
+    @staticmethod
+    def command_line(words, env=None):
         out, errors = io.StringIO(), io.StringIO()
-        with mock.patch.object(sys, "argv", ["vs_pytorch.py", *map(str, command)]), mock.patch.dict(os.environ, env or {}), \
+        with mock.patch.object(sys, "argv", ["vs_pytorch.py", *map(str, words)]), mock.patch.dict(os.environ, env or {}), \
                 contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
             status = run_tool("vs_pytorch", vs_pytorch.main)
         return status, out.getvalue(), errors.getvalue()
+
+    def play_pytorch(self, program):
+        """A "Python with PyTorch": it drops the script's name and plays the program."""
+        (self.dir / "torch-python").write_text(
+            f'#!/bin/sh\nif [ "$1" = -c ]; then echo 9.9; else shift; exec {self.dir}/{program} "$@"; fi\n')
+        (self.dir / "torch-python").chmod(0o755)
 
     def fails(self, message, *words, env=None):
         status, _, errors = self.main(*words, env=env)
@@ -276,15 +283,8 @@ class Programs(unittest.TestCase):
         os.link(self.dir / "style_transfer", self.dir / "gan")
         words = ["gan", "--bin", self.dir, "--torch-python", self.dir / "torch-python", "--iterations", 4, "--repeats", 2,
                  "--json", self.dir / "out.json"]
-
-        def main(*more):
-            out = io.StringIO()
-            with mock.patch.object(sys, "argv", ["vs_pytorch.py", *map(str, [*words, *more])]), contextlib.redirect_stdout(out), \
-                    contextlib.redirect_stderr(out):
-                return run_tool("vs_pytorch", vs_pytorch.main), out.getvalue()
-
-        status, out = main()
-        self.assertEqual(status, 0, out)
+        status, out, errors = self.command_line(words)
+        self.assertEqual(status, 0, errors)
         result = json.loads((self.dir / "out.json").read_text())
         self.assertEqual(set(result["sides"]), {"ours", *gan.MODES})
         self.assertEqual(result["sides"]["compile"]["iteration"], {"median": 0.25, "least": 0.25, "most": 0.25})
@@ -292,36 +292,28 @@ class Programs(unittest.TestCase):
         self.assertEqual(result["against_best"]["iteration"]["ratio"], 1)
         self.assertRegex(out, r"PyTorch compile +250\.00 ")
         self.assertIn("an iteration 1.00 times faster", out)
-        with mock.patch.dict(os.environ, {"FAIL": "start"}):
-            status, out = main("--modes", "eager")
+        status, _, errors = self.command_line([*words, "--modes", "eager"], {"FAIL": "start"})
         self.assertEqual(status, 1)
-        self.assertIn("failed (exit status 1): fake: there is no picture", out)
+        self.assertIn("failed (exit status 1): fake: there is no picture", errors)
 
     def test_the_quality_of_gans(self):
         """Fake samples hold the name of who made them; the fake judge prefers seed 1."""
         (self.dir / "mnist_gan").write_text(JUDGE.format(python=sys.executable))
         (self.dir / "mnist_gan").chmod(0o755)
-        (self.dir / "torch-python").write_text(
-            f'#!/bin/sh\nif [ "$1" = -c ]; then echo 9.9; else shift; exec {self.dir}/mnist_gan pytorch "$@"; fi\n')
-
-        def main(*more, env=None):
-            out, words = io.StringIO(), ["gan", "--quality", "--bin", self.dir, "--torch-python", self.dir / "torch-python", "--data", self.dir,
-                                         "--seeds", 1, 2, "--json", self.dir / "out.json", *more]
-            with mock.patch.object(sys, "argv", ["vs_pytorch.py", *map(str, words)]), mock.patch.dict(os.environ, env or {}), \
-                    contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-                return run_tool("vs_pytorch", vs_pytorch.main), out.getvalue()
-
-        status, out = main("--count", 100)
-        self.assertEqual(status, 0, out)
+        self.play_pytorch("mnist_gan pytorch")
+        words = ["gan", "--quality", "--bin", self.dir, "--torch-python", self.dir / "torch-python", "--data", self.dir, "--seeds", 1, 2,
+                 "--json", self.dir / "out.json"]
+        status, out, errors = self.command_line([*words, "--count", 100])
+        self.assertEqual(status, 0, errors)
         quality = json.loads((self.dir / "out.json").read_text())["quality"]
         self.assertEqual([(run["seed"], run["frechet"]) for run in quality["ours"]], [(1, 10), (2, 20)])
         self.assertEqual([(run["seed"], run["frechet"]) for run in quality["pytorch"]], [(1, 11), (2, 21)])
         self.assertRegex(out, r"pytorch +2 +21\.00 +0\.900 +10\.0 +30\.0")
         self.assertIn("ours: Fréchet distance 15.00 ± 7.07", out)
         self.assertEqual((self.dir / "classifiers").read_text(), "trained\n", "one classifier judges all")
-        status, out = main(env={"FAIL": "train"})
+        status, _, errors = self.command_line(words, {"FAIL": "train"})
         self.assertEqual(status, 1)
-        self.assertIn("mnist_gan failed (1): fake: no data", out)
+        self.assertIn("mnist_gan failed (1): fake: no data", errors)
 
     def test_losses_that_drift_apart_fail(self):
         words = ("--sizes", 16, "--repeats", 1, "--json", self.dir / "out.json", "--modes", "channels_last", "bf16", "--iterations")
