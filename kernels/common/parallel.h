@@ -71,15 +71,26 @@ void parallel_for(int64_t n, int64_t grain, const Body& body) {
     for (int64_t i = 0; i < pieces; ++i) vectorised(i * grain, std::min(n, (i + 1) * grain), body);
 }
 
+// The CPU has the registers that loops over vectors of 8 or 16 floats are written for.
+inline bool has_wide_vectors() { return cpu_isa() != Isa::baseline; }
+
 // body(task, thread) for each task in [0, n), each taken by the next thread that is free; thread counts from
-// 0.
-template <class Body>
-void parallel_tasks(int64_t n, const Body& body) {
-    cpu_isa();
-#pragma omp parallel for schedule(dynamic) num_threads(max_threads()) if (n > 1)
+// 0. The body works with vectors of B floats, so it is compiled for the one instruction set that has these:
+// call it where has_wide_vectors(), with B = 16 only where there is AVX-512. fork: more than one thread.
+template <int B, class Body>
+void parallel_tasks(int64_t n, bool fork, const Body& body) {
+#pragma omp parallel for schedule(dynamic) num_threads(max_threads()) if (fork && n > 1)
     for (int64_t task = 0; task < n; ++task) {
         const int64_t thread = thread_number();
-        vectorised(task, task + 1, [&](int64_t i, int64_t) { body(i, thread); });
+        const auto one = [&](int64_t i, int64_t) { body(i, thread); };
+#if defined(__x86_64__)
+        if constexpr (B == 16)
+            isa::run_avx512(one, task, task + 1);
+        else
+            isa::run_avx2(one, task, task + 1);
+#else
+        isa::run_baseline(one, task, task + 1);
+#endif
     }
 }
 

@@ -55,11 +55,10 @@ std::atomic<Conv2dAlgorithm>& current_algorithm() {
 // (* maps of half that side.) So ours for the first two passes, oneDNN's for weights where it has one. (Its
 // 212 ms are of a batch of one picture.) Weights that change at every step are transformed at every step,
 // hence the least number of positions; and at least half of the outputs of the 4x4 tiles must be wanted. 16
-// channels gain little. Without AVX2 ours is 3 to 4 times slower than direct, for want of registers.
+// channels gain little.
 bool winograd_pays(const Conv2dShape& s) {
     const int64_t positions = s.out_h() * s.out_w(), tiles = (s.out_h() + 3) / 4 * ((s.out_w() + 3) / 4);
-    return cpu_isa() != Isa::baseline && s.c >= 32 && s.k >= 32 && s.n * positions >= 256 &&
-           16 * tiles <= 2 * positions;
+    return s.c >= 32 && s.k >= 32 && s.n * positions >= 256 && 16 * tiles <= 2 * positions;
 }
 
 std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, Conv2dAlgorithm algorithm) {

@@ -86,7 +86,7 @@ void backward_data(Queue& queue, const Conv2dShape& s, const Conv2dGradient<floa
     const int64_t picture = s.k * s.out_h() * s.out_w(), tasks = (s.h + kRows - 1) / kRows;
     const int64_t copied = g.y ? s.k * (kRows + s.r - 1) * s.out_w() : 0;
     const auto scratch = queue.scratch<float>(copied * max_threads());
-    parallel_tasks(s.n * tasks, [&](int64_t task, int64_t thread) {
+    parallel_tasks<B>(s.n * tasks, true, [&](int64_t task, int64_t thread) {
         const int64_t n = task / tasks, first = task % tasks * kRows, last = std::min(s.h, first + kRows);
         Rows<B> rows{g.dy + n * picture, 0, s.out_h()};
         if (g.y) {  // rows first+pad-(R-1) .. last-1+pad of dy
@@ -149,8 +149,8 @@ class FewChannelsConv2d final : public CpuConv2dPlan {
 
 bool few_channels_conv2d_fits(const Conv2dShape& s) {
     const std::array<int64_t, 2> ones{1, 1};
-    return s.c <= kMaxChannels && conv2d_layout(s.k) > 1 && s.groups == 1 && s.stride == ones &&
-           s.dilation == ones;
+    return has_wide_vectors() && s.c <= kMaxChannels && conv2d_layout(s.k) > 1 && s.groups == 1 &&
+           s.stride == ones && s.dilation == ones;
 }
 
 std::unique_ptr<CpuConv2dPlan> make_few_channels_conv2d(const Conv2dShape& s, Conv2dPass pass) {

@@ -57,7 +57,7 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* u, c
         return u + (kBackward ? turned : e) * u_element;
     };
     const auto scratch = queue.scratch<float>(max_threads() * floats);
-    parallel_tasks(ceil_div(p.tiles(), task_size.tiles) * parts, [&](int64_t task, int64_t thread) {
+    parallel_tasks<B>(ceil_div(p.tiles(), task_size.tiles) * parts, true, [&](int64_t task, int64_t thread) {
         const int64_t first = task / parts * task_size.tiles;
         const int64_t first_block = task % parts * task_size.blocks;
         const int64_t last_block = std::min(blocks, first_block + task_size.blocks);
@@ -141,8 +141,8 @@ class WinogradConv2d final : public CpuConv2dPlan {
 
 bool winograd_conv2d_fits(const Conv2dShape& s) {
     const std::array<int64_t, 2> ones{1, 1};
-    return conv2d_layout(s.c) > 1 && conv2d_layout(s.k) > 1 && s.r == 3 && s.s == 3 && s.stride == ones &&
-           s.dilation == ones && s.groups == 1 && s.padding[0] <= 2 && s.padding[1] <= 2;
+    return has_wide_vectors() && conv2d_layout(s.c) > 1 && conv2d_layout(s.k) > 1 && s.r == 3 && s.s == 3 &&
+           s.stride == ones && s.dilation == ones && s.groups == 1 && s.padding[0] <= 2 && s.padding[1] <= 2;
 }
 
 std::unique_ptr<CpuConv2dPlan> make_winograd_conv2d(const Conv2dShape& s, Conv2dPass pass) {
