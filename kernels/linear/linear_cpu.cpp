@@ -30,29 +30,41 @@ void forward(Queue& queue, LinearShape s, LinearActivation activation, const T* 
     });
 }
 
-// One pass over dy: dz = dy f'(y), where dz is not null, and db, where that is not; 64 columns to a task.
+// One pass over dy: dz = dy f'(y), db = Σ_rows dz, and dz turned as kernels/linear/linear_fast.h wants it,
+// where not null; 48 columns to a task.
 template <class T>
-void activation_backward(LinearShape s, LinearActivation activation, const T* y, const T* dy, T* dz, T* db) {
-    constexpr int64_t columns = 64;
+void activation_backward(LinearShape s, LinearActivation activation, const T* y, const T* dy, T* dz,
+                         T* turned, T* db) {
+    constexpr int64_t turn = fast_linear::kTurnedRows, columns = 8 * turn;
     const int64_t groups = (s.out + columns - 1) / columns;
     const T* from = y ? y : dy;  // the identity's slope uses neither
     const int64_t grain = std::max<int64_t>(1, kGrain / (columns * std::max<int64_t>(1, s.rows)));
     visit_activation<T>(activation, [=](auto f) {
         parallel_for(groups, grain, [=](int64_t begin, int64_t end) {
             const auto local = f;  // in registers: what is written might be f, for all the compiler knows
-            for (int64_t group = begin; group < end; ++group) {
-                const int64_t first = group * columns, width = std::min(columns, s.out - first);
+            const auto group = [=](int64_t first, auto width) {
                 double total[columns] = {};
                 for (int64_t r = 0; r < s.rows; ++r) {
                     const int64_t at = r * s.out + first;
-                    T line[columns];
+                    T line[columns] = {};
                     for (int64_t i = 0; i < width; ++i) line[i] = dy[at + i] * local.slope(from[at + i]);
-                    if (dz) std::copy(line, line + width, dz + at);
+                    if (dz)
+                        for (int64_t i = 0; i < width; ++i) dz[at + i] = line[i];
+                    if (turned)
+                        for (int64_t i = 0; i < width; i += turn)
+                            std::copy_n(line + i, turn, turned + (first + i) * s.rows + r * turn);
                     if (db)
                         for (int64_t i = 0; i < width; ++i) total[i] += line[i];
                 }
                 if (db)
                     for (int64_t i = 0; i < width; ++i) db[first + i] = static_cast<T>(total[i]);
+            };
+            for (int64_t i = begin; i < end; ++i) {
+                const int64_t first = i * columns;
+                if (first + columns <= s.out)
+                    group(first, std::integral_constant<int64_t, columns>{});
+                else
+                    group(first, s.out - first);
             }
         });
     });
@@ -61,16 +73,20 @@ void activation_backward(LinearShape s, LinearActivation activation, const T* y,
 template <class T>
 void backward(Queue& queue, LinearShape s, LinearActivation activation, const T* x, const T* weight,
               const T* y, const T* dy, LinearGradients<T> gradient) {
-    const bool activated = activation.function != Activation::none, products = gradient.x || gradient.weight;
-    const auto scratch = queue.scratch<T>(activated && products ? s.rows * s.out : 0);
-    T* changed = activated && products ? scratch.data() : nullptr;
-    if (changed || gradient.bias)
-        activation_backward(s, activation, activated ? y : nullptr, dy, changed, gradient.bias);
+    const bool activated = activation.function != Activation::none;
+    const bool fast = std::is_same_v<T, float> && fast_linear::fits(s);
+    const bool wants_dz = activated && (gradient.x || (gradient.weight && !fast));
+    const bool wants_turned = fast && gradient.weight;
+    const auto dz_scratch = queue.scratch<T>(wants_dz ? s.rows * s.out : 0);
+    const auto turned_scratch = queue.scratch<T>(wants_turned ? fast_linear::turned_size(s) : 0);
+    T* changed = wants_dz ? dz_scratch.data() : nullptr;
+    T* turned = wants_turned ? turned_scratch.data() : nullptr;
+    if (changed || turned || gradient.bias)
+        activation_backward(s, activation, activated ? y : nullptr, dy, changed, turned, gradient.bias);
     const T* dz = changed ? changed : dy;
-    if (!products) return;
+    if (!gradient.x && !gradient.weight) return;
     if constexpr (std::is_same_v<T, float>)
-        if (fast_linear::fits(s))
-            return fast_linear::products(queue, s, x, weight, dz, gradient.x, gradient.weight);
+        if (fast) return fast_linear::products(queue, s, x, weight, dz, turned, gradient.x, gradient.weight);
     const auto& k = matmul<T>(queue.device());
     if (gradient.x) k.product(queue, matmul_shape(s.rows, s.in, s.out), dz, weight, T(0), gradient.x);
     if (gradient.weight)

@@ -10,8 +10,15 @@ namespace lily::kernels::fast_linear {
 bool fits(LinearShape s);
 void forward(Queue& queue, LinearShape s, LinearActivation f, const float* x, const float* weight,
              const float* bias, float* y);
-// dx = dz W and dW = dzᵀ x, where not null
-void products(Queue& queue, LinearShape s, const float* x, const float* weight, const float* dz, float* dx,
-              float* dweight);
+// dz turned for dW = dzᵀ x: (⌈out / kTurnedRows⌉, rows, kTurnedRows). In dz itself the values that one
+// output's sum goes through are a power of two apart as a rule, so that they push each other out of the
+// cache.
+constexpr int kTurnedRows = 6;
+inline int64_t turned_size(LinearShape s) {
+    return (s.out + kTurnedRows - 1) / kTurnedRows * kTurnedRows * s.rows;
+}
+// dx = dz W and dW = dzᵀ x, where not null; turned_dz for dW alone.
+void products(Queue& queue, LinearShape s, const float* x, const float* weight, const float* dz,
+              const float* turned_dz, float* dx, float* dweight);
 
 }  // namespace lily::kernels::fast_linear

@@ -16,28 +16,11 @@ void with_vectors(const Run& run) {
     run(std::integral_constant<int, 8>{});
 }
 
-// body(task) for each, some tasks at a time, compiled for vectors of B alone; few multiplications are not
-// worth a fork.
+// body(task, thread) for each; few multiplications are not worth a fork.
 template <int B, class Body>
 void each_task(int64_t tasks, double multiplications, const Body& body) {
     constexpr double kTooFewToSplit = 3e5;
-    if (tasks == 0) return;
-    const int64_t step = multiplications < kTooFewToSplit ? tasks : 1, pieces = ceil_div(tasks, step);
-    const auto some = [&](int64_t begin, int64_t end) {
-        for (int64_t task = begin; task < end; ++task) body(task);
-    };
-#pragma omp parallel for schedule(dynamic) num_threads(max_threads()) if (pieces > 1)
-    for (int64_t piece = 0; piece < pieces; ++piece) {
-        const int64_t begin = piece * step, end = std::min(tasks, begin + step);
-#if defined(__x86_64__)
-        if constexpr (B == 16)
-            isa::run_avx512(some, begin, end);
-        else
-            isa::run_avx2(some, begin, end);
-#else
-        some(begin, end);
-#endif
-    }
+    parallel_tasks<B>(tasks, multiplications >= kTooFewToSplit, body);
 }
 
 // --- forward
@@ -98,9 +81,10 @@ void forward_with(Queue& queue, const LinearShape& s, LinearActivation f, const 
     const double work = double(s.rows) * double(s.in) * double(s.out);
     const auto scratch = queue.scratch<float>(panels * s.in * kPanel<B>);
     float* packed = scratch.data();
-    each_task<B>(panels, work,
-                 [=](int64_t panel) { pack_panel<B>(s, x, panel, packed + panel * s.in * kPanel<B>); });
-    each_task<B>(panels * chunks, work, [=](int64_t task) {
+    each_task<B>(panels, work, [=](int64_t panel, int64_t) {
+        pack_panel<B>(s, x, panel, packed + panel * s.in * kPanel<B>);
+    });
+    each_task<B>(panels * chunks, work, [=](int64_t task, int64_t) {
         const int64_t panel = task / chunks, out = task % chunks * kChunk;
         const int64_t row = panel * kPanel<B>, rows = std::min<int64_t>(kPanel<B>, s.rows - row);
         const int64_t outs = std::min(kChunk, s.out - out);
@@ -108,8 +92,8 @@ void forward_with(Queue& queue, const LinearShape& s, LinearActivation f, const 
         with_vectors_for<B>(rows, [&](auto vectors) {
             each_tile(outs, [&](auto height, int64_t o) {
                 product_to<B, height.value, vectors.value>(
-                    s.in, {weight + (out + o) * s.in, s.in, 1}, packed + panel * s.in * kPanel<B>, kPanel<B>,
-                    false, vectors.value * B, z + o * kPanel<B>, kPanel<B>);
+                    s.in, row_factor(weight, s.in).at(out + o, 0), packed + panel * s.in * kPanel<B>,
+                    kPanel<B>, false, vectors.value * B, z + o * kPanel<B>, kPanel<B>);
             });
         });
         finish<B>(s, f, z, row, rows, out, outs, bias, y);
@@ -126,13 +110,13 @@ struct Product {
     const float* b;
     float* c;
 
-    static constexpr int64_t kRows = 16 * kTileRows;  // of C, per task
+    static constexpr int64_t kRows = 32 * kTileRows;  // of C, per task
     template <int B>
     int64_t tasks() const {
         return c ? ceil_div(m, kRows) * ceil_div(n, kPanel<B>) : 0;
     }
     double work() const { return c ? double(m) * double(n) * double(depth) : 0; }
-    int64_t run_length() const { return std::min(kDepth, depth); }
+    int64_t run_length() const { return c ? std::min(kDepth, depth) : 0; }
 
     // Rows of B lie on pages of their own; a panel of them is copied side by side, with zeros behind the last
     // column.
@@ -158,9 +142,8 @@ struct Product {
             pack<B>(k, length, column, width, packed);
             with_vectors_for<B>(width, [&](auto vectors) {
                 each_tile(rows, [&](auto height, int64_t i) {
-                    product_to<B, height.value, vectors.value>(
-                        length, {a.data + (row + i) * a.row + k * a.step, a.row, a.step}, packed, kPanel<B>,
-                        k > 0, width, c + (row + i) * n + column, n);
+                    product_to<B, height.value, vectors.value>(length, a.at(row + i, k), packed, kPanel<B>,
+                                                               k > 0, width, c + (row + i) * n + column, n);
                 });
             });
         }
@@ -169,19 +152,19 @@ struct Product {
 
 template <int B>
 void products_with(Queue& queue, const Product& dx, const Product& dw) {
-    const int64_t size = std::max(dx.c ? dx.run_length() : 0, dw.c ? dw.run_length() : 0) * kPanel<B>;
+    const int64_t size = std::max(dx.run_length(), dw.run_length()) * kPanel<B>;
     const auto scratch = queue.scratch<float>(max_threads() * size);
     float* packed = scratch.data();
     const int64_t first = dw.tasks<B>();
-    each_task<B>(first + dx.tasks<B>(), dw.work() + dx.work(), [=](int64_t task) {
+    each_task<B>(first + dx.tasks<B>(), dw.work() + dx.work(), [=](int64_t task, int64_t thread) {
         const Product& which = task < first ? dw : dx;
-        which.run<B>(task < first ? task : task - first, packed + thread_number() * size);
+        which.run<B>(task < first ? task : task - first, packed + thread * size);
     });
 }
 
 }  // namespace
 
-bool fits(LinearShape s) { return cpu_isa() != Isa::baseline && s.in <= 4096; }
+bool fits(LinearShape s) { return has_wide_vectors() && s.in <= 4096; }
 
 void forward(Queue& queue, LinearShape s, LinearActivation f, const float* x, const float* weight,
              const float* bias, float* y) {
@@ -189,12 +172,13 @@ void forward(Queue& queue, LinearShape s, LinearActivation f, const float* x, co
     with_vectors([&](auto lanes) { forward_with<lanes.value>(queue, s, f, x, weight, bias, y); });
 }
 
-void products(Queue& queue, LinearShape s, const float* x, const float* weight, const float* dz, float* dx,
-              float* dweight) {
+void products(Queue& queue, LinearShape s, const float* x, const float* weight, const float* dz,
+              const float* turned_dz, float* dx, float* dweight) {
     const bool any_x = dx && s.rows > 0 && s.in > 0, any_weight = dweight && s.out > 0 && s.in > 0;
     with_vectors([&](auto lanes) {
-        products_with<lanes.value>(queue, {s.rows, s.in, s.out, {dz, s.out, 1}, weight, any_x ? dx : nullptr},
-                                   {s.out, s.in, s.rows, {dz, 1, s.out}, x, any_weight ? dweight : nullptr});
+        products_with<lanes.value>(
+            queue, {s.rows, s.in, s.out, row_factor(dz, s.out), weight, any_x ? dx : nullptr},
+            {s.out, s.in, s.rows, turned_factor(turned_dz, s.rows), x, any_weight ? dweight : nullptr});
     });
 }
 

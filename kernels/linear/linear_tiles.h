@@ -5,7 +5,7 @@
 //     forward   zᵀ = W xᵀ       a = W     b = xᵀ
 //     dx = dz W                 a = dz    b = W
 //     dW = dzᵀ x                a = dzᵀ   b = x
-// where panels of b, a few vectors wide, are packed first.
+// where panels of b, a few vectors wide, are packed first, and dz has been turned as it was made.
 // Every element is summed over k in order, in runs of kDepth, whatever the tiles and threads.
 #pragma once
 
@@ -14,20 +14,33 @@
 #include <type_traits>
 
 #include "kernels/common/vector_tiles.h"
+#include "kernels/linear/linear_fast.h"
 
 namespace lily::kernels {
 
-constexpr int kTileRows = 6;  // with kVectors<B> vectors each: as many sums as there are registers for
+constexpr int kTileRows = fast_linear::kTurnedRows;  // with kVectors<B> vectors each, all registers hold sums
 template <int B>
 constexpr int kVectors = B == 16 ? 4 : 2;
 template <int B>
 constexpr int kPanel = kVectors<B>* B;  // columns of b that a tile covers
-constexpr int64_t kDepth = 1024;        // values of k per run: a panel of them stays in the second cache
+constexpr int64_t kDepth = 512;         // values of k per run: a panel of them stays in the first cache
 
+// a[p, k] = data[p / kTileRows · panel + p % kTileRows · row + k · step]
 struct Factor {
     const float* data;
-    int64_t row, step;
+    int64_t panel, row, step;
+
+    // the rows from p on; a tile of them does not leave its panel
+    Factor at(int64_t p, int64_t k) const {
+        return {data + p / kTileRows * panel + p % kTileRows * row + k * step, panel, row, step};
+    }
 };
+inline Factor row_factor(const float* data, int64_t columns) {
+    return {data, kTileRows * columns, columns, 1};
+}
+inline Factor turned_factor(const float* turned, int64_t depth) {
+    return {turned, kTileRows * depth, 1, kTileRows};
+}
 
 template <int B, int P, int V>
 inline void add_products(int64_t depth, const Factor& a, const float* b, int64_t b_step,
