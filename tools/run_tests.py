@@ -21,6 +21,8 @@ LOGS = REPO / "build" / "logs"
 SIMT_COUNTS = LOGS / "simt_counts"
 CUDA_TARGETS = ("lily_info", "lily_op_tests", "style_transfer", "gpu_resources")
 FUZZ_SECONDS = 10
+# The same file gives the same object wherever the checkout is.
+CCACHE = {"CCACHE_BASEDIR": str(REPO), "CCACHE_NOHASHDIR": "1"}
 
 
 class Counts:
@@ -124,8 +126,11 @@ class Run:
 
     def build(self, preset, *targets, options=()):
         configure = ["cmake", "--preset", preset, "-D", "LILY_WERROR=ON", "-D", "LILY_TESTS=ON", *options]
+        if shutil.which("ccache"):  # what two presets, or two checkouts, compile alike is compiled once
+            configure += ["-D", "CMAKE_CXX_COMPILER_LAUNCHER=ccache", "-D", "CMAKE_CUDA_COMPILER_LAUNCHER=ccache"]
         build = ["cmake", "--build", f"build/{preset}"] + (["--target", *targets] if targets else [])
-        return self.suite(f"configure {preset}", configure, silent=True) and self.suite(f"build {preset}", build, silent=True)
+        return (self.suite(f"configure {preset}", configure, silent=True) and
+                self.suite(f"build {preset}", build, env=CCACHE, silent=True))
 
     def simt_counts(self):
         """Every kernel, and every function of the API that the library calls, has run on the software GPU."""

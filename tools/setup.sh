@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs what lily needs and this machine lacks: distribution packages, then a small Python environment in build/venv.
 #   bash tools/setup.sh             what building, running and a plain test need
-#   bash tools/setup.sh --test      also the linters and clang
+#   bash tools/setup.sh --test      also the linters, clang and ccache
 #   bash tools/setup.sh --coverage  also the coverage reporter
 # Says what it will install before it does. A second run finds nothing to do, in well under a second, offline.
 set -euo pipefail
@@ -34,6 +34,7 @@ git                  git             the sources"
 for option in "$@"; do
     case $option in
         --test) packages+="
+ccache               ccache          compiling nothing twice
 clang-14             clang++-14      a second compiler, and libFuzzer
 libclang-rt-14-dev   -               libFuzzer and the sanitizers for clang
 libomp-14-dev        -               OpenMP for clang
