@@ -295,6 +295,7 @@ void Worker::record(FaultKind kind, cudaError_t error, const std::string& what, 
 
 void Worker::fail(FaultKind kind, cudaError_t error, const std::string& what, Site site,
                   const void* address) {
+    const InRuntime runtime;  // until the next thread is switched to
     record(kind, error, what, site, address);
     switch_to(main_.get());
     __builtin_unreachable();

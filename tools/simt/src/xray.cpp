@@ -40,6 +40,13 @@ void global_fault(Worker& worker, uintptr_t address, size_t bytes, bool write, c
                 "out-of-bounds " + access + arena.describe(p), site, p);
 }
 
+[[noreturn, gnu::cold]] void misaligned(Worker& worker, const void* p, size_t bytes, bool write,
+                                        const void* site) {
+    const InRuntime runtime;
+    worker.fail(FaultKind::misaligned, cudaErrorMisalignedAddress,
+                std::string("misaligned ") + verb(write) + " of " + bytes_text(bytes), site, p);
+}
+
 // Not the device's memory, not the fiber's stack, not shared memory: what else a kernel may touch, or a
 // fault.
 void elsewhere(Worker& worker, uintptr_t address, size_t bytes, bool write, const void* site) {
@@ -165,9 +172,7 @@ template <size_t N, Access A>
     }
     if (address - worker->stack < worker->stack_bytes) return;
     if (N > 1 && address % N != 0) [[unlikely]]
-        worker->fail(FaultKind::misaligned, cudaErrorMisalignedAddress,
-                     std::string("misaligned ") + verb(A != Access::read) + " of " + bytes_text(N), site,
-                     const_cast<void*>(p));
+        misaligned(*worker, const_cast<void*>(p), N, A != Access::read, site);
     if (offset < g_shadow.size) [[likely]] {
         // N is a power of two up to 16 and the address a multiple of it: the bits lie in one byte, or are two
         using Bits = std::conditional_t<N == 16, uint16_t, uint8_t>;
