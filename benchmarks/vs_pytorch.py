@@ -67,7 +67,7 @@ def arguments_of(words):
                       help=f"of PyTorch, of {', '.join(gan.MODES)} (default: all)")
     task.add_argument("--iterations", type=number, default=500, metavar="N", help="of each run (default: 500)")
     add_common(task.add_argument)
-    task.add_argument("--quality", action="store_true", help="train both on --data, and judge their samples")
+    task.add_argument("--quality", action="store_true", help="train both on --data, and judge their samples, instead of timing a step")
     task.add_argument("--data", type=Path, metavar="DIR", help="with --quality: MNIST's files")
     task.add_argument("--epochs", type=number, default=50, metavar="N", help="with --quality (default: 50)")
     task.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="N", help="with --quality (default: 0 1 2)")

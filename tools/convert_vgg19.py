@@ -20,7 +20,7 @@ INPUT = "x = (RGB in 0..1 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225), NCHW
 
 EXAMPLES = """\
 examples:
-  python tools/convert_vgg19.py                      download (18.5 MB, once) and convert the original Oxford weights
+  python tools/convert_vgg19.py                      download (32 MB, once) and convert the original Oxford weights
   python tools/convert_vgg19.py vgg19-dcbb9e9d.pth   convert torchvision's
   python tools/convert_vgg19.py vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5 -o keras.safetensors
   python tools/convert_vgg19.py --no-normalise -o weights/vgg19-raw.safetensors

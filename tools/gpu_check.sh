@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# For the day a GPU is there: builds the CUDA device, runs every op and every suite on it, compares style transfer with the
-# CPU's, runs compute-sanitizer's four tools where it is installed, takes times, and writes it all into one report.
+# For the day a GPU is there: builds the CUDA device, runs every op and the suites of kernels, framework and models on it,
+# compares style transfer with the CPU's, runs compute-sanitizer's four tools over a part of the ops where it is installed,
+# takes times, and writes it all into one report.
 #   bash tools/gpu_check.sh                       on the GPU; the report is build/gpu_report.md
 #   bash tools/gpu_check.sh --output report.md    somewhere else
 #   bash tools/gpu_check.sh --device simt         a rehearsal on the software GPU, with build/release
