@@ -21,6 +21,8 @@ Tensor conv2d_backward_data(const Tensor& dy, const Tensor& weight, std::array<i
     const char* op = "conv2d_backward_data";
     check_operands(op, "dy", dy, "weight", weight);
     check_options(op, options);
+    check(weight.size(0) % options.groups == 0, "[{}] {} output channels do not divide into {} groups", op,
+          weight.size(0), options.groups);
     const Shape x_shape{dy.size(0), weight.size(1) * options.groups, input_size[0], input_size[1]};
     const Conv2dShape s = shape_of(x_shape, weight.shape(), options);
     const Shape expected{s.n, s.k, s.out_h(), s.out_w()};

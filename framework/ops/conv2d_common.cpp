@@ -104,6 +104,7 @@ Tensor forward(const Tensor& given_x, const Tensor& given_weight, const Tensor& 
     TensorOptions options{.dtype = given_x.dtype(), .device = given_x.device()};
     const int64_t part = has_pool(pass) ? 2 : 1;
     const Shape shape{s.n, s.k, s.out_h() / part, s.out_w() / part};
+    if (index && shape.numel() == 0) *index = empty({0}, {.dtype = DType::u8, .device = given_x.device()});
     if (shape.numel() == 0) return empty(shape, options);
     return visit_floating("conv2d", given_x.dtype(), [&](auto zero) {
         using T = decltype(zero);

@@ -113,7 +113,7 @@ const Conv2dPlan& plan_f64(const Conv2dShape& s, Conv2dPass pass) {
 template <class T>
 void backward_bias(Queue&, int64_t n, int64_t k, int64_t m, int64_t layout, const T* dy, T* db) {
     constexpr int64_t kLanes = 16, kRun = 256;  // 256 values per lane in T, then in double
-    parallel_for(k / layout, std::max<int64_t>(1, kGrain / (n * m * layout)),
+    parallel_for(k / layout, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, n * m * layout)),
                  [=](int64_t begin, int64_t end) {
                      for (int64_t block = begin; block < end; ++block) {
                          double total[kLanes] = {};  // of channels if blocked, else of neighbouring positions

@@ -95,7 +95,8 @@ class WinogradConv2d final : public CpuConv2dPlan {
         x_layout = conv2d_layout(s.c);
         y_layout = conv2d_layout(s.k);
         packed_bytes = kElements * weight_element(x_layout, s.k, s.c) * static_cast<int64_t>(sizeof(float));
-        packing = uint64_t{1} << 62 | static_cast<uint64_t>(x_layout);
+        // one memory can be the filters of (K,C) and of (C,K): whose packing it is depends on C too
+        packing = uint64_t{1} << 62 | static_cast<uint64_t>(s.c << 8 | x_layout);
     }
 
     void pack(Queue&, const float* w, void* packed) const override {

@@ -5,6 +5,7 @@
 #include "tests/catch.h"
 #include "tests/framework/check_op.h"
 #include "tests/framework/ops/golden.h"
+#include "tests/kernels/buffer.h"
 
 namespace lily::testing {
 namespace {
@@ -332,13 +333,33 @@ TEST_CASE("conv2d: keeps x only for the weights' gradient", "[conv2d]") {
     CHECK(storage_uses(true));
 }
 
-TEST_CASE("conv2d: an empty batch", "[conv2d]") {
-    Tensor x = zeros({0, 3, 8, 8}).set_requires_grad(), w = ones({16, 3, 3, 3}).set_requires_grad();
-    const Tensor y = conv2d(x, w, {});
-    CHECK(y.shape() == Shape{0, 16, 6, 6});
-    const Tensors gradients = grad(sum(y), {x, w});
-    CHECK(gradients[0].shape() == x.shape());
-    CHECK(sum(abs(gradients[1])).item() == 0);
+TEST_CASE("conv2d: an empty batch", "[conv2d][simt]") {
+    for (const Device device : devices()) {
+        INFO(name(device));
+        const Tensor x = zeros({0, 3, 8, 8}).to(device).set_requires_grad();
+        const Tensor w = ones({16, 3, 3, 3}).to(device).set_requires_grad();
+        const Tensor b = ones({16}).to(device).set_requires_grad();
+        for (const bool pooled : {false, true}) {
+            const Tensor y = pooled ? conv2d_relu_max_pool2d(x, w, b) : conv2d(x, w, b);
+            CHECK(y.shape() == (pooled ? Shape{0, 16, 3, 3} : Shape{0, 16, 6, 6}));
+            const Tensors gradients = grad(sum(y), {x, w, b});
+            CHECK(gradients[0].shape() == x.shape());
+            CHECK(sum(abs(gradients[1])).to(Device::cpu).item() == 0);
+            CHECK(sum(abs(gradients[2])).to(Device::cpu).item() == 0);
+        }
+    }
+}
+
+TEST_CASE("conv2d: one memory as filters of two shapes", "[conv2d]") {
+    // Packed weights are kept beside the memory that they were made from, which reshape() shares.
+    Generator random(1);
+    const Tensor w = randn({64, 32, 3, 3}, random), other = reshape(w, {32, 64, 3, 3});
+    const Tensor x = randn({1, 32, 16, 16}, random), x2 = randn({1, 64, 16, 16}, random);
+    const Conv2dOptions same{.padding = {1, 1}};
+    const Tensor first = conv2d(x, w, {}, same);
+    const Tensor second = conv2d(x2, other, {}, same);
+    CHECK(second.to_vector() == conv2d(x2, other.clone(), {}, same).to_vector());
+    CHECK(first.to_vector() == conv2d(x, w.clone(), {}, same).to_vector());
 }
 
 TEST_CASE("conv2d: errors say what to do", "[conv2d]") {
@@ -351,6 +372,8 @@ TEST_CASE("conv2d: errors say what to do", "[conv2d]") {
         conv2d(x, zeros({8, 4, 9, 9}), {}),
         "[conv2d] a kernel of 9x9 with dilation (1,1) does not fit into x (1,4,8,8) with padding (0,0)");
     CHECK_THROWS_WITH(conv2d(x, zeros({8, 4, 3, 3}), zeros({4})), "[conv2d] expected a bias (8), got (4)");
+    CHECK_THROWS_WITH(conv2d_backward_data(zeros({1, 7, 6, 6}), zeros({7, 2, 3, 3}), {8, 8}, {.groups = 2}),
+                      "[conv2d_backward_data] 7 output channels do not divide into 2 groups");
     CHECK_THROWS_WITH(conv2d(x, zeros({8, 4, 3, 3}, {.dtype = DType::f64}), {}),
                       "[conv2d] x is f32, weight is f64; convert one with to()");
     CHECK_THROWS_WITH(conv2d(x, zeros({8, 4, 3, 3}), {}, {.stride = {0, 1}}),
