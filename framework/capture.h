@@ -13,7 +13,8 @@
 // time.
 //
 // What would not be the same in a replay is an error in all of them: reading results back, waiting, copying
-// from the host (but scalars, which are constants then), random numbers, an optimiser's step.
+// from the host (but scalars, which are constants then), random numbers, an optimiser's step, batch norm in
+// training.
 #pragma once
 
 #include <functional>

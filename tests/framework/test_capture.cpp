@@ -2,6 +2,7 @@
 #include "framework/capture.h"
 
 #include "framework/autograd.h"
+#include "framework/nn/batch_norm.h"
 #include "framework/ops.h"
 #include "framework/optim/adam.h"
 #include "framework/optim/lbfgs.h"
@@ -129,6 +130,17 @@ TEST_CASE("capture: what a replay would not repeat is refused, and nothing is br
                 "[random] a captured step cannot draw random numbers; a replay would repeat them");
         refused([&] { adam.step(); },
                 "[Adam] a captured step cannot take an optimiser's step; do it after replay()");
+        nn::BatchNorm1d norm(4);
+        norm.to(device);
+        refused(
+            [&] {
+                (void)norm(ones({2, 4}, {.device = device}));
+            },
+            "[BatchNorm] a captured step cannot count its batches; train outside of it");
+        norm.eval();
+        CapturedStep inference = capture(device, [&] { (void)norm(ones({2, 4}, {.device = device})); });
+        for (int i = 0; i < 6; ++i) inference.replay();
+        CHECK(inference.recorded());
         CapturedStep inner = capture(device, [] {});
         refused([&] { inner.replay(); }, "[capture] a captured step cannot contain another");
 
