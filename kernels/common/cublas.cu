@@ -56,12 +56,11 @@ constexpr size_t kWorkspace = size_t{32} << 20;  // what NVIDIA recommends for H
 struct Blas {
     std::mutex mutex;
     cublasHandle_t handle = nullptr;
+    void* workspace = nullptr;
 
     explicit Blas(const char* who) {
         check(cublasCreate(&handle), who);
-        void* workspace = nullptr;
         LILY_CUDA_DEVICE::check(cudaMalloc(&workspace, kWorkspace), who);
-        check(cublasSetWorkspace(handle, workspace, kWorkspace), who);
     }
 };
 
@@ -140,6 +139,7 @@ void cublas_product(const char* who, Queue& queue, Precision precision, const Bl
     Blas& library = blas(who);
     const std::lock_guard lock(library.mutex);
     check(cublasSetStream(library.handle, stream(queue)), who);
+    check(cublasSetWorkspace(library.handle, library.workspace, kWorkspace), who);  // a new stream forgets it
     const auto number = [](int64_t size) { return static_cast<int>(size); };
     const float one = 1;
     const auto a_op = operation(s.transpose_a), b_op = operation(s.transpose_b);

@@ -31,11 +31,15 @@ struct Grid {
     size_t shared_bytes = 0;
 };
 
-// Blocks that cover n elements, `per_block` each; at most `most`, for kernels that walk on through a larger
-// n.
-inline dim3 blocks_for(int64_t n, int64_t per_block, int64_t most = 0x7fffffff) {
+// Blocks that cover n elements, `per_block` each: as many as there are, or at most `most` of them for kernels
+// that walk on through a larger n.
+inline dim3 blocks_for(int64_t n, int64_t per_block, int64_t most = 0) {
+    constexpr int64_t kMostBlocks = 0x7fffffff;
     const int64_t blocks = (n + per_block - 1) / per_block;
-    return dim3(static_cast<unsigned>(blocks < most ? blocks : most));
+    if (most == 0 && blocks > kMostBlocks)
+        throw std::invalid_argument("[launch] a tensor takes " + std::to_string(blocks) +
+                                    " blocks of a GPU's threads, which has 2147483647; use a smaller batch");
+    return dim3(static_cast<unsigned>(most > 0 && blocks > most ? most : blocks));
 }
 
 // kernel(arguments...) in the queue's order. `who` names the room in errors. An empty grid (n = 0) is no

@@ -94,6 +94,30 @@ TEST_CASE("simt cublas: beta = 0 does not read C, work runs late, batches, 16-bi
     CHECK(simt::last_report() == "");
 }
 
+TEST_CASE("simt faults: cuBLAS captured without a workspace", "[simt][cublas][faults]") {
+    const FreshDevice device;
+    const Handle handle;
+    const Array<float> a(std::vector<float>(4, 1)), c(4), workspace(1024);
+    cudaStream_t stream = nullptr;
+    REQUIRE(cudaStreamCreate(&stream) == cudaSuccess);
+    const auto capture = [&] {
+        cudaGraph_t graph = nullptr;
+        const float one = 1, zero = 0;
+        REQUIRE(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal) == cudaSuccess);
+        (void)cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 2, 2, 2, &one, a, 2, a, 2, &zero, c, 2);
+        REQUIRE(cudaStreamEndCapture(stream, &graph) == cudaSuccess);
+        REQUIRE(cudaGraphDestroy(graph) == cudaSuccess);
+    };
+    REQUIRE(cublasSetStream(handle, stream) == CUBLAS_STATUS_SUCCESS);
+    REQUIRE(cublasSetWorkspace(handle, workspace, 4096) == CUBLAS_STATUS_SUCCESS);
+    capture();
+    CHECK(simt::faults().empty());
+    REQUIRE(cublasSetStream(handle, stream) == CUBLAS_STATUS_SUCCESS);
+    capture();
+    CHECK(reported("cublasSetWorkspace comes after cublasSetStream, which forgets it"));
+    REQUIRE(cudaStreamDestroy(stream) == cudaSuccess);
+}
+
 TEST_CASE("simt faults: wrong arguments of cuBLAS", "[simt][cublas][faults]") {
     const FreshDevice device;
     const Handle handle;

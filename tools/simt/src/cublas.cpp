@@ -16,6 +16,7 @@ struct cublasContext {
     cudaStream_t stream = nullptr;
     cublasMath_t math = CUBLAS_DEFAULT_MATH;
     cublasPointerMode_t pointers = CUBLAS_POINTER_MODE_HOST;
+    bool own_workspace = false;  // the caller's
 };
 
 }  // namespace simt_cuda
@@ -138,6 +139,10 @@ cublasStatus_t enqueue_gemm(const Call& call, cublasHandle_t handle, const Gemm&
         if (!complaint.empty()) return invalid(complaint);
     CUstream_st* stream = stream_of(handle->stream);
     if (stream == nullptr) return refuse(CUBLAS_STATUS_EXECUTION_FAILED, "the stream does not exist");
+    if (stream->capture && !handle->own_workspace)
+        call.mistake(FaultKind::library, cudaErrorStreamCaptureUnsupported,
+                     "without a workspace of the caller's, cuBLAS allocates inside of the capture; "
+                     "cublasSetWorkspace comes after cublasSetStream, which forgets it");
     const bool host = handle->pointers == CUBLAS_POINTER_MODE_HOST;
     const Rounding rounding = rounding_of(*handle, g);
     const float alpha = host ? *static_cast<const float*>(g.alpha) : 0,
@@ -211,14 +216,18 @@ cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t handle, void* workspace, siz
         return CUBLAS_STATUS_INVALID_VALUE;
     }
     return simt::with(
-        call, handle, [](cublasContext&, const void*) {}, nullptr);
+        call, handle, [](cublasContext& c, const void* v) { c.own_workspace = v != nullptr; }, workspace);
 }
 
 cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t streamId) {
     const Call call("cublasSetStream", __builtin_return_address(0));
     return simt::with(
         call, handle,
-        [](cublasContext& c, const void* v) { c.stream = *static_cast<const cudaStream_t*>(v); }, &streamId);
+        [](cublasContext& c, const void* v) {
+            c.stream = *static_cast<const cudaStream_t*>(v);
+            c.own_workspace = false;  // as the manual says
+        },
+        &streamId);
 }
 
 cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode) {
