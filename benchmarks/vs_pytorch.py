@@ -90,6 +90,8 @@ def arguments_of(words):
     if arguments.task == "gan":
         if arguments.quality and not arguments.data:
             tasks.choices["gan"].error("--quality needs --data")
+        if arguments.quality and arguments.isa:
+            tasks.choices["gan"].error("--isa is of the times, --quality trains with all that the machine has")
         return arguments
     if arguments.plot and not arguments.scaling:
         task.error("--plot goes with --scaling")

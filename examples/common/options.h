@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <functional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -36,7 +38,15 @@ class Options {
     template <class Number>
     CLI::Option* number(const char* name, Number& value, const CLI::Validator& range, const char* shown,
                         const char* help) {
-        return add(name, value, shown, help)->check(range);
+        CLI::Option* option = add(name, value, shown, help)->check(range);
+        if constexpr (std::is_floating_point_v<Number>)  // NaN is in every range
+            option->check([](const std::string& text) {
+                double given = 0;
+                return CLI::detail::lexical_cast(text, given) && std::isfinite(given)
+                           ? std::string()
+                           : text + " is not a finite number";
+            });
+        return option;
     }
 
     // One of a few words; the default is what `value` is now.

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "examples/common/options.h"
+#include "models/gan/model_file.h"
 
 namespace lily::mnist_gan {
 namespace {
@@ -18,6 +19,9 @@ Ctrl-C ends a training with all of its files; the same command with --resume goe
 
 const CLI::Validator &positive = CLI::PositiveNumber, &not_negative = CLI::NonNegativeNumber;
 const CLI::Range below_one(0.0, 0.999999999);
+// What a model's file may say.
+const CLI::Range layer_size(int64_t{1}, models::kMostLayerSize);
+constexpr int64_t kMostEpochs = 1'000'000'000;
 constexpr int kMostSide = 64;  // of a grid, in pictures
 
 // "8x4": columns and rows.
@@ -58,20 +62,21 @@ void add_train(Options& options, TrainSettings& s) {
     options.add("--out", s.out, "DIR (required)", "a folder for all that the training writes")->required();
     options.flag("--resume", s.resume, "go on where the run in --out was; begin if there is none");
     options.group("Players");
-    options.number("--latent", s.latent, positive, "N [64]", "numbers that a picture is made from");
+    options.number("--latent", s.latent, layer_size, "N [64]", "numbers that a picture is made from");
     options.add("--g-hidden", s.g_hidden, "N,N,… [128,256,512]", "G's hidden layers")
         ->delimiter(',')
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->check(positive);
+        ->check(layer_size);
     options.add("--d-hidden", s.d_hidden, "N,N,… [512,256,128,32]", "D's hidden layers")
         ->delimiter(',')
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->check(positive);
+        ->check(layer_size);
     options.flag("--plain", s.plain, "no batch norm in G");
     options.number("--dropout", s.dropout, below_one, "X [0]", "in D's hidden layers");
     options.flag("--conditional", s.conditional, "both are told the class: sample --digit chooses it");
     options.group("Training");
-    options.number("--epochs", s.epochs, positive, "N [50]", "times through the data");
+    options.number("--epochs", s.epochs, CLI::Range(int64_t{1}, kMostEpochs), "N [50]",
+                   "times through the data");
     options.number("--iterations", s.iterations, positive, "N", "steps of G, instead of --epochs");
     options.number("--batch-size", s.batch_size, CLI::Range(2, 1 << 16), "N [64]", "pictures per step");
     options.choice("--loss", s.loss, kLosses, "what the two minimise");
@@ -97,7 +102,7 @@ void add_train(Options& options, TrainSettings& s) {
                    "iterations between checks for a collapse");
     options.choice("--on-collapse", s.on_collapse, kOnCollapse,
                    "what to do then; rollback: to the last good checkpoint, with half the learning rate");
-    options.number("--evaluate-every", s.evaluate_every, not_negative, "N [5]",
+    options.number("--evaluate-every", s.evaluate_every, CLI::Range(int64_t{0}, kMostEpochs), "N [5]",
                    "epochs between evaluations of labelled data, to keep the best; 0: never");
     options.file("--classifier", s.classifier,
                  "what evaluates (default: one is trained, OUT/classifier.safetensors)");

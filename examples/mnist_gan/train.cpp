@@ -98,10 +98,11 @@ class Training {
         }
         prepare_evaluation(device);
         outputs_.emplace(s_, folder_, trainer_.iteration(), iterations_);
-        if (trainer_.iteration() == 0) {
-            save(folder_.checkpoint());
-            if (s_.on_collapse == OnCollapse::rollback) save(folder_.healthy());
-        }
+        // The collapse that has ended a run is to be seen again by one that goes on.
+        if (s_.on_collapse != OnCollapse::warn && run_.bad_checks >= kBadChecks) run_.bad_checks = 0;
+        if (trainer_.iteration() == 0) save(folder_.checkpoint());
+        const bool begins = trainer_.iteration() == 0 || !folder_.has_healthy();
+        if (s_.on_collapse == OnCollapse::rollback && begins) save(folder_.healthy());
     }
 
     int run() {
@@ -179,7 +180,9 @@ class Training {
             stopped_ = true;
             return;
         }
+        const double best = run_.best_distance;  // of a file that stays
         run_ = load_gan_run(folder_.healthy(), trainer_, loader_, monitor_, same_);
+        run_.best_distance = best;
         // The healthy state may be older than the rollbacks before.
         trainer_.change_course(s_.seed + kNewCourse + static_cast<uint64_t>(from),
                                std::pow(0.5, rollbacks - run_.rollbacks));

@@ -39,6 +39,11 @@ bool RunFolder::has_checkpoint() const {
     return fs::exists(checkpoint(), none);
 }
 
+bool RunFolder::has_healthy() const {
+    std::error_code none;
+    return fs::exists(healthy(), none);
+}
+
 void RunFolder::prepare(bool resume) const {
     std::error_code error;
     check(resume || !has_checkpoint(),
@@ -102,7 +107,8 @@ void TrainOutputs::finish(const Tensor& samples, const PictureSize& size,
         s_.say("no losses.svg: gnuplot is not installed");
 }
 
-// Grids of this run, evenly spaced over it; the last one always.
+// Grids of this run, evenly spaced over it; the last one always, and none of another size (--grid may have
+// changed on the way).
 void TrainOutputs::save_sheet(int64_t iterations) const {
     std::vector<std::string> paths;
     for (const auto& entry : fs::directory_iterator(folder_ / "grids"))
@@ -111,8 +117,12 @@ void TrainOutputs::save_sheet(int64_t iterations) const {
     std::sort(paths.begin(), paths.end());
     if (paths.empty()) return;
     const size_t count = std::min(paths.size(), kMostInSheet);
+    const io::Image last = io::load_image(paths.back());
     std::vector<io::Image> grids;
-    for (size_t i = 1; i <= count; ++i) grids.push_back(io::load_image(paths[i * paths.size() / count - 1]));
+    for (size_t i = 1; i <= count; ++i) {
+        io::Image grid = io::load_image(paths[i * paths.size() / count - 1]);
+        if (grid.width == last.width && grid.height == last.height) grids.push_back(std::move(grid));
+    }
     io::save_image(folder_ / "sheet.png", contact_sheet(grids, 5));
 }
 

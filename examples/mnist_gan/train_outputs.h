@@ -36,6 +36,7 @@ class RunFolder {
     // Makes it, with grids/. Throws if it cannot be written to, or holds a run that is not to be resumed.
     void prepare(bool resume) const;
     bool has_checkpoint() const;
+    bool has_healthy() const;
 
   private:
     std::string path_;

@@ -10,9 +10,8 @@
 namespace lily::models {
 namespace {
 
-constexpr int64_t kPiece = 500;          // samples made at once
-constexpr uint64_t kMostSize = 1 << 20;  // of a layer or a side: what a damaged file may ask for
-constexpr size_t kMostLayers = 64;
+constexpr int64_t kPiece = 500;  // samples made at once
+constexpr auto kMostSize = static_cast<uint64_t>(kMostLayerSize);
 
 std::string text_of(const std::vector<int64_t>& sizes) { return fmt::format("{}", fmt::join(sizes, ",")); }
 
@@ -42,6 +41,9 @@ std::vector<int64_t> sizes_of(const io::Checkpoint& checkpoint, const char* key)
 }  // namespace
 
 void put_description(io::Checkpoint& checkpoint, const GanOptions& o, const PictureSize& size) {
+    for (const auto* hidden : {&o.g_hidden, &o.d_hidden})
+        check(hidden->size() <= kMostLayers, "[checkpoint] expected at most {} hidden layers, got {}",
+              kMostLayers, hidden->size());
     checkpoint.metadata["program"] = kGanProgram;
     checkpoint.metadata["g_hidden"] = text_of(o.g_hidden);
     checkpoint.metadata["d_hidden"] = text_of(o.d_hidden);

@@ -12,6 +12,8 @@
 namespace lily::models {
 
 inline constexpr const char* kGanProgram = "mnist_gan";
+inline constexpr int64_t kMostLayerSize = 1 << 20;  // a file that says more is damaged
+inline constexpr size_t kMostLayers = 64;
 
 // The layers' sizes and the pictures' as text in a checkpoint.
 void put_description(io::Checkpoint& checkpoint, const GanOptions& options, const PictureSize& size);

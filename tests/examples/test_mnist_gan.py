@@ -198,6 +198,26 @@ class TrainTest(Case):
         self.assertRegex(result.stderr, "3 rollbacks did not help")
         self.assertEqual([int(r["iteration"]) for r in self.rows("back/log.csv")], list(range(1, 651)))
 
+    def test_collapse_of_a_resumed_run(self):
+        dead = ("--latent", 1, "--g-hidden", 2, "--plain", "--learning-rate", 1e-12, "--check-every", 50, "--checkpoint-every", 100)
+        # The healthy checkpoint of a run that was begun without --on-collapse rollback is where it goes on.
+        self.train("warn", 590, *dead)
+        result = self.train("warn", 750, *dead, "--resume", "--on-collapse", "rollback", code=3)
+        self.assertEqual(len([line for line in result.stderr.splitlines() if line.startswith("rolled back to iteration 590")]), 3)
+        # What was stopped by a collapse is stopped, or rolled back, again.
+        self.train("stop", 900, *dead, "--on-collapse", "stop", code=3)
+        result = self.train("stop", 900, *dead, "--on-collapse", "stop", "--resume", code=3)
+        self.assertRegex(result.stderr, "stopped by a collapse after iteration 750")
+        result = self.train("stop", 900, *dead, "--on-collapse", "rollback", "--resume", code=3)
+        self.assertRegex(result.stderr, "3 rollbacks did not help")
+
+    def test_another_grid_when_resumed(self):
+        self.train("run", 10, "--sample-every", 5, "--grid", "3x2")
+        self.train("run", 20, "--sample-every", 5, "--grid", "2x2", "--resume")
+        self.assertEqual(self.picture("run/samples.png").shape, (32, 32))
+        sheet = self.picture("run/sheet.png")  # of the new grids alone
+        self.assertTrue((self.picture("run/grids/0000020.png") == sheet[-20:-4, -20:-4]).all(), sheet.shape)
+
     def test_not_a_number(self):
         result = self.run_program("train", *self.train_options("nan", 400, "--learning-rate", 1e30, "--loss", "lsgan", "--checkpoint-every", 1))
         self.assertEqual(result.returncode, 1)
@@ -390,7 +410,9 @@ class SampleTest(Case):
         self.fails("--conditional needs labels", "train", "--data", self.data, *options, "--conditional")
         self.fails("fewer than a batch of 500", "train", "--data", self.data, *options, "--batch-size", 500)
         for bad in (("--dropout", 1), ("--learning-rate", 0), ("--epochs", 0), ("--loss", "l3"), ("--on-collapse", "cry"), ("--seed", -1),
-                    ("--device", "abacus"), ("--batch-size", 1), ("--g-hidden", "3,0"), ("--grid", "9")):
+                    ("--device", "abacus"), ("--batch-size", 1), ("--g-hidden", "3,0"), ("--grid", "9"), ("--gp-weight", "nan"),
+                    ("--label-smoothing", "nan"), ("--d-learning-rate", "nan"), ("--learning-rate", "inf"), ("--latent", 2000000),
+                    ("--g-hidden", 1 << 21), ("--epochs", 1400000000000000000), ("--evaluate-every", 4611686018427387904)):
             self.fails("see mnist_gan --help", "train", "--data", self.data, *options, *bad, code=2)
         self.assertFalse((self.dir / "bad").exists(), "nothing was begun")
         file = self.dir / "file"

@@ -337,9 +337,11 @@ class Programs(unittest.TestCase):
         self.fails(r"machine failed \(exit status 3\): broken", *few)
 
     def test_bad_command_lines(self):
-        for words in (("--sizes", "8"), ("--sizes", "x"), ("--iterations", "0"), ("--modes", "fast"), ("--isa", "sse"), ("--plot", "x.svg")):
+        for words in (("nst", "--sizes", "8"), ("nst", "--sizes", "x"), ("nst", "--iterations", "0"), ("nst", "--modes", "fast"),
+                      ("nst", "--isa", "sse"), ("nst", "--plot", "x.svg"), ("gan", "--quality"),
+                      ("gan", "--quality", "--data", "x", "--isa", "avx2")):
             with self.subTest(words), contextlib.redirect_stderr(io.StringIO()), self.assertRaises(SystemExit) as stop:
-                vs_pytorch.arguments_of(["nst", *words])
+                vs_pytorch.arguments_of(words)
             self.assertEqual(stop.exception.code, 2)
 
     def test_scaling(self):
