@@ -33,8 +33,11 @@ bool only_data(const Backward& g) { return !grad_enabled() && g.needs(0) && !g.n
 
 Gradients fused_gradient(const Backward& g, const Operands& saved, const Tensor& index, Conv2dPass pass) {
     Gradients result(3);
-    result[0] = backward_data(g.dy, g.output(), index, saved.weight(), saved.shape(), pass, g.sum_so_far(0))
-                    .to(saved.x_format);
+    // Added to in place is only what is then returned: a sum of x's format, which stays as it is.
+    const Tensor given = g.sum_so_far(0),
+                 sum = given.defined() && given.format() == saved.x_format ? given : Tensor{};
+    result[0] =
+        backward_data(g.dy, g.output(), index, saved.weight(), saved.shape(), pass, sum).to(saved.x_format);
     return result;
 }
 

@@ -238,6 +238,30 @@ TEST_CASE("conv2d: adds its gradient to what other ops have given, with the same
     CHECK(difference(gradient(false), want, 0) == "");
 }
 
+TEST_CASE("conv2d: adds to what others have given whatever formats x and they have", "[conv2d][simt]") {
+    const Poison poison;
+    const Conv2dOptions o{.padding = kOne};
+    for (const Device device : devices())
+        for (const MemoryFormat format : {MemoryFormat::contiguous, MemoryFormat::channels_last})
+            for (const bool pooled : {false, true}) {
+                INFO(name(device) << ", " << name(format) << ", " << pooled);
+                const Tensors t = random_tensors({{1, 32, 16, 16}, {32, 32, 3, 3}}, DType::f32);
+                const Tensor w = t[1].to(device);
+                const auto gradient = [&](bool first, bool second) {
+                    const Tensor x = t[0].to(device).to(format).set_requires_grad();
+                    Tensor sum_of_all = sum(x) * 0;
+                    if (first)  // made first, so its gradient comes last
+                        sum_of_all = sum_of_all + sum(square(pooled ? conv2d_relu_max_pool2d(x, w, {}, o)
+                                                                    : conv2d_relu(x, w, {}, o)));
+                    if (second)
+                        sum_of_all = sum_of_all + sum(square(conv_transpose2d(x, w, {}, {.padding = kOne})));
+                    return grad(sum_of_all, {x})[0].to(Device::cpu).contiguous();
+                };
+                const Tensor want = gradient(true, false) + gradient(false, true);
+                CHECK(difference(gradient(true, true), want, 1e-5) == "");
+            }
+}
+
 TEST_CASE("conv2d: the gradient of a picture, all widths of the register tile", "[conv2d]") {
     const Poison poison;
     for (const int64_t channels : {1, 2, 3, 4})
