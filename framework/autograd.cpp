@@ -11,6 +11,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "framework/capture.h"
+
 #include "framework/ops/arithmetic.h"
 #include "framework/profiler.h"
 
@@ -188,14 +190,19 @@ class BackwardPass {
         const GradMode mode(create_graph_);
         for (const auto& slot : leaves_) {
             Tensor gradient = std::move(pending_[slot.get()]);
+            check(gradient.shape() == slot->shape, "[backward] a leaf {} was given a gradient {}",
+                  slot->shape, gradient.shape());
             if (!targets_.empty()) {
                 if (targets_.contains(slot.get())) results_[slot.get()] = gradient;
             } else {
+                if (slot->grad.defined() && !gradient_is_of_capture(slot))
+                    refuse_in_capture("backward", "add to a gradient from before it; clear it first");
                 if (slot->grad.defined())
                     gradient = add(slot->grad, gradient);
                 else if (!gradient.is_only_owner())  // of a + b both gradients are dy: two tensors, not one
                     gradient = gradient.clone();
                 slot->grad = std::move(gradient);
+                keep_gradient_in_capture(slot);
             }
         }
     }
@@ -218,6 +225,9 @@ Tensor initial_gradient(const char* who, const Tensor& y, const Tensor& dL_dy) {
     }
     check(dL_dy.shape() == y.shape(), "[{}] dL_dy has shape {}, the tensor {}", who, dL_dy.shape(),
           y.shape());
+    check(dL_dy.dtype() == y.dtype(), "[{}] dL_dy is {}, the tensor {}; convert it with to()", who,
+          name(dL_dy.dtype()), name(y.dtype()));
+    check_same_device(who, y, dL_dy);
     return dL_dy;
 }
 
@@ -263,7 +273,7 @@ Tensor record(const char* op, Tensor y, const std::vector<Tensor>& inputs, Backw
     auto node = std::make_shared<Node>();
     node->op = op;
     node->order = ++counter;
-    for (const Tensor& input : inputs) node->inputs.push_back(input.defined() ? input.grad_slot() : nullptr);
+    for (const Tensor& input : inputs) node->inputs.push_back(wants(input) ? input.grad_slot() : nullptr);
     node->backward = std::move(backward);
     node->output_shape = y.shape();
     node->shapes = std::move(shapes);

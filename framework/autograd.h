@@ -19,6 +19,7 @@ struct Node;
 // activations.
 struct GradSlot {
     bool requires_grad = false;
+    Shape shape;                 // of a leaf
     Tensor grad;                 // filled by backward(), leaves only
     std::shared_ptr<Node> node;  // what computed the tensor; null for a leaf
     ~GradSlot();

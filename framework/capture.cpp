@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "framework/capture.h"
 
+#include <algorithm>
+
+#include "framework/autograd.h"
 #include "framework/block_cache.h"
 #include "framework/error.h"
 #include "kernels/common/gpu.h"
@@ -14,6 +17,7 @@ struct CapturedStep::State {
     kernels::GpuGraph graph;
     bool settled = false;  // the last run asked the system for no memory
     std::vector<std::shared_ptr<const void>> kept;
+    std::vector<std::pair<std::shared_ptr<GradSlot>, Tensor>> gradients;  // that the recorded run has left
 
     State(Device d, std::function<void()> f) : device(d), step(std::move(f)) {}
     ~State() {
@@ -35,6 +39,7 @@ struct Inside {
     std::shared_ptr<BlockPool> pool;
     bool recording;
     std::vector<std::shared_ptr<const void>> kept;
+    std::vector<std::shared_ptr<GradSlot>> leaves;  // that it has given gradients
 };
 thread_local Inside* inside = nullptr;
 
@@ -42,7 +47,7 @@ thread_local Inside* inside = nullptr;
 class Entered {
   public:
     Entered(Device device, const std::shared_ptr<BlockPool>& pool, bool recording)
-        : now_{device, pool, recording, {}} {
+        : now_{device, pool, recording, {}, {}} {
         check(inside == nullptr, "[capture] a captured step cannot contain another");
         inside = &now_;
         gpu_allocator(device).use_pool(pool, recording);
@@ -54,6 +59,7 @@ class Entered {
     Entered(const Entered&) = delete;
     Entered& operator=(const Entered&) = delete;
     const auto& kept() const { return now_.kept; }
+    const auto& leaves() const { return now_.leaves; }
 
   private:
     Inside now_;
@@ -84,6 +90,7 @@ bool CapturedStep::State::record() {
         step();
         graph = gpu.end_capture(stream);
         kept = entered.kept();
+        for (const auto& leaf : entered.leaves()) gradients.emplace_back(leaf, leaf->grad);
         return true;
     } catch (const PoolExhausted&) {
         gpu.abandon_capture(stream);
@@ -100,6 +107,7 @@ void CapturedStep::replay() {
     if (s.device == Device::cpu) return s.step();
     if (!s.graph.executable && !(s.settled && s.record())) return s.run();
     kernels::gpu(s.device).launch_graph(default_queue(s.device).stream(), s.graph);
+    for (const auto& [leaf, gradient] : s.gradients) leaf->grad = gradient;
 }
 
 bool CapturedStep::recorded() const { return state_->graph.executable != nullptr; }
@@ -118,6 +126,14 @@ void refuse_in_capture(const char* op, const char* what) {
 
 void keep_in_capture(std::shared_ptr<const void> memory) {
     if (inside && inside->recording) inside->kept.push_back(std::move(memory));
+}
+
+void keep_gradient_in_capture(const std::shared_ptr<GradSlot>& leaf) {
+    if (inside && !gradient_is_of_capture(leaf)) inside->leaves.push_back(leaf);
+}
+
+bool gradient_is_of_capture(const std::shared_ptr<GradSlot>& leaf) {
+    return inside && std::find(inside->leaves.begin(), inside->leaves.end(), leaf) != inside->leaves.end();
 }
 
 OutsideOfCapture::OutsideOfCapture(const char* op) : before_(inside) {

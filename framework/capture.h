@@ -24,6 +24,8 @@
 
 namespace lily {
 
+struct GradSlot;
+
 class CapturedStep {
   public:
     void replay();
@@ -44,6 +46,11 @@ void refuse_in_capture(const char* op, const char* what);
 
 // A step that is being recorded here will read this memory in every replay: it lives as long as the step.
 void keep_in_capture(std::shared_ptr<const void> memory);
+
+// backward() sets the gradients of leaves, which a recording of kernels does not: each replay sets those
+// again that the recorded run has left. Only what a step has made itself may be added to in it.
+void keep_gradient_in_capture(const std::shared_ptr<GradSlot>& leaf);
+bool gradient_is_of_capture(const std::shared_ptr<GradSlot>& leaf);
 
 // While one lives, memory is everybody's again and uploads are allowed: for tables that are made once and
 // kept, and that a step may be the first to need. Refuses while the step is being recorded.

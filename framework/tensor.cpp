@@ -158,7 +158,7 @@ Tensor Tensor::to(MemoryFormat wanted) const {
     const auto layout = [](MemoryFormat f) {
         return f == MemoryFormat::channels_last ? kernels::kChannelsLast : channel_block(f);
     };
-    visit_floating("to_format", dtype(), [&](auto zero) {
+    visit_any(dtype(), [&](auto zero) {
         using T = decltype(zero);
         const kernels::PlanesShape s{size(0), size(1), size(2) * size(3)};
         kernels::copy<T>(device()).reorder(queue(), s, layout(format()), layout(wanted), data<T>(),
@@ -202,6 +202,7 @@ Tensor& Tensor::set_requires_grad(bool value) {
           name(dtype()));
     if (!grad_slot()) set_grad_slot(std::make_shared<GradSlot>());
     grad_slot()->requires_grad = value;
+    grad_slot()->shape = shape();
     return *this;
 }
 
@@ -210,6 +211,12 @@ Tensor Tensor::grad() const { return grad_slot() ? grad_slot()->grad : Tensor{};
 void Tensor::set_grad(Tensor gradient) {
     check(!gradient.defined() || gradient.shape() == shape(), "[set_grad] expected shape {}, got {}", shape(),
           gradient.defined() ? gradient.shape() : Shape{});
+    if (gradient.defined()) {
+        check(gradient.dtype() == dtype(),
+              "[set_grad] the gradient is {}, the tensor {}; convert it with to()", name(gradient.dtype()),
+              name(dtype()));
+        check_same_device("set_grad", *this, gradient);
+    }
     if (!grad_slot()) set_grad_slot(std::make_shared<GradSlot>());
     grad_slot()->grad = std::move(gradient);
 }

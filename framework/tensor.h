@@ -36,8 +36,8 @@ struct BackwardOptions {
 };
 
 // An n-dimensional array: a cheap handle to shared memory, with value semantics like a Python variable.
-// Always dense: there are no strided views; reshape shares memory, everything else makes a new tensor.
-// Copying the handle copies no data.
+// Always dense, without strided views: reshape, detach and what changes nothing share memory, the rest is
+// new. Copying the handle copies no data.
 class Tensor {
   public:
     Tensor() = default;  // undefined: "no tensor here"

@@ -12,7 +12,7 @@ Tensor flatten(const Tensor& x, int64_t start_dim = 0, int64_t end_dim = -1);
 Tensor unsqueeze(const Tensor& x, int64_t dim);
 Tensor squeeze(const Tensor& x, int64_t dim);
 
-// These copy.
+// These copy, but for what is as wanted already.
 Tensor expand(const Tensor& x, const Shape& shape);  // repeats along broadcast dimensions
 Tensor permute(const Tensor& x, const std::vector<int64_t>& order);
 Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1);

@@ -39,6 +39,8 @@ void Adam::update() {
         if (!g.defined()) continue;
         State& state = states_[i];
         if (state.step == 0) state = {0, zeros_like(p), zeros_like(p)};
+        check_same_device(name(), parameters()[0], p);  // one launch for all
+        check_same_device(name(), p, state.exp_avg);
         ++state.step;
         list.push_back({p.numel(), state.step, p.mutable_data<T>(), state.exp_avg.mutable_data<T>(),
                         state.exp_avg_sq.mutable_data<T>(), g.data<T>()});

@@ -145,7 +145,8 @@ void LBFGS::load_state_dict(const StateDict& state) {
     if (loaded.iterations > 0) {
         int64_t n = 0;
         for (const Tensor& p : parameters()) n += p.numel();
-        const Tensor like = empty({n}, {.dtype = parameters()[0].dtype()});
+        const Tensor& first = parameters()[0];
+        const Tensor like = empty({n}, {.dtype = first.dtype(), .device = first.device()});
         loaded.d = reader.tensor("d", like);
         loaded.t = reader.number("t");
         loaded.inverse_scale = reader.number("H_diag");

@@ -317,4 +317,30 @@ TEST_CASE("backward frees activations as it passes them", "[autograd]") {
           kBytes + 512);  // x.grad and the loss, while the graph's root still lives
 }
 
+TEST_CASE("who requires a gradient is decided in the forward pass", "[autograd]") {
+    Tensor x = leaf({1, 2}), frozen = leaf({3, 4});
+    frozen.set_requires_grad(false);
+    const Tensor y = sum(x * frozen + frozen);
+    frozen.set_requires_grad(true);
+    y.backward();
+    CHECK(!frozen.grad().defined());
+    CHECK(x.grad().to_vector() == std::vector<float>{3, 4});
+}
+
+TEST_CASE("gradients of another shape, dtype or device are refused", "[autograd][simt]") {
+    const Tensor x = leaf({1, 2, 3});
+    const Tensor y = record("broken", ones({}), {x}, [](const Backward&) { return Gradients{ones({2})}; });
+    CHECK_THROWS_WITH(y.backward(), "[backward] a leaf (3) was given a gradient (2)");
+    CHECK_THROWS_WITH(grad(square(x), {x}, {.dL_dy = ones({3}, {.dtype = DType::f64})}),
+                      "[grad] dL_dy is f64, the tensor f32; convert it with to()");
+    Tensor p = leaf({1, 2});
+    CHECK_THROWS_WITH(p.set_grad(ones({2}, {.dtype = DType::f64})),
+                      "[set_grad] the gradient is f64, the tensor f32; convert it with to()");
+    if (!is_available(Device::simt)) return;
+    CHECK_THROWS_WITH(p.set_grad(ones({2}).to(Device::simt)),
+                      "[set_grad] expected tensors on one device, got CPU and SIMT; move one with to()");
+    CHECK_THROWS_WITH(grad(square(x), {x}, {.dL_dy = ones({3}).to(Device::simt)}),
+                      "[grad] expected tensors on one device, got CPU and SIMT; move one with to()");
+}
+
 }  // namespace lily

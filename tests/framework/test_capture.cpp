@@ -6,6 +6,7 @@
 #include "framework/ops.h"
 #include "framework/optim/adam.h"
 #include "framework/optim/lbfgs.h"
+#include "framework/optim/sgd.h"
 #include "framework/random.h"
 #include "tests/catch.h"
 #include "tests/kernels/buffer.h"
@@ -104,6 +105,31 @@ TEST_CASE("capture: a step whose shapes change is recorded when they have settle
         for (int i = 0; i < 4; ++i) step.replay();
         CHECK(step.recorded());
         CHECK(y.to_vector() == std::vector<float>(static_cast<size_t>(size), 2));
+    }
+}
+
+TEST_CASE("capture: gradients that are cleared outside come back with each replay", "[capture][simt]") {
+    std::vector<std::vector<float>> results;
+    for (const Device device : devices()) {
+        Tensor w = ramp({4}).to(device).set_requires_grad();
+        optim::SGD sgd({w}, {.lr = 0.1});
+        CapturedStep step = capture(device, [&] { sum(square(w)).backward(); });
+        for (int i = 0; i < 9; ++i) {
+            sgd.zero_grad();
+            step.replay();
+            REQUIRE(w.grad().defined());
+            sgd.step();
+        }
+        results.push_back(w.to_vector());
+        CHECK(results.back() == results.front());
+        if (device == Device::cpu) continue;
+        // What a replay cannot do: add to what was there before.
+        Tensor kept = ramp({4}).to(device).set_requires_grad();
+        sum(kept).backward();
+        CapturedStep adding = capture(device, [&] { sum(square(kept)).backward(); });
+        CHECK_THROWS_WITH(
+            adding.replay(),
+            "[backward] a captured step cannot add to a gradient from before it; clear it first");
     }
 }
 

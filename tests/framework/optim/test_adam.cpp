@@ -168,4 +168,19 @@ TEST_CASE("Wrong parameters, options and states are refused", "[optim][adam]") {
 }
 
 }  // namespace
+
+TEST_CASE("Adam has one device for all parameters and their state", "[optim][adam][simt]") {
+    if (!is_available(Device::simt)) return;
+    Tensor a = ones({2}).set_requires_grad(), b = ones({2}).to(Device::simt).set_requires_grad();
+    a.set_grad(ones({2}));
+    b.set_grad(ones({2}).to(Device::simt));
+    CHECK_THROWS_WITH(optim::Adam({a, b}, {}).step(),
+                      "[Adam] expected tensors on one device, got CPU and SIMT; move one with to()");
+    optim::Adam adam({a}, {});
+    adam.step();
+    a.to_(Device::simt);
+    CHECK_THROWS_WITH(adam.step(),
+                      "[Adam] expected tensors on one device, got SIMT and CPU; move one with to()");
+}
+
 }  // namespace lily::optim

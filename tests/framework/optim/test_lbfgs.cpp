@@ -208,4 +208,29 @@ TEST_CASE("L-BFGS refuses mixed dtypes, no closure and foreign states", "[optim]
 }
 
 }  // namespace
+
+TEST_CASE("L-BFGS goes on from its state on every device", "[optim][lbfgs][simt]") {
+    for (const Device device : {Device::cpu, Device::simt}) {
+        if (!is_available(device)) continue;
+        const Tensor start = from_vector<float>({-1.2f, 1}, {2}).to(device);
+        const auto run = [](optim::LBFGS& lbfgs, Tensor& x, int steps) {
+            for (int i = 0; i < steps; ++i)
+                lbfgs.step([&] {
+                    lbfgs.zero_grad();
+                    const Tensor loss = sum(square(x) * square(x) + x);
+                    loss.backward();
+                    return loss.item<double>();
+                });
+        };
+        Tensor whole = start.clone().set_requires_grad(), cut = start.clone().set_requires_grad();
+        optim::LBFGS all({whole}, {.max_iter = 2}), first({cut}, {.max_iter = 2}),
+            second({cut}, {.max_iter = 2});
+        run(all, whole, 4);
+        run(first, cut, 2);
+        second.load_state_dict(first.state_dict());
+        run(second, cut, 2);
+        CHECK(cut.to_vector() == whole.to_vector());
+    }
+}
+
 }  // namespace lily::optim
