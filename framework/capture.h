@@ -14,7 +14,7 @@
 //
 // What would not be the same in a replay is an error in all of them: reading results back, waiting, copying
 // from the host (but scalars, which are constants then), random numbers, an optimiser's step, batch norm in
-// training.
+// training, adding to a gradient that was there before the step.
 #pragma once
 
 #include <functional>

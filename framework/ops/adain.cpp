@@ -37,6 +37,9 @@ Gradients fused_gradient(const Backward& g, const Normalised& from, const Tensor
                           dx.mutable_data<T>(), mutable_or_null<T>(ds), mutable_or_null<T>(db));
         });
     if (!style) return {dx};
+    if (x.numel() == 0)
+        for (Tensor* sum : {&ds, &db})
+            if (sum->defined()) sum->fill_(0);
     return {g.needs(0) ? dx : Tensor{}, ds, db};
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "framework/ops/arithmetic.h"
 
+#include <cmath>
+
 #include "framework/autograd.h"
 #include "framework/ops/pointwise.h"
 #include "framework/ops/reduce.h"
@@ -129,7 +131,7 @@ Tensor div(const Tensor& a, const Tensor& b) {
         "div", run_binary("div", Binary::div, a, b), {a, b},
         [sa = a.shape(), a = saved_if(b.requires_grad(), a), b = Saved(b)](const Backward& g) {  // z = a / b
             return Gradients{g.needs(0) ? sum_to(g.dy / b(), sa) : Tensor{},
-                             g.needs(1) ? sum_to(-(g.dy * a()) / square(b()), b().shape()) : Tensor{}};
+                             g.needs(1) ? sum_to(-(g.dy * ((a() / b()) / b())), b().shape()) : Tensor{}};
         });
 }
 
@@ -138,6 +140,14 @@ Tensor maximum(const Tensor& a, const Tensor& b) {
 }
 Tensor minimum(const Tensor& a, const Tensor& b) {
     return extremum("minimum", Binary::minimum, Binary::lt, a, b);
+}
+
+// One product per element, unless 1/b is out of range.
+Tensor operator/(const Tensor& a, double b) {
+    const double inverse = 1 / b;
+    const bool fits =
+        a.dtype() == DType::f64 ? std::isfinite(inverse) : std::isfinite(static_cast<float>(inverse));
+    return fits ? affine(a, inverse, 0) : div(a, scalar(b, {.dtype = a.dtype()}));
 }
 
 Tensor affine(const Tensor& x, double scale, double shift) {

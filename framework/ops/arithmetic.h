@@ -30,7 +30,7 @@ inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
 inline Tensor operator+(const Tensor& a, double b) { return affine(a, 1, b); }
 inline Tensor operator-(const Tensor& a, double b) { return affine(a, 1, -b); }
 inline Tensor operator*(const Tensor& a, double b) { return affine(a, b, 0); }
-inline Tensor operator/(const Tensor& a, double b) { return affine(a, 1 / b, 0); }
+Tensor operator/(const Tensor& a, double b);
 inline Tensor operator+(double a, const Tensor& b) { return affine(b, 1, a); }
 inline Tensor operator-(double a, const Tensor& b) { return affine(b, -1, a); }
 inline Tensor operator*(double a, const Tensor& b) { return affine(b, a, 0); }

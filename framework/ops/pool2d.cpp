@@ -38,6 +38,7 @@ Pooling pooling(const char* op, const Shape& x, const TensorOptions& options, Po
               "[{}] expected 0 <= padding <= kernel/2, got padding ({}) and kernel ({})", op,
               fmt::join(padding.size, ","), fmt::join(kernel.size, ","));
     }
+    check(x[2] > 0 && x[3] > 0, "[{}] expected maps that are not empty, got {}", op, x);
     p.y_shape[2] = p.s.out_h();
     p.y_shape[3] = p.s.out_w();
     check(p.s.out_h() > 0 && p.s.out_w() > 0,

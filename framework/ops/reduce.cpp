@@ -112,11 +112,12 @@ Tensor amax(const Tensor& x, const Dims& unsorted, bool keepdim) {
         });
     });
     Tensor y(keepdim ? kept.shape() : without(x.shape(), dims), kept.options(), kept.storage());
-    return record("amax", y, {x}, [x = Saved(source), kept, dims](const Backward& g) {  // y = max x
-        const Tensor wins = eq(x(), kept);
-        const Tensor share = div(wins, sum(wins, dims, true));
-        return Gradients{share * g.dy.reshape(kept.shape())};
-    });
+    return record("amax", y, {x},
+                  [x = Saved(source), kept = Saved(kept), dims](const Backward& g) {  // y = max x
+                      const Tensor wins = eq(x(), kept());
+                      const Tensor share = div(wins, sum(wins, dims, true));
+                      return Gradients{share * g.dy.reshape(kept().shape())};
+                  });
 }
 
 Tensor argmax(const Tensor& x, int64_t dim, bool keepdim) {

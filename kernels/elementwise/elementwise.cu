@@ -18,9 +18,13 @@ struct Value {
 template <class F>
 struct Slope {
     F f;
-    __device__ float operator()(float x, float y, float dy) const { return dy * f.slope(x, y); }
+    __device__ float operator()(float x, float y, float dy) const {
+        return functions::times_slope(f, dy, f.slope(x, y));
+    }
     // v: x or y, whichever f' uses
-    __device__ float operator()(float v, float dy) const { return dy * f.slope(v, v); }
+    __device__ float operator()(float v, float dy) const {
+        return functions::times_slope(f, dy, f.slope(v, v));
+    }
 };
 struct Affine {
     float scale, shift;

@@ -61,6 +61,7 @@ struct Clamp {
     T low, high;
     LILY_SHARED T value(T x) const { return x < low ? low : (x > high ? high : x); }
     LILY_SHARED T slope(T x, T) const { return T(x >= low && x <= high); }
+    static constexpr bool kMask = true;
 };
 template <class T>
 struct LeakyRelu {
@@ -73,6 +74,7 @@ template <class T>
 struct Relu {
     LILY_SHARED T value(T x) const { return x < 0 ? T(0) : x; }
     LILY_SHARED T slope(T, T y) const { return T(y > 0); }
+    static constexpr bool kMask = true;
 };
 template <class T>
 struct Tanh {
@@ -141,6 +143,15 @@ template <class T>
 struct Eq {
     LILY_SHARED T operator()(T a, T b) const { return T(a == b); }
 };
+
+// dx = dy f'(x). A mask (its slope is 0 or 1) selects: what it has cut off is 0 even where dy is infinite.
+template <class F, class T>
+LILY_SHARED T times_slope(const F&, T dy, T slope) {
+    if constexpr (requires { F::kMask; })
+        return slope != 0 ? dy : T(0);
+    else
+        return dy * slope;
+}
 
 // body(f) with the function object that `op` names.
 template <class T, class Body>

@@ -97,16 +97,18 @@ void forward_tiled(Queue& queue, const GramShape& s, const float* f, float* g) {
     const Plan plan(s, blocks);
     const auto scratch = queue.scratch<float>(s.n * plan.pieces * size);
     float* partial = scratch.data();
+    const int64_t packed_size = s.block == B ? 0 : blocks * B * kChunk;
+    const auto packing = queue.scratch<float>(max_threads() * packed_size);
     parallel_for(s.n * plan.pieces * plan.groups, 1, [&](int64_t begin, int64_t end) {
-        const auto packed = queue.scratch<float>(s.block == B ? 0 : blocks * B * kChunk);
+        float* packed = packing.data() + thread_number() * packed_size;
         for (int64_t task = begin; task < end; ++task) {
             const int64_t group = task % plan.groups, at = task / plan.groups / plan.pieces;
             const int64_t first = task / plan.groups % plan.pieces * plan.length;
             const int64_t last = std::min(m, first + plan.length);
             for (int64_t chunk = first; chunk < last; chunk += kChunk) {
                 const int64_t positions = std::min(kChunk, last - chunk);
-                const float* from = s.block == B ? f + at * c * m + chunk * B : packed.data();
-                if (s.block != B) pack<B>(c, positions, f + at * c * m + chunk, m, packed.data());
+                const float* from = s.block == B ? f + at * c * m + chunk * B : packed;
+                if (s.block != B) pack<B>(c, positions, f + at * c * m + chunk, m, packed);
                 for (int64_t i = 0; i < blocks; ++i) {
                     // groups take turns forth and back, because the last rows are short
                     const int64_t turn = i % (2 * plan.groups);

@@ -17,6 +17,7 @@ template <class T>
 struct LinearRelu {
     LILY_SHARED T value(T x) const { return functions::Relu<T>{}.value(x); }
     LILY_SHARED T slope(T y) const { return T(y > 0); }
+    static constexpr bool kMask = true;
 };
 template <class T>
 struct LinearLeakyRelu {

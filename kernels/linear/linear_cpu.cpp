@@ -47,7 +47,8 @@ void activation_backward(LinearShape s, LinearActivation activation, const T* y,
                 for (int64_t r = 0; r < s.rows; ++r) {
                     const int64_t at = r * s.out + first;
                     T line[columns] = {};
-                    for (int64_t i = 0; i < width; ++i) line[i] = dy[at + i] * local.slope(from[at + i]);
+                    for (int64_t i = 0; i < width; ++i)
+                        line[i] = functions::times_slope(local, dy[at + i], local.slope(from[at + i]));
                     if (dz)
                         for (int64_t i = 0; i < width; ++i) dz[at + i] = line[i];
                     if (turned)

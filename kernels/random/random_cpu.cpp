@@ -15,11 +15,13 @@
 namespace lily::kernels {
 namespace {
 
+constexpr int64_t kWorthAFork = 2048;  // numbers: 20 ns each, of a normal distribution
+
 // body(b, last) for every block b of n elements; last: only the block's first element is asked for.
 template <class Body>
 void for_each_block(int64_t n, const Body& body) {
     const int64_t whole = n / 2;
-#pragma omp parallel for schedule(static) num_threads(max_threads()) if (n > kGrain)
+#pragma omp parallel for schedule(static) num_threads(max_threads()) if (n >= kWorthAFork)
     for (int64_t b = 0; b < whole; ++b) body(b, false);
     if (n % 2) body(whole, true);
 }

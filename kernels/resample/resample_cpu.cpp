@@ -27,10 +27,11 @@ template <class T>
 void apply_rows(Queue& queue, ResampleShape s, const int64_t* start, const int64_t* index, const T* weight,
                 const T* x, T* y) {
     const int64_t groups = (s.outer + kRows - 1) / kRows;
+    const auto scratch = queue.scratch<T>(max_threads() * s.n * kRows);
+    T* const all_turned = scratch.data();
     parallel_for(groups, std::max<int64_t>(1, kGrain / (kRows * (s.n + s.m))),
-                 [=, &queue](int64_t begin, int64_t end) {
-                     const auto scratch = queue.scratch<T>(s.n * kRows);
-                     T* turned = scratch.data();
+                 [=](int64_t begin, int64_t end) {
+                     T* turned = all_turned + thread_number() * s.n * kRows;
                      for (int64_t g = begin; g < end; ++g) {
                          const int64_t rows = std::min(kRows, s.outer - g * kRows);
                          const T* in = x + g * kRows * s.n;

@@ -67,4 +67,13 @@ TEST_CASE("adain: only the gradients asked for", "[ops][adain]") {
     CHECK(!x.grad().defined());
 }
 
+TEST_CASE("adain: the style's gradients of empty planes are 0", "[adain]") {
+    allocator(Device::cpu).poison(true);
+    const Tensor x = zeros({1, 2, 0, 3});
+    const Tensor scale = ones({1, 2}).set_requires_grad(), bias = ones({1, 2}).set_requires_grad();
+    for (const Tensor& gradient : grad(sum(adain(x, scale, bias)), {scale, bias}))
+        CHECK(gradient.to_vector() == std::vector<float>{0, 0});
+    allocator(Device::cpu).poison(false);
+}
+
 }  // namespace lily::testing

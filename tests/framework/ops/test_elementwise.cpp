@@ -4,6 +4,7 @@
 #include "framework/autograd.h"
 #include "tests/catch.h"
 #include "tests/framework/check_op.h"
+#include "tests/kernels/buffer.h"
 
 namespace lily::testing {
 namespace {
@@ -145,6 +146,33 @@ TEST_CASE("elementwise errors name the op and what came", "[ops]") {
     CHECK_THROWS_WITH(exp(zeros({2}, {.dtype = DType::i64})),
                       "[exp] expected a tensor of f32 or f64, got i64");
     CHECK_THROWS_WITH(exp(Tensor{}), "[tensor] an undefined tensor was used");
+}
+
+TEST_CASE("elementwise: what a mask cuts off has no gradient, even where the one from above is infinite",
+          "[elementwise][simt]") {
+    const float infinity = std::numeric_limits<float>::infinity();
+    for (const Device device : devices()) {
+        INFO(name(device));
+        const Tensor x = from_vector<float>({-1, 4}, {1, 2}).to(device).set_requires_grad();
+        const Tensor one = ones({1, 1}).to(device), dy = from_vector<float>({infinity, 3}, {1, 2}).to(device);
+        const auto gradient = [&](const Tensor& y) { return grad(y, {x}, {.dL_dy = dy})[0].to_vector(); };
+        CHECK(gradient(relu(x)) == std::vector<float>{0, 3});
+        CHECK(gradient(clamp(x, 0, 10)) == std::vector<float>{0, 3});
+        const Tensor column = reshape(x, {2, 1});
+        CHECK(grad(linear_relu(column, one, {}), {x}, {.dL_dy = reshape(dy, {2, 1})})[0].to_vector() ==
+              std::vector<float>{0, 3});
+    }
+}
+
+TEST_CASE("elementwise: quotients of very small and very large numbers", "[elementwise]") {
+    for (const float size : {1e-25f, 1e25f}) {
+        const Tensor a = full({1}, size).set_requires_grad(), b = full({1}, size).set_requires_grad();
+        CHECK(grad(a / b, {b})[0].item() == Approx(-1 / size));
+    }
+    const Tensor tiny = from_vector<float>({0, 1e-40f, 1}, {3}) / 1e-40;
+    CHECK(tiny.to_vector()[0] == 0);
+    CHECK(tiny.to_vector()[1] == Approx(1));
+    CHECK((full({1}, 1e-300, {.dtype = DType::f64}) / 1e-310).item<double>() == Approx(1e10));
 }
 
 }  // namespace lily::testing

@@ -127,4 +127,9 @@ TEST_CASE("pooling equals PyTorch's", "[pool2d][golden]") {
                  [](const Tensors& t) { return avg_pool2d(t[0], 3, 2, 1, false); });
 }
 
+TEST_CASE("max_pool2d: maps without a pixel are refused", "[pool2d]") {
+    CHECK_THROWS_WITH(max_pool2d(zeros({1, 1, 0, 4}), 2, 2, 1),
+                      "[max_pool2d] expected maps that are not empty, got (1,1,0,4)");
+}
+
 }  // namespace lily::testing

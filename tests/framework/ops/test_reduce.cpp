@@ -123,4 +123,11 @@ TEST_CASE("a sum of ten million ones in f32 is exact", "[ops]") {
     CHECK(sum(ones({10'000'000})).item() == 1e7f);
 }
 
+TEST_CASE("amax: a maximum that was changed in place has no gradient any more", "[ops]") {
+    const Tensor x = from_vector<float>({1, 2}, {2}).set_requires_grad();
+    const Tensor y = amax(x, {0});
+    y.detach().fill_(9);
+    CHECK_THROWS_WITH(y.backward(), Catch::Matchers::ContainsSubstring("changed in place"));
+}
+
 }  // namespace lily::testing
