@@ -104,19 +104,24 @@ int paint(const Settings& s) {
     } catch (const Diverged& error) {
         outputs.save_result(interrupted != 0);
         fail("{}; the last good picture is in {}", error.what(), s.output);
+    } catch (const std::exception&) {  // a log on a full disk, say
+        outputs.rescue();
+        throw;
     }
+    const int status = outputs.finish(interrupted);
     profile.finish();
-    return outputs.finish(interrupted);
+    return status;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+    ignore_broken_pipes();
     const Settings settings = parse_command_line(argc, argv);
     try {
         return paint(settings);
     } catch (const std::exception& error) {
-        fmt::print(stderr, "style_transfer: {}\n", error.what());
+        io::put(stderr, fmt::format("style_transfer: {}\n", error.what()));
         return 1;
     }
 }

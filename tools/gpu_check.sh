@@ -14,7 +14,7 @@ die() { echo "gpu_check: $*" >&2; exit 1; }
 device=cuda output=build/gpu_report.md
 while (($#)); do
     case $1 in
-        -h | --help) sed -n 's/^# \{0,1\}//; 3,7p' "${BASH_SOURCE[0]}"; exit ;;
+        -h | --help) sed -n 's/^# \{0,1\}//; 3,8p' "${BASH_SOURCE[0]}"; exit ;;
         --device | --output) (($# > 1)) || die "$1 needs a value"; printf -v "${1#--}" %s "$2"; shift ;;
         --device=* | --output=*) printf -v "$(sed 's/^--//; s/=.*//' <<<"$1")" %s "${1#*=}" ;;
         *) die "unknown option $1 (there are --device, --output and --help)" ;;

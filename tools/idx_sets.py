@@ -2,6 +2,7 @@
 """Data sets in MNIST's format: four files each, pinned by sha256, wherever they come from."""
 
 import hashlib
+import http.client
 import io
 import shutil
 import subprocess
@@ -49,7 +50,7 @@ def from_place(place, pins, wanted):
             try:
                 with urllib.request.urlopen(address, timeout=TIMEOUT) as answer:
                     data = answer.read(pin["size"] + 1)  # not endless
-            except (urllib.error.URLError, OSError, ValueError) as error:
+            except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
                 raise ToolError(f"cannot download {address}: {one_line(error)}") from None
         else:
             try:

@@ -24,6 +24,7 @@ sources() { git ls-files --cached --others --exclude-standard -- "$@" | while re
 # Lines of <files...> that match <expression>, or nothing.
 search() { local expression=$1; shift; if (($#)); then grep -nHE -- "$expression" "$@" || true; fi; }
 
+git ls-files >/dev/null || { echo "FAIL git does not list the sources of this folder"; exit 1; }
 mapfile -t cxx < <(sources '*.h' '*.cpp' '*.cu')
 mapfile -t all < <(sources '*.h' '*.cpp' '*.cu' '*.py' '*.sh' '*.cmake' '*CMakeLists.txt' '.ci/run')
 mapfile -t kernels < <(sources 'kernels/*.h' 'kernels/*.cpp' 'kernels/*.cu')

@@ -89,11 +89,14 @@ def run_tool(name, main):
     except ToolError as error:
         print(f"{name}: error: {one_line(error)}", file=sys.stderr)
         return 1
-    except MemoryError:
-        print(f"{name}: error: out of memory; close other programs and try again", file=sys.stderr)
-        return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"{name}: error: {one_line(error)}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print(f"{name}: error: out of memory; close other programs and try again", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{name}: interrupted; nothing half-written was left", file=sys.stderr)

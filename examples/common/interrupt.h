@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Ctrl-C and SIGTERM let a long run end in good order; a second one ends it at once.
+// Ctrl-C, SIGTERM and a terminal that is closed let a long run end in good order; a second one ends it at
+// once.
 #pragma once
 
 #include <signal.h>
+
+#include <initializer_list>
 
 namespace lily {
 
@@ -12,8 +15,14 @@ inline void heed_interrupts() {
     struct sigaction action = {};
     action.sa_flags = SA_RESETHAND;
     action.sa_handler = [](int signal) { interrupted = signal; };
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        struct sigaction before = {};
+        sigaction(signal, nullptr, &before);
+        if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);  // else nohup's, a script's
+    }
 }
+
+// `program 2>&1 | tee log`: Ctrl-C ends tee first, and what is told then must not end the program.
+inline void ignore_broken_pipes() { signal(SIGPIPE, SIG_IGN); }
 
 }  // namespace lily

@@ -74,7 +74,7 @@ class Options {
         add("--device", device, "auto|cpu|simt|cuda [auto]",
             "where it runs: the CPU, the software GPU (slow; for tests and learning), a GPU")
             ->check(CLI::IsMember({"auto", "cpu", "simt", "cuda"}));
-        number("--threads", threads, CLI::PositiveNumber, "N [all cores]", "CPU threads");
+        number("--threads", threads, CLI::Range(1, 1024), "N [all cores]", "CPU threads");
         flag("--quiet", quiet, "print errors only");
     }
 

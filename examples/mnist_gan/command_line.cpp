@@ -184,7 +184,7 @@ Settings parse_command_line(int argc, char** argv) {
     } catch (const CLI::CallForHelp& help) {
         std::exit(app.exit(help));
     } catch (const CLI::ParseError& error) {
-        fmt::print(stderr, "mnist_gan: {}; see mnist_gan --help\n", error.what());
+        io::put(stderr, fmt::format("mnist_gan: {}; see mnist_gan --help\n", error.what()));
         std::exit(2);
     }
     if (of_sample->parsed()) return sample;

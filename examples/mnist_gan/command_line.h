@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "examples/common/words.h"
+#include "framework/io/progress.h"
 #include "models/gan/losses.h"
 
 namespace lily::mnist_gan {
@@ -26,7 +27,7 @@ struct Machine {
     // Prints a line on stderr, unless --quiet.
     template <class... Args>
     void say(fmt::format_string<Args...> line, Args&&... args) const {
-        if (!quiet) fmt::print(stderr, "{}\n", fmt::format(line, std::forward<Args>(args)...));
+        if (!quiet) io::put(stderr, fmt::format(line, std::forward<Args>(args)...) + "\n");
     }
 };
 

@@ -89,7 +89,7 @@ Settings parse_command_line(int argc, char** argv) {
     } catch (const CLI::CallForHelp& help) {
         std::exit(app.exit(help));
     } catch (const CLI::ParseError& error) {
-        fmt::print(stderr, "style_transfer: {}; see style_transfer --help\n", error.what());
+        io::put(stderr, fmt::format("style_transfer: {}; see style_transfer --help\n", error.what()));
         std::exit(2);
     }
     if (app.count("--style-size") == 0) s.style_size = s.size;

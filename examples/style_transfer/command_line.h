@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "examples/common/words.h"
+#include "framework/io/progress.h"
 #include "models/style_transfer/pictures.h"
 #include "models/style_transfer/style_transfer.h"
 
@@ -35,7 +36,7 @@ struct Settings {
     // Prints a line on stderr, unless --quiet.
     template <class... Args>
     void say(fmt::format_string<Args...> line, Args&&... args) const {
-        if (!quiet) fmt::print(stderr, "{}\n", fmt::format(line, std::forward<Args>(args)...));
+        if (!quiet) io::put(stderr, fmt::format(line, std::forward<Args>(args)...) + "\n");
     }
 };
 

@@ -18,9 +18,30 @@ std::string numbered(const std::string& path, int64_t iteration) {
         .string();
 }
 
+// Devices can be named twice.
+bool same_file(const std::string& a, const std::string& b) {
+    namespace fs = std::filesystem;
+    std::error_code none;
+    if (b.empty() || (fs::exists(a, none) && !fs::is_regular_file(a, none))) return false;
+    return fs::weakly_canonical(a, none) == fs::weakly_canonical(b, none);
+}
+
 }  // namespace
 
 void check_outputs(const Settings& s) {
+    // Of two options that name one file the second would destroy what the first has written, or read.
+    std::vector<std::pair<std::string, std::string>> files = {
+        {"--output", s.output}, {"--sheet", s.sheet},     {"--log", s.log},
+        {"--plot", s.plot},     {"--profile", s.profile}, {"--checkpoint", s.checkpoint}};
+    const size_t outputs = files.size();
+    files.emplace_back("--content", s.content);
+    for (const std::string& style : s.styles) files.emplace_back("--style", style);
+    for (size_t i = 0; i < outputs; ++i)
+        for (size_t j = i + 1; j < files.size(); ++j)
+            check(files[i].second.empty() || !same_file(files[i].second, files[j].second) ||
+                      (i == 0 && j == outputs),  // to paint over the photograph is the user's right
+                  "{} and {} are one file, {}", files[i].first, files[j].first,
+                  io::in_quotes(files[i].second));
     io::check_can_save_image(s.output);
     if (!s.sheet.empty()) io::check_can_save_image(s.sheet);
     for (const std::string& path : {s.log, s.plot, s.profile, s.checkpoint})
@@ -76,6 +97,15 @@ void Outputs::save_result(bool keep_state) {
         s_.say("checkpoint: {}", checkpoint_path());
     }
     check(lost.empty(), "{}", lost);
+}
+
+void Outputs::rescue() {
+    if (history_.losses.empty()) return;
+    try {
+        save_result(true);
+        s_.say("saved as far as it is done: {}", s_.output);
+    } catch (const std::exception&) {  // the first error is the one to tell
+    }
 }
 
 int Outputs::finish(int signal) {

@@ -32,6 +32,8 @@ class Outputs {
     void after_step(const models::LossValues& losses);
     // Saves the picture, and the state if --checkpoint or `keep_state` asks for it. Ends the progress bar.
     void save_result(bool keep_state);
+    // After an error: saves the picture and the state, if a step was done and they can be saved.
+    void rescue();
     // All that is left to write. `signal`: what interrupted the run, or 0. Returns the program's exit code.
     int finish(int signal);
 

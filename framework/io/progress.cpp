@@ -24,6 +24,15 @@ double steady_seconds() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+}  // namespace
+
+void put(std::FILE* stream, const std::string& text) {
+    std::fputs(text.c_str(), stream);
+    std::fflush(stream);
+}
+
+namespace {
+
 bool is_smart_terminal(std::FILE* stream) {
     const char* term = std::getenv("TERM");
     return ::isatty(::fileno(stream)) == 1 && term != nullptr && std::strcmp(term, "dumb") != 0;
@@ -149,7 +158,7 @@ void ProgressBar::draw_bar() {
     }
     line += tail;
     cut_to_width(line, std::max(columns, 1));
-    fmt::print(options_.stream, "\r{}\x1b[K", line);  // [K: clears what a longer line before left
+    put(options_.stream, fmt::format("\r{}\x1b[K", line));  // [K: clears what a longer line before left
     std::fflush(options_.stream);
     drawn_ = true;
     stale_ = false;
@@ -168,13 +177,13 @@ void ProgressBar::print_line(double now) {
     if (seconds_per_iteration_ > 0) line += "  " + format_rate(seconds_per_iteration_);
     if (seconds_per_iteration_ > 0 && done_ < total_)
         line += fmt::format("  {} left", format_duration(seconds_left()));
-    fmt::print(options_.stream, "{}\n", line);
+    put(options_.stream, line + "\n");
     std::fflush(options_.stream);
 }
 
 void ProgressBar::message(const std::string& line) {
     if (options_.quiet) return;
-    fmt::print(options_.stream, "{}{}\n", drawn_ ? "\r\x1b[K" : "", line);
+    put(options_.stream, fmt::format("{}{}\n", drawn_ ? "\r\x1b[K" : "", line));
     const bool redraw = std::exchange(drawn_, false) && !finished_;
     if (redraw) draw_bar();
     std::fflush(options_.stream);
@@ -187,7 +196,7 @@ void ProgressBar::finish() {
         return;
     }
     if (stale_) draw_bar();
-    if (std::exchange(drawn_, false)) fmt::print(options_.stream, "\n");
+    if (std::exchange(drawn_, false)) put(options_.stream, "\n");
     std::fflush(options_.stream);
 }
 

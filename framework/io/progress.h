@@ -9,6 +9,9 @@
 
 namespace lily::io {
 
+// Writes what a person is told. A terminal that was closed, or a full disk behind 2>, ends no run.
+void put(std::FILE* stream, const std::string& text);
+
 struct ProgressOptions {
     int64_t first = 0;   // iterations done before this run (a resumed one)
     bool quiet = false;  // prints nothing at all

@@ -36,8 +36,15 @@ io::Image to_picture(const Tensor& samples, int64_t i, const PictureSize& size) 
 io::Image sample_grid(const Tensor& samples, const PictureSize& size, int columns, int zoom) {
     check(columns >= 1 && zoom >= 1,
           "[sample_grid] expected at least 1 column and a zoom of 1, got {} and {}", columns, zoom);
+    constexpr int64_t kMostPixels = int64_t{1} << 28;
+    const int64_t lines = (samples.size(0) + columns - 1) / columns;
+    const double pixels =
+        double(columns) * double(lines) * double(size.width) * double(size.height) * zoom * zoom;
+    check(pixels <= kMostPixels,
+          "[sample_grid] a picture of {}x{} samples, each {}x{} with a zoom of {}, is too large", columns,
+          lines, size.width, size.height, zoom);
     const auto count = static_cast<int>(samples.size(0));
-    const int rows = (count + columns - 1) / columns;
+    const int rows = static_cast<int>(lines);
     const auto width = static_cast<int>(size.width) * zoom, height = static_cast<int>(size.height) * zoom;
     io::Image grid(columns * width, rows * height, static_cast<int>(size.channels));
     for (int i = 0; i < count; ++i)

@@ -47,6 +47,7 @@ std::vector<double> normalised_blend(std::vector<double> blend, size_t styles) {
               "[style_transfer] blend weights must not be negative, got {}", weight);
     const double total = std::accumulate(blend.begin(), blend.end(), 0.0);
     check(total > 0, "[style_transfer] the blend weights are all zero");
+    check(std::isfinite(total), "[style_transfer] the blend weights add up to {}", total);
     for (double& weight : blend) weight /= total;
     return blend;
 }

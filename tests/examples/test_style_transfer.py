@@ -322,6 +322,40 @@ class StyleTransferTest(unittest.TestCase):
         self.succeeds(output="whole.png", iterations=5)
         self.assertTrue((self.picture() == self.picture("whole.png")).all())
 
+    @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full")
+    def test_an_error_on_the_way_loses_nothing(self):
+        (self.dir / "out_0002.png").symlink_to("/dev/full")
+        self.assertEqual(self.run_program("--save-every", 2, "--checkpoint", self.dir / "state", iterations=5).returncode, 1)
+        self.assertEqual(self.picture().shape, (36, 48, 3))
+        self.succeeds("--resume", self.dir / "state", iterations=5)
+        with open("/dev/full", "w") as full:  # what cannot be told ends no run
+            done = subprocess.run(self.command(output="told.png"), stderr=full, timeout=300)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(self.picture("told.png").shape, (36, 48, 3))
+
+    def test_interrupt_when_nobody_listens_any_more(self):
+        # `style_transfer 2>&1 | tee log`: Ctrl-C ends tee too.
+        process = subprocess.Popen(self.command("--checkpoint", self.dir / "state", iterations=20000), stderr=subprocess.PIPE)
+        while b"1/20000" not in process.stderr.readline():
+            pass
+        process.stderr.close()
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=100), 130)
+        self.assertEqual(self.picture().shape, (36, 48, 3))
+        self.assertTrue((self.dir / "state").exists())
+
+    def test_one_file_for_two_options(self):
+        before = (self.dir / "content.png").read_bytes()
+        for options, said in ((("--sheet", self.dir / "out.png"), "--output and --sheet are one file"),
+                              (("--checkpoint", self.dir / "../" / self.dir.name / "out.png"), "--output and --checkpoint are one file"),
+                              (("--log", self.dir / "x", "--plot", self.dir / "x"), "--log and --plot are one file"),
+                              (("--log", self.dir / "content.png"), "--log and --content are one file"),
+                              (("--profile", self.dir / "style.png"), "--profile and --style are one file")):
+            self.fails(said, *options)
+        self.assertEqual((self.dir / "content.png").read_bytes(), before)
+        self.succeeds("--log", "/dev/null", "--profile", "/dev/null")
+        self.succeeds(output="content.png")
+
     def test_divergence_saves_the_last_good_picture(self):
         result = self.run_program("--learning-rate", "1e18", iterations=20)
         self.assertEqual(result.returncode, 1)

@@ -112,6 +112,7 @@ TEST_CASE("style transfer: a blend of styles has the mean of their Gram matrices
     CHECK(style({a, b}, {}) < style({a}, {}));  // b is nearly x
     CHECK_THROWS_WITH(style({a, b}, {1}), "[style_transfer] 1 blend weights for 2 style pictures");
     CHECK_THROWS_WITH(style({a, b}, {0, 0}), "[style_transfer] the blend weights are all zero");
+    CHECK_THROWS_WITH(style({a, b}, {1e308, 1e308}), "[style_transfer] the blend weights add up to inf");
 }
 
 TEST_CASE("style transfer: the first ten Adam losses are PyTorch's", "[style_transfer]") {
