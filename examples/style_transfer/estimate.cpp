@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "framework/io/progress.h"
 #include "kernels/common/parallel.h"
 
@@ -18,9 +20,15 @@ void Estimate::memory() const {
     const int64_t h = content_.rgb.height, w = content_.rgb.width;
     // Weights, read and prepared for the convolutions, and the program: 400 MB at most. Activations,
     // gradients and scratch memory grow with the picture. Measured (peak resident set): within 9 % from 256
-    // to 1024 pixels.
-    const int64_t activations = network_.activation_bytes(h, w, layers_);
-    const double megabytes = 400 + 1.28 * static_cast<double>(activations) / 1e6;
+    // to 1024 pixels. A style picture's pass keeps less, and comes before.
+    double most = 1.28 * static_cast<double>(network_.activation_bytes(h, w, layers_));
+    for (const models::Picture& style : styles_)
+        most = std::max(most, 0.5 * static_cast<double>(network_.activation_bytes(style.rgb.height,
+                                                                                  style.rgb.width, layers_)));
+    // L-BFGS remembers a hundred steps, the picture's change and the gradient's in each.
+    const int64_t steps =
+        s_.optimizer == models::OptimizerKind::lbfgs ? std::min<int64_t>(100, s_.iterations) : 0;
+    const double megabytes = 400 + (most + static_cast<double>(steps * 2 * 3 * h * w * 4)) / 1e6;
     const double available =
         static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
     s_.say("picture {}x{}, {} style picture{}, {} threads: about {:.0f} MB of memory", w, h, styles_.size(),

@@ -98,6 +98,13 @@ class StyleTransferTest(unittest.TestCase):
         self.assertNotIn("\r", result.stderr, "without a terminal there are plain lines")
         self.assertEqual(sorted(p.name for p in self.dir.iterdir()), ["content.png", "loss.svg", "out.png", "run.csv", "sheet.png", "style.png"])
 
+    def test_memory_is_told_of_all_that_takes_it(self):
+        def told(*options, iterations=1):
+            return int(re.search(r"about (\d+) MB of memory", self.succeeds(*options, iterations=iterations).stderr)[1])
+
+        self.assertGreater(told("--style-size", 400), told() + 20)
+        self.assertGreater(told("--optimizer", "lbfgs", "--size", 128, iterations=10), told("--size", 128))
+
     def test_profile(self):
         result = self.succeeds("--profile", self.dir / "profile.csv", "--log", self.dir / "run.csv", iterations=5)
         self.succeeds("--log", self.dir / "plain.csv", iterations=5)
