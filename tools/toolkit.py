@@ -46,16 +46,23 @@ def sha256_file(path):
 
 
 def write_whole(path, chunks):
-    """Writes the chunks of bytes to `path`: under a temporary name first, synced, then renamed."""
-    path = Path(path)
+    """Writes the chunks of bytes to `path`: under a temporary name first, synced, then renamed. A link stays one, a
+    device is written to, a file keeps its permissions."""
+    special = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+    path = Path(path) if special else Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise ToolError(f"cannot write {path}: it is a folder; name a file in it")
+        if special:
+            with open(path, "wb") as file:
+                file.writelines(chunks)
+            return
         with open(temporary, "wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
+            if path.exists():
+                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+            file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

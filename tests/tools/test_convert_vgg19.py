@@ -291,6 +291,22 @@ class Files(Folder):
         with self.assertRaisesRegex(ToolError, "it is a folder"):
             toolkit.write_whole(path.parent, [b"x"])
 
+    def test_writing_to_links_devices_and_private_files(self):
+        path, link = self.folder / "file", self.folder / "link"
+        path.write_bytes(b"old")
+        path.chmod(0o600)
+        link.symlink_to(path)
+        toolkit.write_whole(link, [b"n", b"ew"])
+        self.assertTrue(link.is_symlink())
+        self.assertEqual((path.read_bytes(), path.stat().st_mode & 0o777), (b"new", 0o600))
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        toolkit.write_whole(pipe, [b"x", b"y"])
+        self.assertEqual(os.read(reader, 9), b"xy")
+        self.assertTrue(pipe.is_fifo())
+
 
 class Program(Folder):
     """The program as a user starts it, on files that fail early."""
