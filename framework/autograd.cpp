@@ -12,7 +12,6 @@
 #include <unordered_set>
 
 #include "framework/capture.h"
-
 #include "framework/ops/arithmetic.h"
 #include "framework/profiler.h"
 

@@ -22,7 +22,7 @@ std::string numbered(const std::string& path, int64_t iteration) {
 bool same_file(const std::string& a, const std::string& b) {
     namespace fs = std::filesystem;
     std::error_code none;
-    if (b.empty() || (fs::exists(a, none) && !fs::is_regular_file(a, none))) return false;
+    if (a.empty() || b.empty() || (fs::exists(a, none) && !fs::is_regular_file(a, none))) return false;
     return fs::weakly_canonical(a, none) == fs::weakly_canonical(b, none);
 }
 
@@ -38,7 +38,7 @@ void check_outputs(const Settings& s) {
     for (const std::string& style : s.styles) files.emplace_back("--style", style);
     for (size_t i = 0; i < outputs; ++i)
         for (size_t j = i + 1; j < files.size(); ++j)
-            check(files[i].second.empty() || !same_file(files[i].second, files[j].second) ||
+            check(!same_file(files[i].second, files[j].second) ||
                       (i == 0 && j == outputs),  // to paint over the photograph is the user's right
                   "{} and {} are one file, {}", files[i].first, files[j].first,
                   io::in_quotes(files[i].second));

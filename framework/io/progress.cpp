@@ -24,15 +24,6 @@ double steady_seconds() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-}  // namespace
-
-void put(std::FILE* stream, const std::string& text) {
-    std::fputs(text.c_str(), stream);
-    std::fflush(stream);
-}
-
-namespace {
-
 bool is_smart_terminal(std::FILE* stream) {
     const char* term = std::getenv("TERM");
     return ::isatty(::fileno(stream)) == 1 && term != nullptr && std::strcmp(term, "dumb") != 0;
@@ -81,6 +72,11 @@ std::string format_rate(double seconds_per_iteration) {
 }
 
 }  // namespace
+
+void put(std::FILE* stream, const std::string& text) {
+    std::fputs(text.c_str(), stream);
+    std::fflush(stream);
+}
 
 std::string format_duration(double seconds) {
     const auto whole = static_cast<int64_t>(std::llround(std::clamp(seconds, 0.0, 1e9)));
@@ -159,7 +155,6 @@ void ProgressBar::draw_bar() {
     line += tail;
     cut_to_width(line, std::max(columns, 1));
     put(options_.stream, fmt::format("\r{}\x1b[K", line));  // [K: clears what a longer line before left
-    std::fflush(options_.stream);
     drawn_ = true;
     stale_ = false;
 }
@@ -178,7 +173,6 @@ void ProgressBar::print_line(double now) {
     if (seconds_per_iteration_ > 0 && done_ < total_)
         line += fmt::format("  {} left", format_duration(seconds_left()));
     put(options_.stream, line + "\n");
-    std::fflush(options_.stream);
 }
 
 void ProgressBar::message(const std::string& line) {
@@ -186,7 +180,6 @@ void ProgressBar::message(const std::string& line) {
     put(options_.stream, fmt::format("{}{}\n", drawn_ ? "\r\x1b[K" : "", line));
     const bool redraw = std::exchange(drawn_, false) && !finished_;
     if (redraw) draw_bar();
-    std::fflush(options_.stream);
 }
 
 void ProgressBar::finish() {
@@ -197,7 +190,6 @@ void ProgressBar::finish() {
     }
     if (stale_) draw_bar();
     if (std::exchange(drawn_, false)) put(options_.stream, "\n");
-    std::fflush(options_.stream);
 }
 
 }  // namespace lily::io

@@ -39,8 +39,7 @@ void BatchNorm::reset_running_stats() {
 // The number is the host's: a replay would write the same one again.
 // Reading the number would make the host wait for a GPU: only if somebody else has written it.
 void BatchNorm::count_batch() {
-    if (num_batches_tracked.device() != Device::cpu)
-        refuse_in_capture("BatchNorm", "count its batches; train outside of it");
+    refuse_in_capture("BatchNorm", "count its batches; train outside of it");
     const auto storage = num_batches_tracked.storage();
     if (storage != counted_in_ || storage->version() != counted_at_)
         batches_ = num_batches_tracked.item<int64_t>();

@@ -104,7 +104,7 @@ Tensor forward(const Tensor& given_x, const Tensor& given_weight, const Tensor& 
     TensorOptions options{.dtype = given_x.dtype(), .device = given_x.device()};
     const int64_t part = has_pool(pass) ? 2 : 1;
     const Shape shape{s.n, s.k, s.out_h() / part, s.out_w() / part};
-    if (index && shape.numel() == 0) *index = empty({0}, {.dtype = DType::u8, .device = given_x.device()});
+    if (index) *index = empty({shape.numel()}, {.dtype = DType::u8, .device = given_x.device()});
     if (shape.numel() == 0) return empty(shape, options);
     return visit_floating("conv2d", given_x.dtype(), [&](auto zero) {
         using T = decltype(zero);
@@ -113,7 +113,6 @@ Tensor forward(const Tensor& given_x, const Tensor& given_weight, const Tensor& 
         const Tensor x = given_x.to(format_of(plan.x_layout)), weight = given_weight.contiguous();
         options.format = format_of(plan.y_layout);
         Tensor y = empty(shape, options);
-        if (index) *index = empty({shape.numel()}, {.dtype = DType::u8, .device = x.device()});
         with_weights(kernel, plan, weight, [&](const void* w) {
             kernel.forward(x.queue(), plan, x.data<T>(), w, data_or_null<T>(given_bias),
                            {y.mutable_data<T>(), index ? index->mutable_data<uint8_t>() : nullptr});

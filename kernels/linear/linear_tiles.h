@@ -23,7 +23,7 @@ template <int B>
 constexpr int kVectors = B == 16 ? 4 : 2;
 template <int B>
 constexpr int kPanel = kVectors<B>* B;  // columns of b that a tile covers
-constexpr int64_t kDepth = 512;         // values of k per run: a panel of them stays in the first cache
+constexpr int64_t kDepth = 512;         // values of k per run: a panel of them stays in the second cache
 
 // a[p, k] = data[p / kTileRows · panel + p % kTileRows · row + k · step]
 struct Factor {
