@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "framework/error.h"
-#include "framework/io/file.h"
 
 namespace lily::io {
 namespace {
@@ -21,21 +20,18 @@ std::string header_line(const std::vector<std::string>& columns) {
 
 }  // namespace
 
-CsvLog::CsvLog(std::string path, size_t columns) : path_(std::move(path)), columns_(columns) {
-    fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (fd_ < 0) fail("cannot write {}: {}", in_quotes(path_), std::strerror(errno));
-}
+CsvLog::CsvLog(std::string path, const Destination& to, size_t columns)
+    : path_(std::move(path)), columns_(columns), fd_(to.open_in_place(O_CREAT | O_APPEND)) {}
 
 CsvLog::CsvLog(std::string path, const std::vector<std::string>& columns)
-    : CsvLog(std::move(path), columns.size()) {
-    // A pipe or a terminal cannot be emptied, and need not be.
-    if (::ftruncate(fd_, 0) != 0 && errno != EINVAL)
-        fail("cannot write {}: {}", in_quotes(path_), std::strerror(errno));
+    : CsvLog(path, Destination(path), columns.size()) {
+    if (Destination(path_).is_replaceable()) cut(0);
     write(header_line(columns));
 }
 
 CsvLog CsvLog::resume(std::string path, const std::vector<std::string>& columns, int64_t last) {
-    if (::access(path.c_str(), F_OK) != 0) return CsvLog(std::move(path), columns);
+    const Destination to(path);
+    if (!to.replaced_mode()) return CsvLog(std::move(path), columns);  // no file there that could be read
     const std::vector<std::byte> bytes = read_file(path);
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     const std::string header = header_line(columns);
@@ -49,9 +45,8 @@ CsvLog CsvLog::resume(std::string path, const std::vector<std::string>& columns,
               "cannot continue the log {}: the row at byte {} has no iteration", in_quotes(path), kept);
         if (iteration > last) break;
     }
-    CsvLog log(std::move(path), columns.size());
-    if (::ftruncate(log.fd_, static_cast<off_t>(kept)) != 0)
-        fail("cannot write {}: {}", in_quotes(log.path_), std::strerror(errno));
+    CsvLog log(std::move(path), to, columns.size());
+    log.cut(kept);
     return log;
 }
 
@@ -61,6 +56,11 @@ CsvLog::~CsvLog() {
 
 CsvLog::CsvLog(CsvLog&& other) noexcept
     : path_(std::move(other.path_)), columns_(other.columns_), fd_(std::exchange(other.fd_, -1)) {}
+
+void CsvLog::cut(size_t bytes) {
+    if (::ftruncate(fd_, static_cast<off_t>(bytes)) != 0)
+        fail("cannot write {}: {}", in_quotes(path_), std::strerror(errno));
+}
 
 void CsvLog::row(int64_t iteration, std::span<const double> values) {
     check(values.size() + 1 == columns_, "[csv] expected {} values after the iteration, got {}", columns_ - 1,

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "framework/io/file.h"
+
 namespace lily::io {
 
 // A log with a header and one row per iteration; its first column is the iteration. Each row reaches the file
@@ -16,7 +18,8 @@ class CsvLog {
     CsvLog(std::string path, const std::vector<std::string>& columns);
 
     // Goes on with a log after iteration `last`: later rows, and a row cut short, are dropped, so that the
-    // resumed run leaves every iteration once. A missing file is begun; one with other columns is an error.
+    // resumed run leaves every iteration once. A missing file is begun, and so is what cannot be read back
+    // (a pipe, a terminal, stdout); a file with other columns is an error.
     static CsvLog resume(std::string path, const std::vector<std::string>& columns, int64_t last);
 
     ~CsvLog();
@@ -27,7 +30,8 @@ class CsvLog {
     void row(int64_t iteration, std::span<const double> values);
 
   private:
-    CsvLog(std::string path, size_t columns);
+    CsvLog(std::string path, const Destination& to, size_t columns);
+    void cut(size_t bytes);
     void write(const std::string& text);
 
     std::string path_;

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cctype>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 
@@ -44,6 +45,19 @@ void sync_folder(const fs::path& file) {
     if (fd < 0) return;
     ::fsync(fd);
     ::close(fd);
+}
+
+// The name that a new file at `path` would get: `path`, or where its links lead.
+std::string follow_links(const std::string& path) {
+    constexpr int kMostLinks = 40;  // Linux's own limit; stat has told of a loop already
+    fs::path at(path);
+    std::error_code error;
+    for (int i = 0; i < kMostLinks && fs::is_symlink(at, error); i++) {
+        const fs::path to = fs::read_symlink(at, error);
+        if (error) break;
+        at = at.parent_path() / to;  // an absolute `to` replaces all
+    }
+    return at.string();
 }
 
 }  // namespace
@@ -117,26 +131,51 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
     return *this;
 }
 
-AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(path_) {
-    check(!path_.empty(), "cannot write a file without a name");
-    std::error_code ignored;
-    if (fs::is_symlink(target_, ignored)) target_ = fs::weakly_canonical(target_, ignored).string();
-
-    struct stat old {};
-    const bool exists = ::stat(target_.c_str(), &old) == 0;
-    if (!exists && errno != ENOENT) fail_errno(errno);
-    if (exists && S_ISDIR(old.st_mode)) fail_errno(EISDIR);
-    if (exists && ::access(target_.c_str(), W_OK) != 0) fail_errno(errno);
-    if (exists && !S_ISREG(old.st_mode)) {
-        fd_ = ::open(target_.c_str(), O_WRONLY | O_CLOEXEC);
-        if (fd_ < 0) fail_errno(errno);
+Destination::Destination(const std::string& path) : path_(path), target_(path) {
+    check(!path.empty(), "cannot write a file without a name");
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) {
+        if (errno != ENOENT) fail_errno(errno);
+        target_ = follow_links(path);
+        const fs::path folder = fs::path(target_).parent_path();
+        std::error_code ignored;
+        check(folder.empty() || fs::exists(folder, ignored), "cannot write {}: the folder {} does not exist",
+              in_quotes(path), in_quotes(folder.string()));
         return;
     }
+    if (S_ISDIR(info.st_mode)) fail_errno(EISDIR);
+    for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) {
+        struct stat other {};
+        if (::fstat(stream, &other) == 0 && other.st_dev == info.st_dev && other.st_ino == info.st_ino)
+            stream_ = stream;
+    }
+    if (stream_ >= 0) return;
+    if (::access(path.c_str(), W_OK) != 0) fail_errno(errno);
+    is_device_ = !S_ISREG(info.st_mode);
+    if (is_device_) return;
+    replaced_mode_ = info.st_mode & 07777;
+    std::error_code error;
+    target_ = fs::canonical(path, error).string();
+    if (error) fail_errno(error.value());
+}
 
-    const fs::path final_path(target_);
-    if (const fs::path folder = final_path.parent_path(); !exists && !folder.empty())
-        check(fs::exists(folder, ignored), "cannot write {}: the folder {} does not exist", in_quotes(path_),
-              in_quotes(folder.string()));
+int Destination::open_in_place(int flags) const {
+    const int fd = stream_ >= 0 ? ::fcntl(stream_, F_DUPFD_CLOEXEC, 0)
+                                : ::open(target_.c_str(), O_WRONLY | O_CLOEXEC | flags, 0666);
+    if (fd < 0) fail_errno(errno);
+    return fd;
+}
+
+void Destination::fail_errno(int error) const {
+    fail("cannot write {}: {}", in_quotes(path_), std::strerror(error));
+}
+
+AtomicFile::AtomicFile(std::string path) : to_(path), path_(std::move(path)) {
+    if (!to_.is_replaceable()) {
+        fd_ = to_.open_in_place();
+        return;
+    }
+    const fs::path final_path(to_.target());
     static std::atomic<int> counter{0};
     do {
         const std::string name =
@@ -144,8 +183,8 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), target_(path_
         temporary_ = (final_path.parent_path() / name).string();
         fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     } while (fd_ < 0 && errno == EEXIST);
-    if (fd_ < 0) fail_errno(errno);
-    if (exists) ::fchmod(fd_, old.st_mode & 07777);  // a replaced file keeps its permissions
+    if (fd_ < 0) to_.fail_errno(errno);
+    if (to_.replaced_mode()) ::fchmod(fd_, *to_.replaced_mode());  // a replaced file keeps its permissions
 }
 
 AtomicFile::~AtomicFile() {
@@ -154,15 +193,11 @@ AtomicFile::~AtomicFile() {
     if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
-void AtomicFile::fail_errno(int error) const {
-    fail("cannot write {}: {}", in_quotes(path_), std::strerror(error));
-}
-
 void AtomicFile::write(Bytes bytes) {
     while (!bytes.empty()) {
         const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) fail_errno(errno);
+        if (n < 0) to_.fail_errno(errno);
         bytes = bytes.subspan(static_cast<size_t>(n));
     }
 }
@@ -170,11 +205,11 @@ void AtomicFile::write(Bytes bytes) {
 void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
 void AtomicFile::commit() {
-    if (::fsync(fd_) != 0 && errno != EINVAL && errno != EROFS) fail_errno(errno);  // EINVAL: a pipe
-    if (!temporary_.empty() && ::rename(temporary_.c_str(), target_.c_str()) != 0) fail_errno(errno);
+    if (::fsync(fd_) != 0 && errno != EINVAL && errno != EROFS) to_.fail_errno(errno);  // EINVAL: a pipe
+    if (!temporary_.empty() && ::rename(temporary_.c_str(), to_.target().c_str()) != 0) to_.fail_errno(errno);
     const int fd = std::exchange(fd_, -1);  // renamed: nothing left for the destructor to remove
-    if (::close(fd) != 0 && errno != EINTR) fail_errno(errno);
-    if (!temporary_.empty()) sync_folder(target_);
+    if (::close(fd) != 0 && errno != EINTR) to_.fail_errno(errno);
+    if (!temporary_.empty()) sync_folder(to_.target());
 }
 
 void write_file_atomically(const std::string& path, Bytes bytes) {
@@ -193,6 +228,15 @@ void write_file_atomically(const std::string& path, const std::function<void(Ato
     file.commit();
 }
 
-void check_writable(const std::string& path) { const AtomicFile probe(path); }
+void finish_stdout() {
+    errno = 0;
+    const bool flushed = std::fflush(stdout) == 0;
+    check(flushed && std::ferror(stdout) == 0, "cannot write to stdout: {}", std::strerror(errno));
+}
+
+void check_writable(const std::string& path) {
+    // A named pipe must not be opened for a look: its reader would take the close for the end.
+    if (Destination(path).is_replaceable()) const AtomicFile probe(path);
+}
 
 }  // namespace lily::io

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,10 +40,33 @@ class MappedFile {
     size_t size_ = 0;
 };
 
+// What a path to be written to names: a regular file (there or not yet), which a writer replaces or empties;
+// or something that is written in place: a device, a named pipe, or what stdout or stderr write to (which is
+// /dev/stdout's target even where the shell redirected it to a file). Symbolic links are followed.
+// Throws if nothing can be written there.
+class Destination {
+  public:
+    explicit Destination(const std::string& path);
+
+    bool is_replaceable() const { return stream_ < 0 && !is_device_; }
+    const std::string& target() const { return target_; }                            // with links resolved
+    const std::optional<unsigned>& replaced_mode() const { return replaced_mode_; }  // of the file there now
+    // A new descriptor that writes to what is there; `flags` as open(2)'s. A standard stream keeps its place.
+    int open_in_place(int flags = 0) const;
+    [[noreturn]] void fail_errno(int error) const;
+
+  private:
+    std::string path_;  // as the caller named it, for messages
+    std::string target_;
+    int stream_ = -1;  // stdout or stderr, if they write there already
+    bool is_device_ = false;
+    std::optional<unsigned> replaced_mode_;
+};
+
 // A file that appears under its name complete or not at all: written beside it under a temporary name, then
 // fsync, rename, fsync of the folder. Without commit() the destructor removes the temporary file and what was
 // there before stays. Only a killed process leaves one behind (".NAME.tmp-PID-N").
-// A symbolic link is followed; a device or a pipe (/dev/stdout) is written directly.
+// A Destination that cannot be replaced is written directly.
 class AtomicFile {
   public:
     explicit AtomicFile(std::string path);
@@ -58,17 +82,18 @@ class AtomicFile {
     const std::string& path() const { return path_; }
 
   private:
-    [[noreturn]] void fail_errno(int error) const;
-
-    std::string path_;       // as the caller named it, for messages
-    std::string target_;     // with symbolic links resolved
-    std::string temporary_;  // empty: `target_` is written directly
+    Destination to_;
+    std::string path_;
+    std::string temporary_;  // empty: written in place
     int fd_ = -1;
 };
 
 void write_file_atomically(const std::string& path, Bytes bytes);
 void write_file_atomically(const std::string& path, std::string_view text);
 void write_file_atomically(const std::string& path, const std::function<void(AtomicFile&)>& writer);
+
+// Throws unless all that was printed to stdout has got there.
+void finish_stdout();
 
 // Throws now what a later write to `path` would throw (no such folder, no permission, ...); leaves no file.
 void check_writable(const std::string& path);

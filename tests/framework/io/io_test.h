@@ -2,10 +2,15 @@
 // What the tests of framework/io share: a scratch folder, and the text of an expected error.
 #pragma once
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <string>
 #include <vector>
@@ -45,6 +50,27 @@ class ScratchFolder {
 
   private:
     std::filesystem::path path_;
+};
+
+// While it lives, descriptor 1 writes into a file, as after a shell's `> path`.
+class StdoutInto {
+  public:
+    explicit StdoutInto(const std::string& path) : saved_(::dup(STDOUT_FILENO)) {
+        std::cout.flush();
+        std::fflush(stdout);
+        const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+        ::dup2(fd, STDOUT_FILENO);
+        ::close(fd);
+    }
+    ~StdoutInto() {
+        ::dup2(saved_, STDOUT_FILENO);
+        ::close(saved_);
+    }
+    StdoutInto(const StdoutInto&) = delete;
+    StdoutInto& operator=(const StdoutInto&) = delete;
+
+  private:
+    int saved_;
 };
 
 inline std::string text_of(const std::string& path) {

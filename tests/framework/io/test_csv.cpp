@@ -48,6 +48,16 @@ TEST_CASE("CsvLog: a resumed run leaves every iteration once", "[io][csv]") {
     CHECK(text_of(dir / "new.csv") == "iteration,seconds,total\n");
 }
 
+TEST_CASE("CsvLog: stdout and devices are neither emptied nor read back", "[io][csv]") {
+    const ScratchFolder dir;
+    const StdoutInto redirected(dir / "out");
+    REQUIRE(::write(STDOUT_FILENO, "text\n", 5) == 5);
+    { CsvLog("/dev/stdout", kColumns).row(0, std::vector{1.0, 2.0}); }
+    { CsvLog::resume("/dev/stdout", kColumns, 0).row(1, std::vector{1.0, 2.0}); }
+    CHECK(text_of(dir / "out") == "text\niteration,seconds,total\n0,1,2\niteration,seconds,total\n1,1,2\n");
+    CsvLog::resume("/dev/null", kColumns, 0).row(1, std::vector{1.0, 2.0});
+}
+
 TEST_CASE("CsvLog: foreign files and bad paths", "[io][csv]") {
     const ScratchFolder dir;
     write_file_atomically(dir / "f", "a,b\n1,2\n");

@@ -96,6 +96,55 @@ TEST_CASE("AtomicFile keeps permissions and follows links", "[io][file]") {
     REQUIRE(::stat((dir / "real").c_str(), &info) == 0);
     CHECK((info.st_mode & 0777) == 0640);
     CHECK(dir.listing() == "link real");
+
+    // A link to a file that is not there yet makes that file.
+    fs::create_symlink(dir / "new", dir / "absolute");
+    write_file_atomically(dir / "absolute", "3");
+    CHECK(fs::is_symlink(dir / "absolute"));
+    CHECK(text_of(dir / "new") == "3");
+    fs::create_symlink("no/new", dir / "nowhere");
+    CHECK(error_of([&] { check_writable(dir / "nowhere"); }) ==
+          "cannot write '" + dir / "nowhere" + "': the folder '" + dir / "no" + "' does not exist");
+    fs::create_symlink("loop", dir / "loop");
+    CHECK(error_of([&] { check_writable(dir / "loop"); }) ==
+          "cannot write '" + dir / "loop" + "': Too many levels of symbolic links");
+    CHECK(dir.listing() == "absolute link loop new nowhere real");
+}
+
+TEST_CASE("what stdout writes to is written through it, not replaced", "[io][file]") {
+    const ScratchFolder dir;
+    const StdoutInto redirected(dir / "out");
+    REQUIRE(::write(STDOUT_FILENO, "a\n", 2) == 2);
+    check_writable("/dev/stdout");
+    write_file_atomically("/dev/stdout", "b\n");
+    write_file_atomically(dir / "out", "c\n");  // the same file by its name
+    REQUIRE(::write(STDOUT_FILENO, "d\n", 2) == 2);
+    CHECK(text_of(dir / "out") == "a\nb\nc\nd\n");
+    CHECK(dir.listing() == "out");
+}
+
+TEST_CASE("a named pipe without a reader is looked at without waiting", "[io][file]") {
+    const ScratchFolder dir;
+    REQUIRE(::mkfifo((dir / "pipe").c_str(), 0600) == 0);
+    check_writable(dir / "pipe");
+    const int reader = ::open((dir / "pipe").c_str(), O_RDONLY | O_NONBLOCK);
+    REQUIRE(reader >= 0);
+    write_file_atomically(dir / "pipe", "x");
+    char got[2];
+    CHECK(::read(reader, got, 2) == 1);
+    ::close(reader);
+    CHECK(fs::is_fifo(dir / "pipe"));
+
+    // The link of an open pipe in /proc leads to no path.
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const std::string by_number = fmt::format("/dev/fd/{}", ends[1]);
+    check_writable(by_number);
+    write_file_atomically(by_number, "y");
+    CHECK(::read(ends[0], got, 2) == 1);
+    CHECK(got[0] == 'y');
+    ::close(ends[0]);
+    ::close(ends[1]);
 }
 
 TEST_CASE("unwritable paths are found early, and nothing stays behind", "[io][file]") {
