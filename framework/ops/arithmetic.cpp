@@ -93,7 +93,7 @@ Tensor extremum(const char* name_of_op, Binary op, Binary wins, const Tensor& a,
         [=, a = Saved(a.detach()), b = Saved(b.detach())](const Backward& g) {
             const Tensor tie = run_binary(name_of_op, Binary::eq, a(), b()) * 0.5;
             const auto part = [&](const Tensor& mine, const Tensor& other) {
-                return sum_to(g.dy * (run_binary(name_of_op, wins, mine, other) + tie), mine.shape());
+                return sum_to(masked(g.dy, run_binary(name_of_op, wins, mine, other) + tie), mine.shape());
             };
             return Gradients{g.needs(0) ? part(a(), b()) : Tensor{}, g.needs(1) ? part(b(), a()) : Tensor{}};
         });
@@ -140,6 +140,13 @@ Tensor maximum(const Tensor& a, const Tensor& b) {
 }
 Tensor minimum(const Tensor& a, const Tensor& b) {
     return extremum("minimum", Binary::minimum, Binary::lt, a, b);
+}
+
+Tensor masked(const Tensor& a, const Tensor& mask) {
+    return record("masked", run_binary("masked", Binary::masked, a, mask), {a},
+                  [sa = a.shape(), mask = Saved(mask.detach())](const Backward& g) {  // z = a mask
+                      return Gradients{sum_to(masked(g.dy, mask()), sa)};
+                  });
 }
 
 // One product per element, unless 1/b is out of range.

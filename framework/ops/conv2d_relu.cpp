@@ -16,7 +16,7 @@ namespace {
 
 // dz = dy · [y > 0] for y = relu(z)
 Tensor relu_gradient(const Tensor& dy, const Tensor& y) {
-    if (grad_enabled()) return dy * is_positive(y);
+    if (grad_enabled()) return masked(dy, is_positive(y));
     const Tensor same = dy.to(y.format());
     Tensor dz = empty(y.shape(), y.options());
     visit_floating("conv2d_relu", y.dtype(), [&](auto zero) {

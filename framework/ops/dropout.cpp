@@ -8,7 +8,7 @@ namespace lily {
 namespace {
 
 // Linear in x, so it is its own gradient, of any order.
-Tensor masked(const Tensor& input, double p, kernels::RandomStream stream) {
+Tensor dropped(const Tensor& input, double p, kernels::RandomStream stream) {
     const Tensor x = input.contiguous();
     Tensor y = empty_like(x);
     visit_floating("dropout", x.dtype(), [&](auto zero) {
@@ -17,7 +17,7 @@ Tensor masked(const Tensor& input, double p, kernels::RandomStream stream) {
             .apply(x.queue(), stream, p, x.numel(), x.data<T>(), y.mutable_data<T>());
     });
     return record("dropout", y, {x}, [p, stream](const Backward& g) {  // y = mask · x / (1 - p)
-        return Gradients{masked(g.dy, p, stream)};
+        return Gradients{dropped(g.dy, p, stream)};
     });
 }
 
@@ -27,7 +27,7 @@ Tensor dropout(const Tensor& x, Generator& generator, double p, bool training) {
     check(p >= 0 && p <= 1, "[dropout] expected p in [0, 1], got {}", p);
     if (!training || p == 0) return x;
     const GeneratorState state = generator.claim_blocks(kernels::dropout_blocks(x.numel()));
-    return masked(x, p, {state.seed, state.counter});
+    return dropped(x, p, {state.seed, state.counter});
 }
 
 }  // namespace lily

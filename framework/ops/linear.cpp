@@ -54,7 +54,7 @@ struct Operands {
         const Tensor y = g.output();
         if (activation.function == Activation::tanh) return g.dy * (1 - y * y);
         const double below = activation.function == Activation::relu ? 0 : activation.slope;
-        return g.dy * affine(is_positive(y), 1 - below, below);
+        return masked(g.dy, affine(is_positive(y), 1 - below, below));
     }
 };
 

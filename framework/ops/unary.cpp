@@ -17,7 +17,10 @@ Tensor unary(const char* op, kernels::Unary f, kernels::UnaryArguments args, con
                            x = saved_if(uses == SlopeUses::x, x)](const Backward& g) {
         const Tensor v = uses == SlopeUses::x ? x() : uses == SlopeUses::y ? g.output() : g.dy;
         const Tensor dy = g.dy.to(v.format());
-        if (grad_enabled()) return Gradients{dy * slope(v)};
+        if (grad_enabled()) {
+            const Tensor dy_dx = slope(v);
+            return Gradients{dy_dx.requires_grad() ? dy * dy_dx : masked(dy, dy_dx)};
+        }
         Tensor dx = empty_like(dy);
         visit_floating(op, dy.dtype(), [&](auto zero) {
             using T = decltype(zero);

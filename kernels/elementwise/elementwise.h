@@ -33,8 +33,8 @@ struct UnaryArguments {
     double a = 0, b = 0;
 };
 
-// Comparisons give 1 or 0.
-enum class Binary : uint8_t { add, sub, mul, div, maximum, minimum, gt, ge, lt, le, eq };
+// Comparisons give 1 or 0; masked is a b, and 0 where b is 0 whatever a is.
+enum class Binary : uint8_t { add, sub, mul, div, maximum, minimum, gt, ge, lt, le, eq, masked };
 
 // z has sizes `size`; a and b are read with these strides (0 where they are broadcast). Outermost dimension
 // first.

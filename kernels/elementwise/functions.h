@@ -143,6 +143,10 @@ template <class T>
 struct Eq {
     LILY_SHARED T operator()(T a, T b) const { return T(a == b); }
 };
+template <class T>
+struct Masked {
+    LILY_SHARED T operator()(T a, T b) const { return b != 0 ? a * b : T(0); }
+};
 
 // dx = dy f'(x). A mask (its slope is 0 or 1) selects: what it has cut off is 0 even where dy is infinite.
 template <class F, class T>
@@ -215,6 +219,8 @@ void visit_binary(Binary op, const Body& body) {
             return body(Le<T>{});
         case Binary::eq:
             return body(Eq<T>{});
+        case Binary::masked:
+            return body(Masked<T>{});
     }
 }
 

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "framework/autograd.h"
+#include "framework/ops/unary.h"
 #include "tests/catch.h"
 #include "tests/framework/check_op.h"
 #include "tests/kernels/buffer.h"
@@ -47,20 +48,24 @@ std::vector<OpCase> unary_cases() {
     return all;
 }
 
+Tensor masked_where_positive(const Tensor& a, const Tensor& b) { return masked(a, is_positive(b)); }
+
 std::vector<OpCase> binary_cases() {
     std::vector<OpCase> all;
     using Binary = Tensor (*)(const Tensor&, const Tensor&);
-    const std::vector<std::tuple<const char*, Binary, Domain>> ops = {{"add", add, Domain::any},
-                                                                      {"sub", sub, Domain::any},
-                                                                      {"mul", mul, Domain::any},
-                                                                      {"div", div, Domain::away_from_zero},
-                                                                      {"maximum", maximum, Domain::distinct},
-                                                                      {"minimum", minimum, Domain::distinct},
-                                                                      {"gt", gt, Domain::distinct},
-                                                                      {"ge", ge, Domain::distinct},
-                                                                      {"lt", lt, Domain::distinct},
-                                                                      {"le", le, Domain::distinct},
-                                                                      {"eq", eq, Domain::distinct}};
+    const std::vector<std::tuple<const char*, Binary, Domain>> ops = {
+        {"add", add, Domain::any},
+        {"sub", sub, Domain::any},
+        {"mul", mul, Domain::any},
+        {"div", div, Domain::away_from_zero},
+        {"maximum", maximum, Domain::distinct},
+        {"minimum", minimum, Domain::distinct},
+        {"gt", gt, Domain::distinct},
+        {"ge", ge, Domain::distinct},
+        {"lt", lt, Domain::distinct},
+        {"le", le, Domain::distinct},
+        {"eq", eq, Domain::distinct},
+        {"masked", masked_where_positive, Domain::distinct}};
     const std::vector<std::pair<Shape, Shape>> shapes = {{{}, {}},
                                                          {{1}, {1023}},
                                                          {{33}, {33}},
@@ -155,12 +160,24 @@ TEST_CASE("elementwise: what a mask cuts off has no gradient, even where the one
         INFO(name(device));
         const Tensor x = from_vector<float>({-1, 4}, {1, 2}).to(device).set_requires_grad();
         const Tensor one = ones({1, 1}).to(device), dy = from_vector<float>({infinity, 3}, {1, 2}).to(device);
-        const auto gradient = [&](const Tensor& y) { return grad(y, {x}, {.dL_dy = dy})[0].to_vector(); };
-        CHECK(gradient(relu(x)) == std::vector<float>{0, 3});
-        CHECK(gradient(clamp(x, 0, 10)) == std::vector<float>{0, 3});
-        const Tensor column = reshape(x, {2, 1});
-        CHECK(grad(linear_relu(column, one, {}), {x}, {.dL_dy = reshape(dy, {2, 1})})[0].to_vector() ==
-              std::vector<float>{0, 3});
+        for (const bool create_graph : {false, true}) {
+            const auto gradient = [&](const Tensor& y) {
+                return grad(y, {x}, {.dL_dy = dy, .create_graph = create_graph})[0].to_vector();
+            };
+            CHECK(gradient(relu(x)) == std::vector<float>{0, 3});
+            CHECK(gradient(clamp(x, 0, 10)) == std::vector<float>{0, 3});
+            CHECK(gradient(maximum(x, one)) == std::vector<float>{0, 3});
+            CHECK(gradient(-minimum(-x, -one)) == std::vector<float>{0, 3});
+        }
+        const Tensor weight = ones({1, 1, 1, 1}).to(device);
+        for (const bool create_graph : {false, true}) {
+            const auto gradient = [&](const Tensor& y) {
+                return grad(y, {x}, {.dL_dy = reshape(dy, y.shape()), .create_graph = create_graph})[0]
+                    .to_vector();
+            };
+            CHECK(gradient(linear_relu(reshape(x, {2, 1}), one, {})) == std::vector<float>{0, 3});
+            CHECK(gradient(conv2d_relu(reshape(x, {2, 1, 1, 1}), weight, {})) == std::vector<float>{0, 3});
+        }
     }
 }
 

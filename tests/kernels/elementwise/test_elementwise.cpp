@@ -15,7 +15,7 @@ constexpr Unary kUnary[] = {
     Unary::pow, Unary::clamp, Unary::leaky_relu, Unary::relu, Unary::tanh, Unary::sigmoid, Unary::softplus};
 constexpr Binary kBinary[] = {Binary::add,     Binary::sub,     Binary::mul, Binary::div,
                               Binary::maximum, Binary::minimum, Binary::gt,  Binary::ge,
-                              Binary::lt,      Binary::le,      Binary::eq};
+                              Binary::lt,      Binary::le,      Binary::eq,  Binary::masked};
 
 // Positive values, so that every function has a slope.
 void fill(Buffer<float>& x, Buffer<double>& x_64, int64_t n, uint32_t seed) {
