@@ -3,7 +3,6 @@
 // models/style_transfer, the rest of the program (options, estimates, what is written) in
 // examples/style_transfer.
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 
 #include "examples/common/interrupt.h"
@@ -82,12 +81,9 @@ int paint(const Settings& s) {
     }
 
     s.say("{}", chosen.reason);
-    const Estimate estimate(s, network, options.layers(), content, styles);
-    estimate.memory();
-    const auto before = std::chrono::steady_clock::now();
+    tell_memory(s, network, options.layers(), content, styles);
     network.to(chosen.device);
     StyleTransferLoss loss(network, options, content.input.to(chosen.device), style_inputs, s.blend);
-    estimate.time(std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count());
 
     StyleTransfer run(std::move(loss), initial_image(s.init, content, styles[0], s.seed).to(chosen.device),
                       s.optimizer, s.learning_rate);
@@ -101,6 +97,8 @@ int paint(const Settings& s) {
             outputs.after_step(run.step());
             profile.after_step();
         }
+        profile.stop();
+        run.losses();  // the last step may have left the numbers, too
     } catch (const Diverged& error) {
         outputs.save_result(interrupted != 0);
         fail("{}; the last good picture is in {}", error.what(), s.output);

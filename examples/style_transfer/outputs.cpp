@@ -74,8 +74,13 @@ void Outputs::after_step(const LossValues& l) {
     const int64_t i = run_.iteration();
     const std::chrono::duration<double> here = std::chrono::steady_clock::now() - started_;
     history_.losses.push_back(l);
-    history_.seconds = seconds_before_ + here.count();
+    const double before = std::exchange(history_.seconds, seconds_before_ + here.count());
     if (log_) log_->row(i, std::vector<double>{history_.seconds, l.content, l.style, l.tv, l.total});
+    // The first step fetches memory and prepares the weights: the second is like all others.
+    if (++steps_ == 2 && i < s_.iterations)
+        bar_->message(fmt::format(
+            "{} more iterations, about {}", s_.iterations - i,
+            io::format_duration((history_.seconds - before) * static_cast<double>(s_.iterations - i))));
     bar_->update(i, fmt::format("content {:.3g}  style {:.3g}  tv {:.3g}  total {:.4g}", l.content, l.style,
                                 l.tv, l.total));
     if (s_.save_every > 0 && i % s_.save_every == 0) io::save_image(numbered(s_.output, i), picture());

@@ -52,6 +52,7 @@ class Outputs {
     std::optional<io::ProgressBar> bar_;
     std::chrono::steady_clock::time_point started_;
     double seconds_before_ = 0;  // of the run that this one continues
+    int64_t steps_ = 0;          // of this one
 };
 
 }  // namespace lily::style_transfer

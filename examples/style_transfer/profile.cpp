@@ -62,11 +62,18 @@ void RunProfile::after_step() {
     if (++done_ == kLeftOut) profiler_.emplace();
 }
 
+void RunProfile::stop() {
+    if (!profiler_) return;
+    rows_ = profiler_->rows();
+    seconds_ = profiler_->seconds();
+    profiler_.reset();
+}
+
 void RunProfile::finish() {
     if (s_.profile.empty()) return;
     if (done_ <= kLeftOut) return s_.say("no profile: interrupted before iteration {}", kLeftOut + 1);
     std::string text = "op,pass,shape,calls,seconds\n";
-    for (const ProfileRow& row : profiler_->rows())
+    for (const ProfileRow& row : rows_)
         text += fmt::format("{},{},{},{},{:.9f}\n", row.op, name(row.pass),
                             row.shapes ? row.shapes->text() : "", row.calls, row.seconds);
     io::write_file_atomically(s_.profile, text);
@@ -77,14 +84,14 @@ void RunProfile::finish() {
 
 void RunProfile::say_ops() const {
     std::map<std::string, Sum> sums;
-    for (const ProfileRow& row : profiler_->rows())
+    for (const ProfileRow& row : rows_)
         sums[row.pass == ProfilePass::other ? row.op : fmt::format("{} {}", row.op, name(row.pass))].add(row);
     std::vector<std::pair<std::string, Sum>> table(sums.begin(), sums.end());
     std::sort(table.begin(), table.end(),
               [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
 
     const auto n = static_cast<double>(done_ - kLeftOut);
-    const double total = profiler_->seconds();
+    const double total = seconds_;
     s_.say("profile of {} iterations, {:.2f} ms each:", done_ - kLeftOut, 1e3 * total / n);
     for (const auto& [what, sum] : table)
         s_.say("{:6.2f} %{:11.3f} ms{:6.4g} x  {}", 100 * sum.seconds / total, 1e3 * sum.seconds / n,
@@ -99,7 +106,7 @@ void RunProfile::say_convolutions() const {
         Sum forward, backward;
     };
     std::map<Place, Passes> table;
-    for (const ProfileRow& row : profiler_->rows()) {
+    for (const ProfileRow& row : rows_) {
         const auto c = convolution(row);
         if (!c) continue;
         const Shape &w = c->weight, &y = c->map;

@@ -19,6 +19,7 @@ class RunProfile {
     RunProfile(const Settings& s, int64_t iterations);
 
     void after_step();
+    void stop();  // the steps are over: what follows is not profiled
     // Writes the CSV: op,pass,shape,calls,seconds, a row per op, pass and shape, the sum of all profiled
     // iterations; and says a table of shares of an iteration.
     void finish();
@@ -30,6 +31,8 @@ class RunProfile {
     const Settings& s_;
     int64_t done_ = 0;
     std::optional<Profiler> profiler_;
+    std::vector<ProfileRow> rows_;
+    double seconds_ = 0;
 };
 
 }  // namespace lily::style_transfer

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "models/style_transfer/loss.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <numeric>
@@ -112,7 +113,10 @@ StyleTransferLoss::StyleTransferLoss(const Vgg19& network, StyleTransferOptions 
             target = target.defined() ? target + g : g;
         }
     }
-    allocator(content.device()).empty_cache();  // the style pictures had other sizes
+    // Memory of other sizes would stay unused beside the content's; that of the same size need not be asked
+    // for again.
+    const auto has_other_size = [&](const Tensor& style) { return style.shape() != content.shape(); };
+    if (std::any_of(styles.begin(), styles.end(), has_other_size)) allocator(content.device()).empty_cache();
 }
 
 LossTerms StyleTransferLoss::operator()(const Tensor& x) {

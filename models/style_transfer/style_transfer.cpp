@@ -79,6 +79,13 @@ LossValues StyleTransfer::step() {
     return *before;
 }
 
+LossValues StyleTransfer::losses() {
+    const NoGrad no_grad;
+    const LossValues now = values_of(in_one(loss_(image_)));
+    check_finite(now);
+    return now;
+}
+
 StateDict StyleTransfer::state_dict() const {
     StateDict result;
     for (const auto& [name, tensor] : optimizer_->state_dict()) result["optimizer." + name] = tensor;

@@ -31,6 +31,8 @@ class StyleTransfer {
 
     // One optimiser step. Returns the losses of the image before it. Throws Diverged.
     LossValues step();
+    // The losses of the image as it is now, which no step has looked at yet. Throws Diverged.
+    LossValues losses();
 
     const Tensor& image() const { return image_; }
     int64_t iteration() const { return iteration_; }  // steps done

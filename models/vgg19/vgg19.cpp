@@ -168,16 +168,6 @@ int64_t Vgg19::activation_bytes(int64_t height, int64_t width, const std::vector
     return floats * static_cast<int64_t>(sizeof(float));
 }
 
-int64_t Vgg19::flops(int64_t height, int64_t width, const std::vector<std::string>& layers) const {
-    int64_t total = 0;
-    const size_t count = convolutions_for(layers);
-    for (size_t i = 0; i < count; ++i) {
-        if (convolutions_[i]->pool_before) height /= 2, width /= 2;
-        total += 2 * convolutions_[i]->weight.numel() * height * width;
-    }
-    return total;
-}
-
 Tensor to_network_input(const Tensor& rgb) { return (rgb - statistics(kMean, rgb)) / statistics(kStd, rgb); }
 Tensor from_network_input(const Tensor& x) { return x * statistics(kStd, x) + statistics(kMean, x); }
 

@@ -34,8 +34,6 @@ class Vgg19 : public nn::Module {
 
     // Bytes of the activations that one forward and backward pass through `layers` keeps at the same time.
     int64_t activation_bytes(int64_t height, int64_t width, const std::vector<std::string>& layers) const;
-    // Multiplications and additions of the convolutions up to the last of `layers`, forward.
-    int64_t flops(int64_t height, int64_t width, const std::vector<std::string>& layers) const;
 
   private:
     struct Convolution : nn::Module {

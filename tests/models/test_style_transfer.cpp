@@ -170,6 +170,21 @@ TEST_CASE("style transfer: a diverged run keeps the last good picture", "[style_
     run.step();
     CHECK_THROWS_AS(run.step(), Diverged);
     CHECK(run.image().to_vector() == before);
+    StyleTransfer once(golden_loss(), golden_start(), OptimizerKind::adam, 1e18);
+    once.step();  // nothing looks at the image after a last step
+    CHECK_THROWS_AS(once.losses(), Diverged);
+    CHECK(once.image().to_vector() == before);
+}
+
+TEST_CASE("style transfer: losses() are those that the next step reports", "[style_transfer]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    StyleTransfer run(golden_loss(), golden_start(), OptimizerKind::adam, 0.01);
+    run.step();
+    const LossValues now = run.losses(), next = run.step();
+    CHECK(now.content == next.content);
+    CHECK(now.style == next.style);
+    CHECK(now.tv == next.tv);
+    CHECK(now.total == next.total);
 }
 
 TEST_CASE("style transfer: after the first steps nothing is asked of the operating system",
