@@ -34,6 +34,13 @@ StateDict Checkpoint::part(const std::string& name) const {
     return state;
 }
 
+void Checkpoint::require_shape(const std::string& name, const Shape& shape) const {
+    const auto found = tensors.find(name);
+    check(found != tensors.end(), "[checkpoint] it has no tensor {}", in_quotes(name));
+    check(found->second.shape() == shape, "[checkpoint] {} is {}, but it is described as {}", in_quotes(name),
+          found->second.shape(), shape);
+}
+
 void Checkpoint::put_integer(const std::string& key, uint64_t value) {
     metadata.insert_or_assign(key, std::to_string(value));
 }

@@ -113,9 +113,14 @@ LoadedClassifier load_classifier(const std::string& path) {
               kMostSize);
         return static_cast<int64_t>(value);
     };
+    const PictureSize size{number("channels"), number("height"), number("width")};
+    const int64_t classes = number("classes");
+    checkpoint.require_shape("classifier.conv1.weight", {kMaps1, size.channels, 3, 3});
+    checkpoint.require_shape("classifier.body.weight",
+                             {DigitClassifier::kFeatures, kMaps2 * (size.height / 4) * (size.width / 4)});
+    checkpoint.require_shape("classifier.head.weight", {classes, DigitClassifier::kFeatures});
     Generator random;  // the weights are the file's
-    auto classifier = std::make_unique<DigitClassifier>(
-        PictureSize{number("channels"), number("height"), number("width")}, number("classes"), random);
+    auto classifier = std::make_unique<DigitClassifier>(size, classes, random);
     classifier->load_state_dict(checkpoint.part("classifier"));
     const auto accuracy = checkpoint.tensors.find("accuracy");
     check(accuracy != checkpoint.tensors.end() && accuracy->second.numel() == 1, "'{}' has no accuracy",

@@ -96,9 +96,17 @@ LoadedGenerator load_generator(const std::string& path) {
                                .size = described_size(checkpoint),
                                .generator = nullptr};
         const bool averaged = checkpoint.metadata.contains("averaged") && checkpoint.integer("averaged") == 1;
+        const std::string part = averaged ? "average" : "generator";
+        int64_t in = loaded.options.latent + (loaded.options.classes > 0 ? kClassNumbers : 0);
+        std::vector<int64_t> sizes = loaded.options.g_hidden;
+        sizes.push_back(loaded.options.pixels);
+        for (size_t i = 0; i < sizes.size(); in = sizes[i++])
+            checkpoint.require_shape(fmt::format("{}.linear{}.weight", part, i), {sizes[i], in});
+        if (loaded.options.classes > 0)
+            checkpoint.require_shape(part + ".classes.weight", {loaded.options.classes, kClassNumbers});
         Generator random;  // the weights are the file's
         loaded.generator = std::make_unique<GanGenerator>(loaded.options, random);
-        loaded.generator->load_state_dict(checkpoint.part(averaged ? "average" : "generator"));
+        loaded.generator->load_state_dict(checkpoint.part(part));
         loaded.generator->requires_grad_(false);
         loaded.generator->eval();
         return loaded;

@@ -115,6 +115,13 @@ TEST_CASE("gan classifier: learns, is saved, and measures", "[gan]") {
                    Evaluator(classifier, {.count = 1, .channels = 1, .height = 4, .width = 4}, Device::cpu);
                }),
                ContainsSubstring("the classifier is for pictures of 8x8"));
+    io::Checkpoint huge = io::load_checkpoint(folder / "c.safetensors");
+    huge.put_integer("height", 4000), huge.put_integer("width", 4000);
+    io::save_checkpoint(folder / "huge.safetensors", huge);
+    const int64_t before = allocator(Device::cpu).stats().peak_bytes;
+    CHECK_THAT(io::error_of([&] { load_classifier(folder / "huge.safetensors"); }),
+               ContainsSubstring("described as (128,32000000)"));
+    CHECK(allocator(Device::cpu).stats().peak_bytes < before + (1 << 20));
     io::write_file_atomically(folder / "d.safetensors", std::string_view("no"));
     CHECK_THAT(io::error_of([&] { load_classifier(folder / "d.safetensors"); }),
                ContainsSubstring("d.safetensors"));
@@ -185,13 +192,17 @@ TEST_CASE("gan files: a generator comes back; what is damaged is refused", "[gan
     CHECK_THAT(error_with("g_hidden", "4,"), ContainsSubstring("'g_hidden' is '4,', expected layer sizes"));
     CHECK_THAT(error_with("g_hidden", "4,-1"), ContainsSubstring("expected layer sizes"));
     CHECK_THAT(error_with("g_hidden", "99999999999"), ContainsSubstring("expected layer sizes"));
-    CHECK_THAT(error_with("g_hidden", "5"), ContainsSubstring("of another shape"));
-    CHECK_THAT(error_with("latent", "0"), ContainsSubstring("a latent size of at least 1"));
+    CHECK_THAT(error_with("g_hidden", "5"), ContainsSubstring("described as (5,3)"));
+    CHECK_THAT(error_with("latent", "0"), ContainsSubstring("described as (4,0)"));
     CHECK_THAT(error_with("latent", "99999999"), ContainsSubstring("expected at most"));
     CHECK_THAT(error_with("channels", "2"), ContainsSubstring("for pictures of 2x2x3"));
     CHECK_THAT(error_with("dropout", "x"), ContainsSubstring("'dropout' is 'x'"));
     CHECK_THAT(error_with("program", "style_transfer"), ContainsSubstring("not made by mnist_gan"));
-    CHECK_THAT(error_with("averaged", "1"), ContainsSubstring("no part 'average'"));
+    CHECK_THAT(error_with("averaged", "1"), ContainsSubstring("no tensor 'average.linear0.weight'"));
+    // A description of gigabytes takes none before the tensors are looked at.
+    const int64_t before = allocator(Device::cpu).stats().peak_bytes;
+    CHECK_THAT(error_with("g_hidden", "60000,60000,60000"), ContainsSubstring("described as (60000,3)"));
+    CHECK(allocator(Device::cpu).stats().peak_bytes < before + (1 << 20));
 }
 
 }  // namespace lily::testing
