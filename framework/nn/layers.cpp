@@ -58,30 +58,15 @@ ConvTranspose2d::ConvTranspose2d(int64_t in, int64_t out, KernelSize kernel, Gen
     : options(conv_options) {
     check_groups("ConvTranspose2d", in, out, options.groups);
     for (size_t i = 0; i < 2; ++i)
-        check(options.output_padding[i] >= 0 &&
-                  options.output_padding[i] < std::max(options.stride[i], options.dilation[i]),
-              "[ConvTranspose2d] expected output_padding below stride or dilation, got {}",
-              options.output_padding[i]);
+        check(options.output_padding[i] >= 0 && options.output_padding[i] < options.stride[i],
+              "[ConvTranspose2d] expected 0 <= output_padding < stride, got {} and {}",
+              options.output_padding[i], options.stride[i]);
     const Shape shape{in, out / options.groups, kernel.size[0], kernel.size[1]};
     weight = register_parameter("weight", initial_weight(shape, dtype, generator));
     if (with_bias == Bias::yes) bias = register_parameter("bias", initial_bias(out, weight, generator));
 }
 
-// y = conv2d's gradient with respect to its input, at "dy" = x.
-Tensor ConvTranspose2d::forward(const Tensor& x) {
-    check(x.rank() == 4, "[ConvTranspose2d] expected (N,C,H,W), got {}", x.shape());
-    const auto& o = options;
-    std::array<int64_t, 2> size{};
-    for (size_t i = 0; i < 2; ++i) {
-        const auto dim = static_cast<int64_t>(i) + 2;
-        size[i] = (x.size(dim) - 1) * o.stride[i] - 2 * o.padding[i] +
-                  o.dilation[i] * (weight.size(dim) - 1) + o.output_padding[i] + 1;
-    }
-    const Conv2dOptions of_conv2d{
-        .stride = o.stride, .padding = o.padding, .dilation = o.dilation, .groups = o.groups};
-    const Tensor y = conv2d_backward_data(x, weight, size, of_conv2d);
-    return bias.defined() ? y.contiguous() + reshape(bias, {1, bias.numel(), 1, 1}) : y;
-}
+Tensor ConvTranspose2d::forward(const Tensor& x) { return conv_transpose2d(x, weight, bias, options); }
 
 Dropout::Dropout(Generator& generator, double probability) : p(probability), generator_(generator) {
     check(p >= 0 && p <= 1, "[Dropout] expected p in [0, 1], got {}", p);

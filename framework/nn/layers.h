@@ -6,6 +6,7 @@
 
 #include "framework/nn/module.h"
 #include "framework/ops/conv2d.h"
+#include "framework/ops/conv_transpose2d.h"
 #include "framework/random.h"
 
 namespace lily::nn {
@@ -38,11 +39,6 @@ class Conv2d final : public Module {
 
     Tensor weight, bias;
     const Conv2dOptions options;
-};
-
-struct ConvTranspose2dOptions {
-    std::array<int64_t, 2> stride{1, 1}, padding{0, 0}, output_padding{0, 0}, dilation{1, 1};
-    int64_t groups = 1;
 };
 
 // The transpose of Conv2d: spreads each x over a kernel's window. x (N,in,H,W) -> (N,out,OH,OW),
