@@ -6,6 +6,7 @@
 
 #include "framework/device_choice.h"
 #include "framework/error.h"
+#include "framework/io/file.h"
 #include "kernels/common/cpu_info.h"
 #include "kernels/common/gpu.h"
 #include "kernels/common/gpu_info.h"
@@ -79,6 +80,7 @@ int show(const std::string& required) {
     show_gpu(Device::cuda);
     show_gpu(Device::simt);
     fmt::print("--device auto takes {}\n", choose_device("auto").reason);
+    io::finish_stdout();
     if (!required.empty()) choose_device(required);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cmath>
 #include <functional>
 #include <string>
@@ -39,7 +40,17 @@ class Options {
     CLI::Option* number(const char* name, Number& value, const CLI::Validator& range, const char* shown,
                         const char* help) {
         CLI::Option* option = add(name, value, shown, help)->check(range);
-        if constexpr (std::is_floating_point_v<Number>)  // NaN is in every range
+        if constexpr (std::is_integral_v<Number>)  // CLI11 would read 010 as 8, and cut 2^70 to what fits
+            option->check([](const std::string& text) {
+                Number given = 0;
+                const char* const end = text.data() + text.size();
+                const auto [stop, error] = std::from_chars(text.data(), end, given);
+                if (error == std::errc::result_out_of_range) return text + " is too large";
+                const bool octal = given != 0 && text[text[0] == '-'] == '0';
+                return error == std::errc() && stop == end && !octal ? std::string()
+                                                                     : text + " is not a whole number";
+            });
+        else if constexpr (std::is_floating_point_v<Number>)  // NaN is in every range
             option->check([](const std::string& text) {
                 double given = 0;
                 return CLI::detail::lexical_cast(text, given) && std::isfinite(given)

@@ -129,6 +129,7 @@ int run(const EvaluateSettings& s) {
     }
     if (!s.json.empty()) io::write_file_atomically(s.json, json.dump(1) + "\n");
     if (!s.neighbours.empty()) save_neighbours(s.neighbours, samples.pictures, set);
+    io::finish_stdout();
     return 0;
 }
 

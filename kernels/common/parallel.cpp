@@ -19,7 +19,7 @@ Isa detect_isa() {
         best = Isa::avx512;
 #endif
     const char* limit = std::getenv("LILY_CPU_ISA");
-    if (!limit) return best;
+    if (!limit || !*limit) return best;
     for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512})
         if (limit == name(isa)) return std::min(best, isa);
     throw std::runtime_error("[cpu] expected LILY_CPU_ISA=baseline, avx2 or avx512, got '" +

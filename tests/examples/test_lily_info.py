@@ -42,8 +42,14 @@ class LilyInfoTest(unittest.TestCase):
             self.assertRegex(result.stderr, r"^lily_info: \[device\] .+\n$")
         self.assertNotEqual(run_program("--require", "tpu").returncode, 0)
 
+    def test_a_full_disk_is_told(self):
+        with open("/dev/full", "w") as full:
+            result = subprocess.run([str(PROGRAM)], stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+        self.assertEqual((result.returncode, result.stderr), (1, "lily_info: cannot write to stdout: No space left on device\n"))
+
     def test_the_instruction_set_can_be_limited_and_a_wrong_word_is_an_error(self):
         self.assertIn(": baseline, ", run_program(LILY_CPU_ISA="baseline").stdout)
+        self.assertEqual(run_program(LILY_CPU_ISA="").stdout, run_program().stdout)
         result = run_program(LILY_CPU_ISA="avx3")
         self.assertEqual(result.returncode, 1)
         self.assertIn("[cpu] expected LILY_CPU_ISA=baseline, avx2 or avx512, got 'avx3'", result.stderr)

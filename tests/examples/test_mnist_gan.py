@@ -412,12 +412,19 @@ class SampleTest(Case):
         for bad in (("--dropout", 1), ("--learning-rate", 0), ("--epochs", 0), ("--loss", "l3"), ("--on-collapse", "cry"), ("--seed", -1),
                     ("--device", "abacus"), ("--batch-size", 1), ("--g-hidden", "3,0"), ("--grid", "9"), ("--gp-weight", "nan"),
                     ("--label-smoothing", "nan"), ("--d-learning-rate", "nan"), ("--learning-rate", "inf"), ("--latent", 2000000),
-                    ("--g-hidden", 1 << 21), ("--epochs", 1400000000000000000), ("--evaluate-every", 4611686018427387904)):
+                    ("--g-hidden", 1 << 21), ("--epochs", 1400000000000000000), ("--evaluate-every", 4611686018427387904),
+                    ("--seed", 1 << 70), ("--epochs", "010"), ("--batch-size", "0x10"), ("--latent", "8.0")):
             self.fails("see mnist_gan --help", "train", "--data", self.data, *options, *bad, code=2)
         self.assertFalse((self.dir / "bad").exists(), "nothing was begun")
         file = self.dir / "file"
         file.write_text("")
         self.fails("cannot make the folder", "train", "--data", self.data, "--out", file, *SMALL)
+
+    def test_results_that_cannot_be_printed(self):
+        command = [PROGRAM, "evaluate", "--model", self.conditional, "--data", self.data, "--train-classifier", "--threads", "1"]
+        with open("/dev/full", "w") as full:
+            result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
+        self.assertEqual((result.returncode, result.stderr.splitlines()[-1]), (1, "mnist_gan: cannot write to stdout: No space left on device"))
 
     def test_help(self):
         self.assertIn("Examples:", subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True).stdout)
