@@ -7,25 +7,39 @@ namespace lily::kernels {
 namespace LILY_CUDA_DEVICE {
 namespace {
 
-// y[o,j,i] = Σ_t w[t] x[o, index[t], i]: one thread per output; neighbours share their taps or read
-// neighbours.
+constexpr int kRows = 8;  // of the outer axis per thread, which share the taps it has read
+
+// y[o,j,i] = Σ_t w[t] x[o, index[t], i]: a thread computes one (j,i) for kRows rows o, each in the order of
+// t.
 __global__ void __launch_bounds__(kElementThreads)
-    apply_kernel(ResampleShape s, const int64_t* start, const int64_t* index, const float* weight,
-                 const float* x, float* y) {
-    for (int64_t at = thread_index(); at < s.outer * s.m * s.inner; at += thread_count()) {
-        const auto [row, i] = divide(at, s.inner);
-        const auto [o, j] = divide(row, s.m);
+    apply_kernel(ResampleShape s, int64_t groups, const int64_t* start, const int64_t* index,
+                 const float* weight, const float* x, float* y) {
+    for (int64_t at = thread_index(); at < groups * s.m * s.inner; at += thread_count()) {
+        const auto [group_and_j, i] = divide(at, s.inner);
+        const auto [group, j] = divide(group_and_j, s.m);
+        const int64_t o = group * kRows;
         const float* in = x + o * s.n * s.inner + i;
-        float sum = 0;
-        for (int64_t t = start[j]; t < start[j + 1]; ++t) sum += weight[t] * in[index[t] * s.inner];
-        y[at] = sum;
+        float* out = y + (o * s.m + j) * s.inner + i;
+        float sum[kRows] = {};
+        const int64_t end = start[j + 1];
+        for (int64_t t = start[j]; t < end; ++t) {
+            const float w = weight[t];
+            const float* tap = in + index[t] * s.inner;
+#pragma unroll
+            for (int row = 0; row < kRows; ++row)
+                if (o + row < s.outer) sum[row] += w * tap[row * s.n * s.inner];
+        }
+#pragma unroll
+        for (int row = 0; row < kRows; ++row)
+            if (o + row < s.outer) out[row * s.m * s.inner] = sum[row];
     }
 }
 
 void apply(Queue& queue, ResampleShape s, const int64_t* start, const int64_t* index, const float* weight,
            const float* x, float* y) {
-    launch("resample", queue, one_thread_each(s.outer * s.m * s.inner), apply_kernel, s, start, index, weight,
-           x, y);
+    const int64_t groups = (s.outer + kRows - 1) / kRows;
+    launch("resample", queue, one_thread_each(groups * s.m * s.inner), apply_kernel, s, groups, start, index,
+           weight, x, y);
 }
 
 }  // namespace

@@ -104,6 +104,12 @@ TEST_CASE("traffic: streaming kernels move little more than they must", "[simt][
         {"Adam", 7 * kMap, [&] { adam.step(); }},
         {"instance norm", 2 * kMap, [&] { instance_norm(maps); }},
         {"AdaIN", 2 * kMap, [&] { adain(maps, style, style); }},
+        // each output loads its two taps, and every eighth the numbers of both
+        {"bilinear", 9 * kMap,
+         [&] {
+             interpolate(maps, {128, 128});
+         },
+         2.5, 2},
         {"total variation", kMap, [&] { total_variation(maps); }, 4.2, 2},  // 3 loads and an unaligned one
     };
     for (const Case& c : cases) {

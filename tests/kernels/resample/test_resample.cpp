@@ -9,8 +9,11 @@ namespace lily::testing {
 // Every output is the mean of up to three inputs; one has none.
 TEST_CASE("resample kernels: f32 as f64, rows and columns", "[kernels][resample]") {
     for (const Device device : devices())
-        for (const kernels::ResampleShape s :
-             {kernels::ResampleShape{1, 1, 1, 1}, {3, 17, 40, 1}, {2, 9, 5, 33}}) {
+        for (const kernels::ResampleShape s : {kernels::ResampleShape{1, 1, 1, 1},
+                                               {3, 17, 40, 1},
+                                               {2, 9, 5, 33},
+                                               {17, 6, 9, 2},
+                                               {8, 5, 3, 1}}) {
             Buffer<int64_t> start(s.m + 1, 0, device), index(3 * s.m, 0, device);
             Buffer<float> weight(3 * s.m, 1, device), x(s.outer * s.n * s.inner, 1, device);
             Buffer<float> y(s.outer * s.m * s.inner, 3, device);
