@@ -22,7 +22,7 @@ except ModuleNotFoundError as error:
     if error.name != "PIL" or not python.exists() or os.environ.get("LILY_VENV"):
         sys.exit(f"vs_pytorch: error: {error}; run bash tools/setup.sh, then this with build/venv/bin/python")
     os.execve(python, [str(python), *sys.argv], {**os.environ, "LILY_VENV": "1"})
-from toolkit import ToolError, run_tool, write_whole  # noqa: E402
+from toolkit import ToolError, check_writable, run_tool, write_whole  # noqa: E402
 
 EXAMPLES = """\
 examples:
@@ -208,6 +208,9 @@ def save(arguments, result):
 
 def main():
     arguments = arguments_of(sys.argv[1:])
+    for path in (arguments.json, getattr(arguments, "plot", None)):
+        if path:
+            check_writable(path)
     return {"nst": run_nst, "gan": run_gan}[arguments.task](arguments)
 
 

@@ -92,7 +92,9 @@ program=$repo/build/release/bin/style_transfer
 mapfile -t inputs < <(value --weights; value --content; value --style)
 made_from=$(printf '%s\n' "${options[@]}"; stat -c '%n %s %Y' "$program" "${inputs[@]}" 2>&1 || true)
 stamp=$(value --output).stamp
-if [[ $force == false && -e $(value --output) && $(cat "$stamp" 2>/dev/null) == "$made_from" ]]; then
+mapfile -t outputs < <(value --output; value --sheet; value --plot; value --log)
+all_there() { local file; for file in "$@"; do [[ -e $file ]] || return 1; done; }
+if [[ $force == false && $(cat "$stamp" 2>/dev/null) == "$made_from" ]] && all_there "${outputs[@]}"; then
     echo "nothing has changed since $(value --output) was painted; --force paints it again"
 else
     rm -f "$stamp"

@@ -205,6 +205,8 @@ def main():
     parser.add_argument("--filter", default="", metavar="WORD", help="only the test cases with WORD in their name")
     parser.add_argument("--only", default="", metavar="PRESET", help="only the suites of build/PRESET, as they are built")
     options = parser.parse_args()
+    if options.only and not (REPO / "build" / options.only / "CTestTestfile.cmake").is_file():
+        parser.error(f"build/{options.only} holds no built tests: cmake --preset {options.only} && cmake --build build/{options.only}")
     LOGS.mkdir(parents=True, exist_ok=True)
 
     run = Run(options.filter)

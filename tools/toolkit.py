@@ -45,16 +45,29 @@ def sha256_file(path):
     return digest.hexdigest()
 
 
+def check_writable(path):
+    """Tells before the work what write_whole would tell after it."""
+    path = Path(os.path.realpath(path))
+    if path.is_dir():
+        raise ToolError(f"cannot write {path}: it is a folder; name a file in it")
+    there = path
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if there != path and not there.is_dir():
+        raise ToolError(f"cannot write {path}: {there} is not a folder")
+    if not os.access(there, os.W_OK):
+        raise ToolError(f"cannot write {path}: no permission to write to {there}")
+
+
 def write_whole(path, chunks):
     """Writes the chunks of bytes to `path`: under a temporary name first, synced, then renamed. A link stays one, a
     device is written to, a file keeps its permissions."""
+    check_writable(path)
     special = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
     path = Path(path) if special else Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise ToolError(f"cannot write {path}: it is a folder; name a file in it")
         if special:
             with open(path, "wb") as file:
                 file.writelines(chunks)

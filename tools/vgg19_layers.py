@@ -134,6 +134,8 @@ def check_layers(found, layers, name):
             break
         weight, bias = found[layer.name]
         shape = (layer.outputs, layer.inputs, 3, 3)
+        if weight.dtype.kind not in "fiu" or bias.dtype.kind not in "fiu":
+            raise ToolError(f"{name}: {layer.name} ({layer.keras}) holds {weight.dtype} and {bias.dtype}, not numbers")
         if weight.shape != shape or bias.shape != (layer.outputs,):
             raise ToolError(f"{name}: {layer.name} ({layer.keras}) has weights {weight.shape} and bias {bias.shape}, "
                             f"VGG-19's are {shape} and {(layer.outputs,)}; it is another network")

@@ -148,7 +148,8 @@ class Formats(Folder):
             vgg.check_layers({k: v for k, v in network().items() if k != "features.14"}, LAYERS, "x")
         self.assertEqual(len(vgg.check_layers(network(count=13), LAYERS, "x")), 13)
         for change, text in [(lambda w, b: (w[:, :2], b), "another network"), (lambda w, b: (w, b[:2]), "another network"),
-                             (lambda w, b: (np.where(w == w[0, 0, 0, 0], np.nan, w), b), "NaN"), (lambda w, b: (w, b + np.inf), "NaN or infinity")]:
+                             (lambda w, b: (np.where(w == w[0, 0, 0, 0], np.nan, w), b), "NaN"), (lambda w, b: (w, b + np.inf), "NaN or infinity"),
+                             (lambda w, b: (w, np.array([b"text"] * len(b))), "S4, not numbers")]:
             found = network()
             found["features.5"] = change(*found["features.5"])
             with self.assertRaisesRegex(ToolError, text):
@@ -288,8 +289,15 @@ class Files(Folder):
         with mock.patch("os.fsync", side_effect=KeyboardInterrupt), self.assertRaises(KeyboardInterrupt):
             toolkit.write_whole(path, [b"new"])
         self.assertEqual([item.name for item in path.parent.iterdir()], ["file"])
-        with self.assertRaisesRegex(ToolError, "it is a folder"):
-            toolkit.write_whole(path.parent, [b"x"])
+        for write in (lambda to: toolkit.write_whole(to, [b"x"]), toolkit.check_writable):
+            with self.assertRaisesRegex(ToolError, "it is a folder"):
+                write(path.parent)
+            with self.assertRaisesRegex(ToolError, "file is not a folder"):
+                write(path / "below")
+        with mock.patch("os.access", return_value=False), self.assertRaisesRegex(ToolError, "no permission to write to .*out$"):
+            toolkit.check_writable(path.parent / "a" / "b")
+        toolkit.check_writable(path.parent / "a" / "b")
+        self.assertEqual([item.name for item in path.parent.iterdir()], ["file"])
 
     def test_writing_to_links_devices_and_private_files(self):
         path, link = self.folder / "file", self.folder / "link"

@@ -211,6 +211,8 @@ class Hostile(Refusals):
         self.refused(make.zip_file({"w": rebuild(storage, 0, bomb, (1, 1))}, [storage]))
         self.refused(make.legacy_file({"w": rebuild(storage, 0, (4,), (1,))}, [storage], keys=[bomb]), "list of storages")
         self.refused(make.zip_file(Raw(b"}" + bytes(bomb) + b"Ns"), []), "key")
+        many = b"}" + b"\x8a\x09" + (2**61 - 1).to_bytes(9, "little") + b"Ns"  # this and its multiples share a hash
+        self.refused(make.zip_file(Raw(many), []), "key is neither text nor a small number")
         self.refused(make.zip_file(Raw(bytes(bomb) + bytes(bomb) + b"\x93"), []))
 
 

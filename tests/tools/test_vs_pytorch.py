@@ -333,6 +333,8 @@ class Programs(unittest.TestCase):
         self.fails("no such file", *few, "--torch-python", self.dir / "none")
         self.fails("weights.* is not there; make it", *few, "--weights", self.dir / "no-weights")
         self.fails("style_transfer is not there; build it", *few, "--bin", self.dir / "nowhere")
+        self.fails("it is a folder", *few, "--json", self.dir)
+        self.fails("weights is not a folder", *few, "--json", self.dir / "weights" / "x.json")
         (self.dir / "machine").write_text("#!/bin/sh\necho broken >&2; exit 3\n")
         self.fails(r"machine failed \(exit status 3\): broken", *few)
 
