@@ -17,21 +17,22 @@ __global__ void __launch_bounds__(kElementThreads)
     for (int64_t at = thread_index(); at < groups * s.m * s.inner; at += thread_count()) {
         const auto [group_and_j, i] = divide(at, s.inner);
         const auto [group, j] = divide(group_and_j, s.m);
-        const int64_t o = group * kRows;
+        const int64_t o = group * kRows, left = s.outer - o;
+        const int rows = left < kRows ? static_cast<int>(left) : kRows;
         const float* in = x + o * s.n * s.inner + i;
-        float* out = y + (o * s.m + j) * s.inner + i;
         float sum[kRows] = {};
         const int64_t end = start[j + 1];
         for (int64_t t = start[j]; t < end; ++t) {
             const float w = weight[t];
             const float* tap = in + index[t] * s.inner;
 #pragma unroll
-            for (int row = 0; row < kRows; ++row)
-                if (o + row < s.outer) sum[row] += w * tap[row * s.n * s.inner];
+            for (int row = 0; row < kRows; ++row, tap += s.n * s.inner)
+                if (row < rows) sum[row] += w * *tap;
         }
+        float* out = y + (o * s.m + j) * s.inner + i;
 #pragma unroll
-        for (int row = 0; row < kRows; ++row)
-            if (o + row < s.outer) out[row * s.m * s.inner] = sum[row];
+        for (int row = 0; row < kRows; ++row, out += s.m * s.inner)
+            if (row < rows) *out = sum[row];
     }
 }
 
