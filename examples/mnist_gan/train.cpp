@@ -98,10 +98,11 @@ class Training {
         }
         prepare_evaluation(device);
         outputs_.emplace(s_, folder_, trainer_.iteration(), iterations_);
+        // A healthy state that other sessions, without rollback, have left behind is too old.
+        const bool begins = run_.bad_checks == 0 || !folder_.has_healthy();
         // The collapse that has ended a run is to be seen again by one that goes on.
         if (s_.on_collapse != OnCollapse::warn && run_.bad_checks >= kBadChecks) run_.bad_checks = 0;
         if (trainer_.iteration() == 0) save(folder_.checkpoint());
-        const bool begins = trainer_.iteration() == 0 || !folder_.has_healthy();
         if (s_.on_collapse == OnCollapse::rollback && begins) save(folder_.healthy());
     }
 

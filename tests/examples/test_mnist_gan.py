@@ -204,6 +204,11 @@ class TrainTest(Case):
         self.train("warn", 590, *dead)
         result = self.train("warn", 750, *dead, "--resume", "--on-collapse", "rollback", code=3)
         self.assertEqual(len([line for line in result.stderr.splitlines() if line.startswith("rolled back to iteration 590")]), 3)
+        # One that rollback has left behind is not, where other sessions have gone on from it.
+        self.train("old", 100, *dead, "--on-collapse", "rollback")
+        self.train("old", 590, *dead, "--resume")
+        result = self.train("old", 750, *dead, "--resume", "--on-collapse", "rollback", code=3)
+        self.assertEqual(len([line for line in result.stderr.splitlines() if line.startswith("rolled back to iteration 590")]), 3)
         # What was stopped by a collapse is stopped, or rolled back, again.
         self.train("stop", 900, *dead, "--on-collapse", "stop", code=3)
         result = self.train("stop", 900, *dead, "--on-collapse", "stop", "--resume", code=3)
