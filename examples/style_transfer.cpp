@@ -81,7 +81,7 @@ int paint(const Settings& s) {
     }
 
     s.say("{}", chosen.reason);
-    tell_memory(s, network, options.layers(), content, styles);
+    tell_memory(s, chosen.device, network, options.layers(), content, styles);
     network.to(chosen.device);
     StyleTransferLoss loss(network, options, content.input.to(chosen.device), style_inputs, s.blend);
 

@@ -13,6 +13,7 @@ import io
 import pickletools
 import re
 import struct
+import sys
 import zipfile
 
 import numpy as np
@@ -235,9 +236,9 @@ class Machine:
         if len(items) % 2:
             raise ValueError("a key without a value")
         for key, value in zip(items[::2], items[1::2]):
-            # Numbers of many digits can be made to share one hash, and a dictionary of them takes hours.
-            if not isinstance(key, str) and not (isinstance(key, int) and abs(key) < 2**32):
-                raise PickleRefused("a dictionary key is neither text nor a small number")
+            # Larger numbers can be made to share one hash, and a dictionary of them takes hours.
+            if not isinstance(key, str) and not (isinstance(key, int) and abs(key) < sys.hash_info.modulus):
+                raise PickleRefused("a dictionary key is neither text nor a number that fits")
             target[key] = value
 
     # Names and calls: nothing is imported, nothing is called

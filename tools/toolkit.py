@@ -50,12 +50,12 @@ def check_writable(path):
     path = Path(os.path.realpath(path))
     if path.is_dir():
         raise ToolError(f"cannot write {path}: it is a folder; name a file in it")
-    there = path
+    there = path.parent if path.is_file() else path  # a file is replaced: what counts is its folder
     while not there.exists() and there != there.parent:
         there = there.parent
     if there != path and not there.is_dir():
         raise ToolError(f"cannot write {path}: {there} is not a folder")
-    if not os.access(there, os.W_OK):
+    if not os.access(there, os.W_OK | os.X_OK if there.is_dir() else os.W_OK):
         raise ToolError(f"cannot write {path}: no permission to write to {there}")
 
 

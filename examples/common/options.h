@@ -43,10 +43,11 @@ class Options {
         if constexpr (std::is_integral_v<Number>)  // CLI11 would read 010 as 8, and cut 2^70 to what fits
             option->check([](const std::string& text) {
                 Number given = 0;
-                const char* const end = text.data() + text.size();
-                const auto [stop, error] = std::from_chars(text.data(), end, given);
-                if (error == std::errc::result_out_of_range) return text + " is too large";
-                const bool octal = given != 0 && text[text[0] == '-'] == '0';
+                const char *const begin = text.data() + (text[0] == '+'), *const end =
+                                                                              text.data() + text.size();
+                const auto [stop, error] = std::from_chars(begin, end, given);
+                if (error == std::errc::result_out_of_range) return text + " is out of range";
+                const bool octal = given != 0 && begin[*begin == '-'] == '0';
                 return error == std::errc() && stop == end && !octal ? std::string()
                                                                      : text + " is not a whole number";
             });

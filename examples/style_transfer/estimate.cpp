@@ -24,8 +24,9 @@ double available_bytes() {
 
 }  // namespace
 
-void tell_memory(const Settings& s, const models::Vgg19& network, const std::vector<std::string>& layers,
-                 const models::Picture& content, const std::vector<models::Picture>& styles) {
+void tell_memory(const Settings& s, Device device, const models::Vgg19& network,
+                 const std::vector<std::string>& layers, const models::Picture& content,
+                 const std::vector<models::Picture>& styles) {
     network.check_layers(layers);
     const int64_t h = content.rgb.height, w = content.rgb.width;
     // Weights, read and prepared for the convolutions, and the program: 400 MB at most. Activations,
@@ -42,7 +43,7 @@ void tell_memory(const Settings& s, const models::Vgg19& network, const std::vec
     const double available = available_bytes() / 1e6;
     s.say("picture {}x{}, {} style picture{}, {} threads: about {:.0f} MB of memory", w, h, styles.size(),
           styles.size() == 1 ? "" : "s", kernels::max_threads(), megabytes);
-    check(megabytes < available,
+    check(device == Device::cuda || megabytes < available,
           "a picture of {}x{} needs about {:.0f} MB, there are {:.0f} here; choose a smaller --size", w, h,
           megabytes, available);
 }

@@ -10,8 +10,9 @@
 namespace lily::style_transfer {
 
 // Says how much memory a run through these layers of the network will take; throws if that is more than there
-// is here, or if the network has no such layer.
-void tell_memory(const Settings& s, const models::Vgg19& network, const std::vector<std::string>& layers,
-                 const models::Picture& content, const std::vector<models::Picture>& styles);
+// is (a GPU's memory is not asked for), or if the network has no such layer.
+void tell_memory(const Settings& s, Device device, const models::Vgg19& network,
+                 const std::vector<std::string>& layers, const models::Picture& content,
+                 const std::vector<models::Picture>& styles);
 
 }  // namespace lily::style_transfer

@@ -23,7 +23,7 @@ bool same_file(const std::string& a, const std::string& b) {
     namespace fs = std::filesystem;
     std::error_code none;
     if (a.empty() || b.empty() || (fs::exists(a, none) && !fs::is_regular_file(a, none))) return false;
-    return fs::weakly_canonical(a, none) == fs::weakly_canonical(b, none);
+    return io::written_path(a) == io::written_path(b);
 }
 
 }  // namespace
@@ -76,7 +76,8 @@ void Outputs::after_step(const LossValues& l) {
     history_.losses.push_back(l);
     const double before = std::exchange(history_.seconds, seconds_before_ + here.count());
     if (log_) log_->row(i, std::vector<double>{history_.seconds, l.content, l.style, l.tv, l.total});
-    // The first step fetches memory and prepares the weights: the second is like all others.
+    // The first step fetches memory and prepares the weights. (On a GPU later ones are replayed: faster
+    // still.)
     if (++steps_ == 2 && i < s_.iterations)
         bar_->message(fmt::format(
             "{} more iterations, about {}", s_.iterations - i,

@@ -24,14 +24,17 @@ CsvLog::CsvLog(std::string path, const Destination& to, size_t columns)
     : path_(std::move(path)), columns_(columns), fd_(to.open_in_place(O_CREAT | O_APPEND)) {}
 
 CsvLog::CsvLog(std::string path, const std::vector<std::string>& columns)
-    : CsvLog(path, Destination(path), columns.size()) {
-    if (Destination(path_).is_replaceable()) cut(0);
+    : CsvLog(path, Destination(path), columns) {}
+
+CsvLog::CsvLog(std::string path, const Destination& to, const std::vector<std::string>& columns)
+    : CsvLog(std::move(path), to, columns.size()) {
+    if (to.is_replaceable()) cut(0);
     write(header_line(columns));
 }
 
 CsvLog CsvLog::resume(std::string path, const std::vector<std::string>& columns, int64_t last) {
     const Destination to(path);
-    if (!to.replaced_mode()) return CsvLog(std::move(path), columns);  // no file there that could be read
+    if (!to.replaced_mode()) return CsvLog(std::move(path), to, columns);  // no file there that could be read
     const std::vector<std::byte> bytes = read_file(path);
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     const std::string header = header_line(columns);

@@ -31,6 +31,7 @@ class CsvLog {
 
   private:
     CsvLog(std::string path, const Destination& to, size_t columns);
+    CsvLog(std::string path, const Destination& to, const std::vector<std::string>& columns);
     void cut(size_t bytes);
     void write(const std::string& text);
 

@@ -47,6 +47,18 @@ void sync_folder(const fs::path& file) {
     ::close(fd);
 }
 
+constexpr int kFirstFree = STDERR_FILENO + 1;
+
+// Where a standard stream was closed, a file that is opened takes its number, and gets what is printed.
+int not_a_stream(int fd) {
+    if (fd < 0 || fd >= kFirstFree) return fd;
+    const int other = ::fcntl(fd, F_DUPFD_CLOEXEC, kFirstFree);
+    const int error = errno;
+    ::close(fd);
+    errno = error;
+    return other;
+}
+
 // The name that a new file at `path` would get: `path`, or where its links lead.
 std::string follow_links(const std::string& path) {
     constexpr int kMostLinks = 40;  // Linux's own limit; stat has told of a loop already
@@ -160,8 +172,8 @@ Destination::Destination(const std::string& path) : path_(path), target_(path) {
 }
 
 int Destination::open_in_place(int flags) const {
-    const int fd = stream_ >= 0 ? ::fcntl(stream_, F_DUPFD_CLOEXEC, 0)
-                                : ::open(target_.c_str(), O_WRONLY | O_CLOEXEC | flags, 0666);
+    const int fd = stream_ >= 0 ? ::fcntl(stream_, F_DUPFD_CLOEXEC, kFirstFree)
+                                : not_a_stream(::open(target_.c_str(), O_WRONLY | O_CLOEXEC | flags, 0666));
     if (fd < 0) fail_errno(errno);
     return fd;
 }
@@ -181,7 +193,7 @@ AtomicFile::AtomicFile(std::string path) : to_(path), path_(std::move(path)) {
         const std::string name =
             fmt::format(".{}.tmp-{}-{}", final_path.filename().string(), ::getpid(), counter++);
         temporary_ = (final_path.parent_path() / name).string();
-        fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        fd_ = not_a_stream(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     } while (fd_ < 0 && errno == EEXIST);
     if (fd_ < 0) to_.fail_errno(errno);
     if (to_.replaced_mode()) ::fchmod(fd_, *to_.replaced_mode());  // a replaced file keeps its permissions
@@ -226,6 +238,11 @@ void write_file_atomically(const std::string& path, const std::function<void(Ato
     AtomicFile file(path);
     writer(file);
     file.commit();
+}
+
+std::string written_path(const std::string& path) {
+    std::error_code ignored;
+    return fs::weakly_canonical(follow_links(path), ignored).string();
 }
 
 void finish_stdout() {

@@ -42,7 +42,8 @@ class MappedFile {
 
 // What a path to be written to names: a regular file (there or not yet), which a writer replaces or empties;
 // or something that is written in place: a device, a named pipe, or what stdout or stderr write to (which is
-// /dev/stdout's target even where the shell redirected it to a file). Symbolic links are followed.
+// /dev/stdout's target even where the shell redirected it to a file; not what another descriptor's /dev/fd/N
+// is). Symbolic links are followed.
 // Throws if nothing can be written there.
 class Destination {
   public:
@@ -91,6 +92,9 @@ class AtomicFile {
 void write_file_atomically(const std::string& path, Bytes bytes);
 void write_file_atomically(const std::string& path, std::string_view text);
 void write_file_atomically(const std::string& path, const std::function<void(AtomicFile&)>& writer);
+
+// The file that a write to `path` makes or changes, links followed: two options that name one file, say.
+std::string written_path(const std::string& path);
 
 // Throws unless all that was printed to stdout has got there.
 void finish_stdout();

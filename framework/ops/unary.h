@@ -14,7 +14,8 @@ namespace lily {
 enum class SlopeUses { nothing, x, y };
 
 // y = f(x), any memory format. When no graph of the gradient is asked for, dx = f'(x) dy is one fused kernel;
-// else it is dy · slope(v), with v = x or y and slope written with ops.
+// else it is dy · slope(v), with v = x or y and slope written with ops; a slope without gradient is a mask,
+// which selects: 0 where it is 0, even if dy is infinite.
 Tensor unary(const char* op, kernels::Unary f, kernels::UnaryArguments args, const Tensor& x, SlopeUses uses,
              std::function<Tensor(const Tensor& v)> slope);
 

@@ -55,9 +55,10 @@ LossValues StyleTransfer::evaluate() {
 void StyleTransfer::check_finite(const LossValues& losses) {
     if (std::isfinite(losses.total)) return;
     image_.copy_(last_good_);
-    throw Diverged(fmt::format(
-        "[style_transfer] the loss became {} at iteration {}; try a lower --learning-rate or --style-weight",
-        losses.total, iteration_ + 1));
+    throw Diverged(
+        fmt::format("[style_transfer] the loss became {} after iteration {}; try a lower --learning-rate or "
+                    "--style-weight",
+                    losses.total, iteration_));
 }
 
 LossValues StyleTransfer::step() {
@@ -80,8 +81,7 @@ LossValues StyleTransfer::step() {
 }
 
 LossValues StyleTransfer::losses() {
-    const NoGrad no_grad;
-    const LossValues now = values_of(in_one(loss_(image_)));
+    const LossValues now = evaluate();  // of the memory that the steps had
     check_finite(now);
     return now;
 }

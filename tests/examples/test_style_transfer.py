@@ -360,6 +360,8 @@ class StyleTransferTest(unittest.TestCase):
                               (("--log", self.dir / "content.png"), "--log and --content are one file"),
                               (("--profile", self.dir / "style.png"), "--profile and --style are one file")):
             self.fails(said, *options)
+        (self.dir / "link.png").symlink_to("new.png")
+        self.fails("--output and --sheet are one file", "--sheet", self.dir / "new.png", output="link.png")
         self.assertEqual((self.dir / "content.png").read_bytes(), before)
         self.succeeds("--log", "/dev/null", "--profile", "/dev/null")
         self.succeeds(output="content.png")

@@ -63,6 +63,8 @@ class StdoutInto {
         ::close(fd);
     }
     ~StdoutInto() {
+        std::cout.flush();
+        std::fflush(stdout);
         ::dup2(saved_, STDOUT_FILENO);
         ::close(saved_);
     }

@@ -50,12 +50,29 @@ TEST_CASE("CsvLog: a resumed run leaves every iteration once", "[io][csv]") {
 
 TEST_CASE("CsvLog: stdout and devices are neither emptied nor read back", "[io][csv]") {
     const ScratchFolder dir;
-    const StdoutInto redirected(dir / "out");
-    REQUIRE(::write(STDOUT_FILENO, "text\n", 5) == 5);
-    { CsvLog("/dev/stdout", kColumns).row(0, std::vector{1.0, 2.0}); }
-    { CsvLog::resume("/dev/stdout", kColumns, 0).row(1, std::vector{1.0, 2.0}); }
+    {
+        const StdoutInto redirected(dir / "out");
+        REQUIRE(::write(STDOUT_FILENO, "text\n", 5) == 5);
+        CsvLog("/dev/stdout", kColumns).row(0, std::vector{1.0, 2.0});
+        CsvLog::resume("/dev/stdout", kColumns, 0).row(1, std::vector{1.0, 2.0});
+    }
     CHECK(text_of(dir / "out") == "text\niteration,seconds,total\n0,1,2\niteration,seconds,total\n1,1,2\n");
     CsvLog::resume("/dev/null", kColumns, 0).row(1, std::vector{1.0, 2.0});
+}
+
+TEST_CASE("CsvLog: a log does not become stdout where that is closed", "[io][csv]") {
+    const ScratchFolder dir;
+    write_file_atomically(dir / "l.csv", "of an earlier run\n");
+    {
+        const StdoutInto restored(dir / "out");
+        ::close(STDOUT_FILENO);
+        CsvLog log(dir / "l.csv", kColumns);
+        log.row(0, std::vector{1.0, 2.0});
+        std::fputs("printed", stdout);
+        std::fflush(stdout);
+        std::clearerr(stdout);
+    }
+    CHECK(text_of(dir / "l.csv") == "iteration,seconds,total\n0,1,2\n");
 }
 
 TEST_CASE("CsvLog: foreign files and bad paths", "[io][csv]") {

@@ -102,6 +102,10 @@ TEST_CASE("AtomicFile keeps permissions and follows links", "[io][file]") {
     write_file_atomically(dir / "absolute", "3");
     CHECK(fs::is_symlink(dir / "absolute"));
     CHECK(text_of(dir / "new") == "3");
+    CHECK(written_path(dir / "absolute") == written_path(dir / "new"));
+    fs::create_symlink("later", dir / "to_later");
+    CHECK(written_path(dir / "to_later") == written_path(dir / "later"));
+    fs::remove(dir / "to_later");
     fs::create_symlink("no/new", dir / "nowhere");
     CHECK(error_of([&] { check_writable(dir / "nowhere"); }) ==
           "cannot write '" + dir / "nowhere" + "': the folder '" + dir / "no" + "' does not exist");
@@ -113,12 +117,14 @@ TEST_CASE("AtomicFile keeps permissions and follows links", "[io][file]") {
 
 TEST_CASE("what stdout writes to is written through it, not replaced", "[io][file]") {
     const ScratchFolder dir;
-    const StdoutInto redirected(dir / "out");
-    REQUIRE(::write(STDOUT_FILENO, "a\n", 2) == 2);
-    check_writable("/dev/stdout");
-    write_file_atomically("/dev/stdout", "b\n");
-    write_file_atomically(dir / "out", "c\n");  // the same file by its name
-    REQUIRE(::write(STDOUT_FILENO, "d\n", 2) == 2);
+    {
+        const StdoutInto redirected(dir / "out");
+        REQUIRE(::write(STDOUT_FILENO, "a\n", 2) == 2);
+        check_writable("/dev/stdout");
+        write_file_atomically("/dev/stdout", "b\n");
+        write_file_atomically(dir / "out", "c\n");  // the same file by its name
+        REQUIRE(::write(STDOUT_FILENO, "d\n", 2) == 2);
+    }
     CHECK(text_of(dir / "out") == "a\nb\nc\nd\n");
     CHECK(dir.listing() == "out");
 }
