@@ -18,11 +18,10 @@ struct BlasProduct {
 void cublas_product(const char* who, Queue& queue, Precision precision, const BlasProduct& s, const float* a,
                     const float* b, float beta, float* c);
 
-// y = x Wᵀ + b, and max(0, that): x (rows, in), W (out, in), b (out) or null, y (rows, out). Pointers are
+// y = x Wᵀ + b: x (rows, in), W (out, in), b (out) or null, y (rows, out). Pointers are
 // aligned as allocations are (kLtAlignment), and sizes fit into an int.
 struct LtLinear {
     int64_t rows, in, out;
-    bool relu;
     auto operator<=>(const LtLinear&) const = default;
 };
 inline constexpr uintptr_t kLtAlignment = 256;  // what cuBLASLt's heuristic takes for granted

@@ -121,10 +121,10 @@ class Convolution final : public CudnnConvolution {
         check(cudnnSetConvolutionMathType(convolution_.get(),
                                           precision == Precision::f32 ? CUDNN_FMA_MATH : CUDNN_DEFAULT_MATH),
               who);
-        check(cudnnSetActivationDescriptor(relu_.get(), CUDNN_ACTIVATION_RELU, CUDNN_PROPAGATE_NAN, 0), who);
-        check(
-            cudnnSetActivationDescriptor(identity_.get(), CUDNN_ACTIVATION_IDENTITY, CUDNN_PROPAGATE_NAN, 0),
-            who);
+        // the fused call takes no other setting for NaN, which its ReLU may turn into 0
+        for (const auto& [descriptor, mode] : {std::pair{relu_.get(), CUDNN_ACTIVATION_RELU},
+                                               std::pair{identity_.get(), CUDNN_ACTIVATION_IDENTITY}})
+            check(cudnnSetActivationDescriptor(descriptor, mode, CUDNN_NOT_PROPAGATE_NAN, 0), who);
     }
 
     // False: nothing fits.
@@ -205,19 +205,36 @@ class Convolution final : public CudnnConvolution {
         return l;
     }
 
-    // What `ask(most, &count, results)` lists, in its order, as far as we want it.
+    // What `ask(most, &count, results)` lists, in its order, as far as we want it. A result's own `memory`
+    // may be that of another math type than ours. Nothing, where cuDNN does not do this at all.
     template <class Result, class Ask>
     std::vector<Choice> usable(const Ask& ask) const {
         constexpr int kMost = 16;
         Result results[kMost];
         int count = 0;
-        check(ask(kMost, &count, results), who_);
+        const cudnnStatus_t status = ask(kMost, &count, results);
+        if (status == CUDNN_STATUS_NOT_SUPPORTED) return {};
+        check(status, who_);
         std::vector<Choice> fitting;
-        for (const Result& r : std::span(results, static_cast<size_t>(count)))
+        for (const Result& r : std::span(results, static_cast<size_t>(count))) {
+            size_t bytes = 0;
             if (r.status == CUDNN_STATUS_SUCCESS && r.determinism == CUDNN_DETERMINISTIC &&
-                r.memory <= most_workspace())
-                fitting.push_back({static_cast<int>(r.algo), r.memory});
+                workspace_of(r.algo, &bytes) == CUDNN_STATUS_SUCCESS && bytes <= most_workspace())
+                fitting.push_back({static_cast<int>(r.algo), bytes});
+        }
         return fitting;
+    }
+    cudnnStatus_t workspace_of(cudnnConvolutionFwdAlgo_t algorithm, size_t* bytes) const {
+        return cudnnGetConvolutionForwardWorkspaceSize(handle(), x_.get(), w_.get(), convolution_.get(),
+                                                       y_.get(), algorithm, bytes);
+    }
+    cudnnStatus_t workspace_of(cudnnConvolutionBwdDataAlgo_t algorithm, size_t* bytes) const {
+        return cudnnGetConvolutionBackwardDataWorkspaceSize(handle(), w_.get(), y_.get(), convolution_.get(),
+                                                            x_.get(), algorithm, bytes);
+    }
+    cudnnStatus_t workspace_of(cudnnConvolutionBwdFilterAlgo_t algorithm, size_t* bytes) const {
+        return cudnnGetConvolutionBackwardFilterWorkspaceSize(handle(), x_.get(), y_.get(),
+                                                              convolution_.get(), w_.get(), algorithm, bytes);
     }
 
     std::vector<Choice> ranked() const {

@@ -29,7 +29,7 @@ class CudnnConvolution {
     virtual ~CudnnConvolution() = default;
 
     virtual std::string algorithm() const = 0;  // for people: "cuDNN winograd"
-    // y = x * w + bias (or null), with relu its positive part
+    // y = x * w + bias (or null), with relu its positive part, in which NaN may be 0
     virtual void forward(Queue& queue, const float* x, const float* w, const float* bias, bool relu,
                          float* y) = 0;
     virtual void backward_data(Queue& queue, const float* w, const float* dy, bool add, float* dx) = 0;

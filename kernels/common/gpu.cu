@@ -13,7 +13,7 @@ cudaStream_t as_stream(void* stream) { return static_cast<cudaStream_t>(stream);
 
 // Found out once: a driver and a GPU are not enough, a kernel has to run.
 std::string problem() {
-    static const std::string found = gpu_problem(gpu_info_on(Gpu{}));
+    static const std::string found = gpu_problem(gpu_info_on(Gpu{}, 1));
     return found;
 }
 
@@ -32,7 +32,12 @@ void* make_stream() {
 
 void* allocate(void* stream, size_t bytes) {
     void* memory = nullptr;
-    const cudaError_t error = cudaMallocAsync(&memory, bytes, as_stream(stream));
+    cudaError_t error = cudaMallocAsync(&memory, bytes, as_stream(stream));
+    if (error == cudaErrorMemoryAllocation) {  // what was released may still be in use
+        cudaGetLastError();
+        check(cudaStreamSynchronize(as_stream(stream)), "memory");
+        error = cudaMallocAsync(&memory, bytes, as_stream(stream));
+    }
     if (error == cudaErrorMemoryAllocation) {
         cudaGetLastError();
         return nullptr;

@@ -41,13 +41,13 @@ std::string in_words(cudaError_t error) {
     return cudaGetErrorString(error);
 }
 
-// Runs a kernel on the device.
-cudaError_t try_device(int device) {
+// Runs a kernel on the device, and says what code of it ran. Memory is asked for as tensors do it.
+cudaError_t try_device(int device, cudaFuncAttributes& attributes) {
     int before = 0, got = 0;
     int* answer = nullptr;
     cudaError_t error = cudaGetDevice(&before);
     if (error == cudaSuccess) error = cudaSetDevice(device);
-    if (error == cudaSuccess) error = cudaMalloc(&answer, sizeof(int));
+    if (error == cudaSuccess) error = cudaMallocAsync(&answer, sizeof(int), nullptr);
     if (error == cudaSuccess) {
         cudaLaunchConfig_t config{};
         config.gridDim = config.blockDim = dim3(1);
@@ -55,8 +55,9 @@ cudaError_t try_device(int device) {
     }
     if (error == cudaSuccess) error = cudaMemcpy(&got, answer, sizeof(int), cudaMemcpyDeviceToHost);
     if (error == cudaSuccess && got != 42) error = cudaErrorUnknown;
+    if (error == cudaSuccess) error = cudaFuncGetAttributes(&attributes, probe_kernel);
     cudaGetLastError();
-    if (answer) cudaFree(answer);
+    if (answer) cudaFreeAsync(answer, nullptr);
     cudaSetDevice(before);
     return error;
 }
@@ -68,9 +69,8 @@ GpuDevice describe(int device, const std::vector<int>& code) {
     const int capability = properties.major * 10 + properties.minor;
     GpuDevice result{
         properties.name, capability, properties.totalGlobalMem, properties.multiProcessorCount, "", ""};
-    error = try_device(device);
     cudaFuncAttributes attributes{};
-    if (error == cudaSuccess) error = cudaFuncGetAttributes(&attributes, probe_kernel);
+    error = try_device(device, attributes);
     if (error == cudaErrorNoKernelImageForDevice || error == cudaErrorInvalidDeviceFunction) {
         in_words(error);
         result.problem = code_problem(result.name, capability, code);
@@ -114,7 +114,7 @@ GpuLibraries gpu_libraries_on(LILY_CUDA_DEVICE::Gpu) {
     return {"", library_versions()};
 }
 
-GpuInfo gpu_info_on(LILY_CUDA_DEVICE::Gpu) {
+GpuInfo gpu_info_on(LILY_CUDA_DEVICE::Gpu, int most_devices) {
     using namespace LILY_CUDA_DEVICE;
     GpuInfo info{};
     info.code = code_of_this_build();
@@ -129,7 +129,8 @@ GpuInfo gpu_info_on(LILY_CUDA_DEVICE::Gpu) {
         if (error != cudaErrorNoDevice) info.problem = words;
         return info;
     }
-    for (int device = 0; device < count; ++device) info.devices.push_back(describe(device, info.code));
+    for (int device = 0; device < std::min(count, most_devices); ++device)
+        info.devices.push_back(describe(device, info.code));
     return info;
 }
 

@@ -2,6 +2,7 @@
 // What there is of a device on this machine, and why it cannot be used, in one line per fact.
 #pragma once
 
+#include <climits>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -27,8 +28,9 @@ struct GpuInfo {
     std::string libraries_problem;   // "" or which is missing
 };
 GpuInfo gpu_info(Device device);  // throws "[device] this build has no CUDA device"
-GpuInfo gpu_info_on(simt::Gpu);   // gpu_info.cu
-GpuInfo gpu_info_on(cuda::Gpu);
+// Only the first few devices: what is looked at gets a context, which takes its memory.
+GpuInfo gpu_info_on(simt::Gpu, int most_devices = INT_MAX);  // gpu_info.cu
+GpuInfo gpu_info_on(cuda::Gpu, int most_devices = INT_MAX);
 
 // cuBLAS and its like, loaded for the question if need be.
 struct LibraryVersion {

@@ -60,10 +60,6 @@ bool suits_library(LinearShape s) {
            fit_into_int(s.rows, s.out, s.in);
 }
 
-// What cuBLASLt can do to a sum.
-template <class F>
-constexpr bool kInEpilogue = std::is_same_v<F, Identity<float>> || std::is_same_v<F, LinearRelu<float>>;
-
 template <class F>
 struct Value {
     F f;
@@ -73,11 +69,9 @@ struct Value {
 void forward(Queue& queue, LinearShape s, LinearActivation activation, const float* x, const float* weight,
              const float* bias, float* y) {
     if (suits_library(s) && aligned(kLtAlignment, x, weight, bias, y)) {
-        const bool relu = activation.function == Activation::relu;
-        cublaslt_linear("linear", queue, product_precision(), {s.rows, s.in, s.out, relu}, x, weight, bias,
-                        y);
+        cublaslt_linear("linear", queue, product_precision(), {s.rows, s.in, s.out}, x, weight, bias, y);
         return visit_activation<float>(activation, [&](auto f) {
-            if constexpr (!kInEpilogue<decltype(f)>)
+            if constexpr (!std::is_same_v<decltype(f), Identity<float>>)
                 map("linear", queue, s.rows * s.out, Value<decltype(f)>{f}, y, static_cast<const float*>(y));
         });
     }

@@ -58,7 +58,7 @@ class StyleTransferTest(unittest.TestCase):
 
     def fails(self, message, *options, code=None, **kwargs):
         """One line on stderr that matches, a non-zero exit, nothing half-written."""
-        before = {p.name: p.stat().st_mtime_ns for p in self.dir.iterdir()}
+        before = {p.name: p.lstat().st_mtime_ns for p in self.dir.iterdir()}
         result = self.run_program(*options, **kwargs)
         self.assertNotEqual(result.returncode, 0, "it did not fail")
         self.assertGreater(result.returncode, 0, f"killed by a signal: {result.stderr}")

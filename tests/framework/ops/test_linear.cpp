@@ -5,6 +5,7 @@
 #include "kernels/common/parallel.h"
 #include "tests/catch.h"
 #include "tests/framework/check_op.h"
+#include "tests/kernels/buffer.h"
 #include "tests/framework/ops/golden.h"
 
 namespace lily::testing {
@@ -86,6 +87,16 @@ TEST_CASE("linear: NaN and infinities pass through what follows", "[ops][linear]
     CHECK((std::isnan(leaky[0]) && leaky[1] == INFINITY && leaky[2] == -INFINITY));
     const auto tanh_y = linear_tanh(x, w).to_vector();
     CHECK((std::isnan(tanh_y[0]) && tanh_y[1] == 1 && tanh_y[2] == -1));
+    // as large as a library takes it on a GPU
+    for (const Device device : devices()) {
+        std::vector<float> values(64 * 64, 1);
+        values[5] = NAN;
+        const Tensor large = from_vector<float>(values, {64, 64}).to(device), id = ones({64, 64}).to(device);
+        const auto y = linear_relu(large, id, ones({64}).to(device)).to_vector();
+        INFO(name(device));
+        CHECK(std::isnan(y[0]));
+        CHECK(y[64] == 65);
+    }
     CHECK_THROWS_WITH(linear_leaky_relu(x, w, {}, -1),
                       "[linear_leaky_relu] expected negative_slope >= 0, got -1");
     CHECK_THROWS_WITH(linear_tanh(x, ones({1, 2})),

@@ -169,8 +169,8 @@ cudaError_t run(const Matmul& t, const char* name, const void* site) {
             for (int64_t r = 0; r < m; ++r) {
                 float x = column[r] + (t.beta != 0 ? t.beta * old[static_cast<size_t>(r)] : 0) +
                           bias[static_cast<size_t>(r)];
-                if (plain == CUBLASLT_EPILOGUE_RELU && x < 0) x = 0;
-                if (plain == CUBLASLT_EPILOGUE_GELU)  // its approximation by tanh
+                if (plain == CUBLASLT_EPILOGUE_RELU && !(x > 0)) x = 0;  // NaN too
+                if (plain == CUBLASLT_EPILOGUE_GELU)                     // its approximation by tanh
                     x = 0.5f * x * (1 + std::tanh(0.7978845608f * (x + 0.044715f * x * x * x)));
                 column[r] = x;
             }

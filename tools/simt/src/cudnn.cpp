@@ -221,10 +221,12 @@ cudnnStatus_t cudnnSetConvolutionGroupCount(cudnnConvolutionDescriptor_t convDes
 }
 
 cudnnStatus_t cudnnSetActivationDescriptor(cudnnActivationDescriptor_t activationDesc,
-                                           cudnnActivationMode_t mode, cudnnNanPropagation_t, double) {
+                                           cudnnActivationMode_t mode, cudnnNanPropagation_t reluNanOpt,
+                                           double) {
     const Call call(__func__, __builtin_return_address(0));
     if (activationDesc == nullptr) return refuse(call, CUDNN_STATUS_BAD_PARAM, "no descriptor");
     activationDesc->mode = mode;
+    activationDesc->nan = reluNanOpt;
     activationDesc->set = true;
     return CUDNN_STATUS_SUCCESS;
 }

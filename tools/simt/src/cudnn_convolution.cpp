@@ -97,6 +97,7 @@ bool fits(const Problem& p, int algorithm, size_t& workspace) {
         case Kind::winograd_nonfused:
             workspace = static_cast<size_t>(w.size[0] * w.size[1]) * 36 * 4 +
                         static_cast<size_t>(y.size[1] * y.size[0]) * 1024;
+            if (p.conv->math == CUDNN_TENSOR_OP_MATH) workspace /= 2;
             return unit && w.size[2] == w.size[3] && (w.size[2] == 3 || w.size[2] == 5) && c.groups == 1;
         default:
             return false;
@@ -185,12 +186,14 @@ cudnnStatus_t list(const Call& call, const Problem& p, int requested, int* retur
         const bool fit = fits(p, i, memory) && memory <= most;
         const float time =
             fit && measured ? 1.0f / static_cast<float>(1 + static_cast<int>(kind(p.pass, i))) : -1.0f;
+        // As real ones do, some are listed as they are in another math type than the descriptor's.
+        const bool other = kind(p.pass, i) == Kind::winograd_nonfused && p.conv->math != CUDNN_TENSOR_OP_MATH;
         all.push_back({static_cast<Algorithm>(i),
                        fit ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_NOT_SUPPORTED,
                        time,
-                       memory,
+                       other ? memory / 2 : memory,
                        CUDNN_DETERMINISTIC,
-                       p.conv->math,
+                       other ? CUDNN_TENSOR_OP_MATH : p.conv->math,
                        {}});
     }
     std::stable_sort(all.begin(), all.end(), [&](const auto& a, const auto& b) {
@@ -453,6 +456,8 @@ cudnnStatus_t cudnnConvolutionBiasActivationForward(
     const bool relu = activationDesc->mode == CUDNN_ACTIVATION_RELU;
     if (!relu && activationDesc->mode != CUDNN_ACTIVATION_IDENTITY)
         return refuse(call, CUDNN_STATUS_NOT_SUPPORTED, "only ReLU and the identity can be fused");
+    if (activationDesc->nan != CUDNN_NOT_PROPAGATE_NAN)
+        return refuse(call, CUDNN_STATUS_NOT_SUPPORTED, "NaN cannot be propagated by a fused activation");
     if (!relu && algo != CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM)
         return refuse(call, CUDNN_STATUS_NOT_SUPPORTED, "the identity goes with IMPLICIT_PRECOMP_GEMM only");
     const simt::Operand a{"x", &xDesc->layout, x}, b{"w", &wDesc->layout, w}, result{"y", &yDesc->layout, y};
@@ -470,7 +475,7 @@ cudnnStatus_t cudnnConvolutionBiasActivationForward(
             for (size_t i = 0; i < values.size(); ++i) {
                 const float sum =
                     scale * values[i] + (add != 0 ? add * more[i] : 0) + biases[i / area % biases.size()];
-                values[i] = relu && !(sum > 0) && !std::isnan(sum) ? 0 : sum;
+                values[i] = relu && !(sum > 0) ? 0 : sum;  // NaN too
             }
             return values;
         });

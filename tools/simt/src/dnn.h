@@ -28,6 +28,7 @@ struct cudnnConvolutionStruct {
 };
 struct cudnnActivationStruct {
     cudnnActivationMode_t mode = CUDNN_ACTIVATION_IDENTITY;
+    cudnnNanPropagation_t nan = CUDNN_NOT_PROPAGATE_NAN;
     bool set = false;
 };
 
