@@ -13,6 +13,7 @@
 #include "framework/nn/layers.h"
 #include "framework/ops.h"
 #include "framework/optim/adam.h"
+#include "kernels/common/parallel.h"
 
 namespace {
 
@@ -93,6 +94,7 @@ int main(int argc, char** argv) {
     const long iterations = std::atol(argv[2]);
     std::FILE* log = std::fopen(argv[4], "w");
     if (!log) return std::perror(argv[4]), 1;
+    kernels::set_flush_denormal(true);
     Step step;
     std::fprintf(log, "iteration,seconds,total\n");
     const auto began = std::chrono::steady_clock::now();

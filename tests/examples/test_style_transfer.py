@@ -66,7 +66,7 @@ class StyleTransferTest(unittest.TestCase):
         self.assertEqual(len(lines), 1, result.stderr)
         self.assertEqual(lines[0], result.stderr.splitlines()[-1])
         self.assertRegex(lines[0], message)
-        self.assertEqual({p.name: p.stat().st_mtime_ns for p in self.dir.iterdir()}, before, "files were left behind")
+        self.assertEqual({p.name: p.lstat().st_mtime_ns for p in self.dir.iterdir()}, before, "files were left behind")
 
     def picture(self, name="out.png"):
         with Image.open(self.dir / name) as image:
