@@ -23,7 +23,7 @@ std::string header_line(const std::vector<std::string>& columns) {
 CsvLog::CsvLog(std::string path, const Destination& to, size_t columns)
     : path_(std::move(path)), columns_(columns), fd_(to.open_in_place(O_CREAT | O_APPEND)) {}
 
-CsvLog::CsvLog(std::string path, const std::vector<std::string>& columns)
+CsvLog::CsvLog(const std::string& path, const std::vector<std::string>& columns)
     : CsvLog(path, Destination(path), columns) {}
 
 CsvLog::CsvLog(std::string path, const Destination& to, const std::vector<std::string>& columns)

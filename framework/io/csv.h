@@ -15,7 +15,7 @@ namespace lily::io {
 class CsvLog {
   public:
     // A new log; what was at `path` is replaced.
-    CsvLog(std::string path, const std::vector<std::string>& columns);
+    CsvLog(const std::string& path, const std::vector<std::string>& columns);
 
     // Goes on with a log after iteration `last`: later rows, and a row cut short, are dropped, so that the
     // resumed run leaves every iteration once. A missing file is begun, and so is what cannot be read back

@@ -5,8 +5,8 @@
 #include "kernels/common/parallel.h"
 #include "tests/catch.h"
 #include "tests/framework/check_op.h"
-#include "tests/kernels/buffer.h"
 #include "tests/framework/ops/golden.h"
+#include "tests/kernels/buffer.h"
 
 namespace lily::testing {
 namespace {
