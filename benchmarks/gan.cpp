@@ -3,6 +3,7 @@
 // 128,32,1] on real and generated pictures as one batch of 2 N, then G [64,128,256,512,784] on new noise,
 // leaky ReLUs, binary cross-entropy of logits, Adam. The pictures are noise: the work is the same.
 //   gan --iterations N --log FILE      rows iteration,seconds,total; total = the loss of D + that of G
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // mnist_gan sample: pictures from noise. mnist_gan walk: from picture to picture.
+#include <algorithm>
 #include <cmath>
 
 #include "examples/mnist_gan/commands.h"

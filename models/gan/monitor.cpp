@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "models/gan/monitor.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "models/gan/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "framework/autograd.h"

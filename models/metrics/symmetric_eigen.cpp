@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "models/metrics/symmetric_eigen.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "framework/error.h"
