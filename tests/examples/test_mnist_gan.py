@@ -25,6 +25,10 @@ BIN = Path(os.environ.get("LILY_BIN", ROOT / "build/release/bin"))
 PROGRAM = BIN / "mnist_gan"
 SMALL = ("--latent", 6, "--g-hidden", "12,10", "--d-hidden", "14,8", "--batch-size", 8, "--grid", "3x2", "--evaluate-every", 0, "--threads", 1)
 
+# Programs inherit what is ignored: a test run in the background (`... &` in a script) ignores Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 
 def idx(array):
     array = np.asarray(array, np.uint8)

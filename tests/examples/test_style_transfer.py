@@ -26,6 +26,10 @@ BIN = Path(os.environ.get("LILY_BIN", ROOT / "build/release/bin"))
 PROGRAM = BIN / "style_transfer"
 WEIGHTS = ROOT / "weights/vgg19.safetensors"
 
+# Programs inherit what is ignored: a test run in the background (`... &` in a script) ignores Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 
 def wave_picture(height, width, seed):
     """RGB bytes with edges, waves and grain."""
