@@ -14,7 +14,6 @@
 #include "framework/nn/layers.h"
 #include "framework/ops.h"
 #include "framework/optim/adam.h"
-#include "kernels/common/parallel.h"
 
 namespace {
 
@@ -95,7 +94,6 @@ int main(int argc, char** argv) {
     const long iterations = std::atol(argv[2]);
     std::FILE* log = std::fopen(argv[4], "w");
     if (!log) return std::perror(argv[4]), 1;
-    kernels::set_flush_denormal(true);
     Step step;
     std::fprintf(log, "iteration,seconds,total\n");
     const auto began = std::chrono::steady_clock::now();

@@ -69,7 +69,6 @@ RunSettings settings_that_matter(const Settings& s, const Vgg19& network, const 
 int paint(const Settings& s) {
     check_outputs(s);
     if (s.threads > 0) kernels::set_max_threads(s.threads);
-    kernels::set_flush_denormal(true);
     const DeviceChoice chosen = choose_device(s.device);
     Vgg19 network(find_weights(s), s.pooling);
     const StyleTransferOptions options = method_options(s);

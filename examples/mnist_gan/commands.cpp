@@ -9,7 +9,6 @@ namespace lily::mnist_gan {
 
 Device choose_machine(const Machine& machine) {
     if (machine.threads > 0) kernels::set_max_threads(machine.threads);
-    kernels::set_flush_denormal(true);
     const DeviceChoice chosen = choose_device(machine.device);
     machine.say("{}", chosen.reason);
     return chosen.device;

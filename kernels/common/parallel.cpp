@@ -49,16 +49,4 @@ void set_max_threads(int threads) {
     omp_set_num_threads(threads > 0 ? threads : all);  // oneDNN asks OpenMP
 }
 
-bool set_flush_denormal([[maybe_unused]] bool on) {
-#if defined(__x86_64__)
-    constexpr unsigned kFlush =
-        0x8040;  // MXCSR's "flush to zero" for results, "denormals are zero" for operands
-#pragma omp parallel num_threads(max_threads())
-    __builtin_ia32_ldmxcsr(on ? __builtin_ia32_stmxcsr() | kFlush : __builtin_ia32_stmxcsr() & ~kFlush);
-    return true;
-#else
-    return false;
-#endif
-}
-
 }  // namespace lily::kernels

@@ -22,12 +22,6 @@ int max_threads();
 void set_max_threads(int threads);  // 0: all
 int thread_number();                // of this thread among those of the present loop, from 0
 
-// On: numbers below the normal ones of a type (1.2e-38 in f32) count as 0, on this thread, on those that
-// share its loops, and on threads that they start from now on. CPUs are up to a hundred times slower with
-// them, and saturated networks are full of them: four epochs of mnist_gan --loss minimax took 234 s, and 8 s
-// without. Off at first, as torch.set_flush_denormal is. False: not possible on this CPU.
-bool set_flush_denormal(bool on);
-
 // The lambda is inlined ("flatten") into a function per instruction set, so plain loops inside it become
 // AVX-512, AVX2 or SSE code: no -march=native, one binary for all machines, nothing shared between the
 // clones.
