@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <utility>
 
 #include "framework/error.h"
@@ -20,21 +19,21 @@ std::string header_line(const std::vector<std::string>& columns) {
 
 }  // namespace
 
-CsvLog::CsvLog(std::string path, const Destination& to, size_t columns)
-    : path_(std::move(path)), columns_(columns), fd_(to.open_in_place(O_CREAT | O_APPEND)) {}
+CsvLog::CsvLog(Destination to, size_t columns)
+    : to_(std::move(to)), columns_(columns), fd_(to_.open_in_place(O_CREAT | O_APPEND)) {}
 
-CsvLog::CsvLog(const std::string& path, const std::vector<std::string>& columns)
-    : CsvLog(path, Destination(path), columns) {}
-
-CsvLog::CsvLog(std::string path, const Destination& to, const std::vector<std::string>& columns)
-    : CsvLog(std::move(path), to, columns.size()) {
-    if (to.is_replaceable()) cut(0);
+CsvLog::CsvLog(Destination to, const std::vector<std::string>& columns)
+    : CsvLog(std::move(to), columns.size()) {
+    if (to_.is_replaceable()) cut(0);
     write(header_line(columns));
 }
 
-CsvLog CsvLog::resume(std::string path, const std::vector<std::string>& columns, int64_t last) {
-    const Destination to(path);
-    if (!to.replaced_mode()) return CsvLog(std::move(path), to, columns);  // no file there that could be read
+CsvLog::CsvLog(const std::string& path, const std::vector<std::string>& columns)
+    : CsvLog(Destination(path), columns) {}
+
+CsvLog CsvLog::resume(const std::string& path, const std::vector<std::string>& columns, int64_t last) {
+    Destination to(path);
+    if (!to.replaced_mode()) return CsvLog(std::move(to), columns);  // no file there that could be read
     const std::vector<std::byte> bytes = read_file(path);
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     const std::string header = header_line(columns);
@@ -48,7 +47,7 @@ CsvLog CsvLog::resume(std::string path, const std::vector<std::string>& columns,
               "cannot continue the log {}: the row at byte {} has no iteration", in_quotes(path), kept);
         if (iteration > last) break;
     }
-    CsvLog log(std::move(path), to, columns.size());
+    CsvLog log(std::move(to), columns.size());
     log.cut(kept);
     return log;
 }
@@ -58,11 +57,10 @@ CsvLog::~CsvLog() {
 }
 
 CsvLog::CsvLog(CsvLog&& other) noexcept
-    : path_(std::move(other.path_)), columns_(other.columns_), fd_(std::exchange(other.fd_, -1)) {}
+    : to_(std::move(other.to_)), columns_(other.columns_), fd_(std::exchange(other.fd_, -1)) {}
 
 void CsvLog::cut(size_t bytes) {
-    if (::ftruncate(fd_, static_cast<off_t>(bytes)) != 0)
-        fail("cannot write {}: {}", in_quotes(path_), std::strerror(errno));
+    if (::ftruncate(fd_, static_cast<off_t>(bytes)) != 0) to_.fail_errno(errno);
 }
 
 void CsvLog::row(int64_t iteration, std::span<const double> values) {
@@ -77,7 +75,7 @@ void CsvLog::write(const std::string& text) {
     while (done < text.size()) {
         const ssize_t n = ::write(fd_, text.data() + done, text.size() - done);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) fail("cannot write {}: {}", in_quotes(path_), std::strerror(errno));
+        if (n < 0) to_.fail_errno(errno);
         done += static_cast<size_t>(n);
     }
 }

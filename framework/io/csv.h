@@ -20,7 +20,7 @@ class CsvLog {
     // Goes on with a log after iteration `last`: later rows, and a row cut short, are dropped, so that the
     // resumed run leaves every iteration once. A missing file is begun, and so is what cannot be read back
     // (a pipe, a terminal, stdout); a file with other columns is an error.
-    static CsvLog resume(std::string path, const std::vector<std::string>& columns, int64_t last);
+    static CsvLog resume(const std::string& path, const std::vector<std::string>& columns, int64_t last);
 
     ~CsvLog();
     CsvLog(CsvLog&& other) noexcept;
@@ -30,12 +30,12 @@ class CsvLog {
     void row(int64_t iteration, std::span<const double> values);
 
   private:
-    CsvLog(std::string path, const Destination& to, size_t columns);
-    CsvLog(std::string path, const Destination& to, const std::vector<std::string>& columns);
+    CsvLog(Destination to, size_t columns);
+    CsvLog(Destination to, const std::vector<std::string>& columns);
     void cut(size_t bytes);
     void write(const std::string& text);
 
-    std::string path_;
+    Destination to_;
     size_t columns_ = 0;
     int fd_ = -1;
 };

@@ -182,7 +182,7 @@ void Destination::fail_errno(int error) const {
     fail("cannot write {}: {}", in_quotes(path_), std::strerror(error));
 }
 
-AtomicFile::AtomicFile(std::string path) : to_(path), path_(std::move(path)) {
+AtomicFile::AtomicFile(const std::string& path) : to_(path) {
     if (!to_.is_replaceable()) {
         fd_ = to_.open_in_place();
         return;

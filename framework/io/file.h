@@ -50,6 +50,7 @@ class Destination {
     explicit Destination(const std::string& path);
 
     bool is_replaceable() const { return stream_ < 0 && !is_device_; }
+    const std::string& path() const { return path_; }                                // as the caller named it
     const std::string& target() const { return target_; }                            // with links resolved
     const std::optional<unsigned>& replaced_mode() const { return replaced_mode_; }  // of the file there now
     // A new descriptor that writes to what is there; `flags` as open(2)'s. A standard stream keeps its place.
@@ -57,8 +58,7 @@ class Destination {
     [[noreturn]] void fail_errno(int error) const;
 
   private:
-    std::string path_;  // as the caller named it, for messages
-    std::string target_;
+    std::string path_, target_;
     int stream_ = -1;  // stdout or stderr, if they write there already
     bool is_device_ = false;
     std::optional<unsigned> replaced_mode_;
@@ -70,7 +70,7 @@ class Destination {
 // A Destination that cannot be replaced is written directly.
 class AtomicFile {
   public:
-    explicit AtomicFile(std::string path);
+    explicit AtomicFile(const std::string& path);
     ~AtomicFile();
     AtomicFile(const AtomicFile&) = delete;
     AtomicFile& operator=(const AtomicFile&) = delete;
@@ -80,11 +80,10 @@ class AtomicFile {
     void commit();
 
     int descriptor() const { return fd_; }  // for a child process to write into
-    const std::string& path() const { return path_; }
+    const std::string& path() const { return to_.path(); }
 
   private:
     Destination to_;
-    std::string path_;
     std::string temporary_;  // empty: written in place
     int fd_ = -1;
 };

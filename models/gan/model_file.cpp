@@ -97,11 +97,9 @@ LoadedGenerator load_generator(const std::string& path) {
                                .generator = nullptr};
         const bool averaged = checkpoint.metadata.contains("averaged") && checkpoint.integer("averaged") == 1;
         const std::string part = averaged ? "average" : "generator";
-        int64_t in = loaded.options.latent + (loaded.options.classes > 0 ? kClassNumbers : 0);
-        std::vector<int64_t> sizes = loaded.options.g_hidden;
-        sizes.push_back(loaded.options.pixels);
-        for (size_t i = 0; i < sizes.size(); in = sizes[i++])
-            checkpoint.require_shape(fmt::format("{}.linear{}.weight", part, i), {sizes[i], in});
+        const std::vector<Shape> layers = generator_layers(loaded.options);
+        for (size_t i = 0; i < layers.size(); ++i)
+            checkpoint.require_shape(fmt::format("{}.linear{}.weight", part, i), layers[i]);
         if (loaded.options.classes > 0)
             checkpoint.require_shape(part + ".classes.weight", {loaded.options.classes, kClassNumbers});
         Generator random;  // the weights are the file's

@@ -29,23 +29,30 @@ Tensor with_class(const Tensor& x, const Tensor& labels, nn::Embedding* classes)
 
 }  // namespace
 
+std::vector<Shape> generator_layers(const GanOptions& options) {
+    std::vector<Shape> layers;
+    int64_t in = options.latent + (options.classes > 0 ? kClassNumbers : 0);
+    for (const int64_t out : options.g_hidden) {
+        layers.push_back({out, in});
+        in = out;
+    }
+    layers.push_back({options.pixels, in});
+    return layers;
+}
+
 GanGenerator::GanGenerator(const GanOptions& options, Generator& random) {
     check_options(options);
-    int64_t in = options.latent;
-    if (options.classes > 0) {
+    if (options.classes > 0)
         classes_ = &register_module("classes",
                                     std::make_unique<nn::Embedding>(options.classes, kClassNumbers, random));
-        in += kClassNumbers;
-    }
-    std::vector<int64_t> sizes = options.g_hidden;
-    sizes.push_back(options.pixels);
-    for (size_t i = 0; i < sizes.size(); ++i) {
+    const std::vector<Shape> layers = generator_layers(options);
+    for (size_t i = 0; i < layers.size(); ++i) {
+        const int64_t out = layers[i][0], in = layers[i][1];
         layers_.push_back(
-            &register_module(fmt::format("linear{}", i), std::make_unique<nn::Linear>(in, sizes[i], random)));
-        if (options.batch_norm && i + 1 < sizes.size())
+            &register_module(fmt::format("linear{}", i), std::make_unique<nn::Linear>(in, out, random)));
+        if (options.batch_norm && i + 1 < layers.size())
             norms_.push_back(
-                &register_module(fmt::format("norm{}", i), std::make_unique<nn::BatchNorm1d>(sizes[i])));
-        in = sizes[i];
+                &register_module(fmt::format("norm{}", i), std::make_unique<nn::BatchNorm1d>(out)));
     }
 }
 

@@ -21,6 +21,9 @@ struct GanOptions {
     bool operator==(const GanOptions&) const = default;
 };
 
+// The sizes (out, in) of G's linear layers, first to last.
+std::vector<Shape> generator_layers(const GanOptions& options);
+
 // A class (N) as numbers beside the input: x (N,K) -> (N, K + kClassNumbers); untouched without labels.
 constexpr int64_t kClassNumbers = 10;
 
