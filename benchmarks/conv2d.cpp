@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
         {"rule", Conv2dAlgorithm::rule},
         {"direct", Conv2dAlgorithm::direct},
         {"winograd", Conv2dAlgorithm::winograd},
+        {"winograd_by_filters", Conv2dAlgorithm::winograd_by_filters},
         {"onednn", Conv2dAlgorithm::onednn},
         {"onednn_winograd", Conv2dAlgorithm::onednn_winograd}};
     for (const Layer& layer : kLayers)

@@ -4,6 +4,8 @@
 // examples/style_transfer.
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <future>
 
 #include "examples/common/interrupt.h"
 #include "examples/style_transfer/command_line.h"
@@ -66,19 +68,30 @@ RunSettings settings_that_matter(const Settings& s, const Vgg19& network, const 
     return settings;
 }
 
+struct Pictures {
+    Picture content;
+    std::vector<Picture> styles;
+};
+
+Pictures load_pictures(const Settings& s) {
+    Pictures pictures{load_picture(s.content, s.size), {}};
+    for (const std::string& path : s.styles) pictures.styles.push_back(load_picture(path, s.style_size));
+    return pictures;
+}
+
 int paint(const Settings& s) {
     check_outputs(s);
     if (s.threads > 0) kernels::set_max_threads(s.threads);
     const DeviceChoice chosen = choose_device(s.device);
+    // Pictures are decoded while the network's weights are looked through.
+    std::future<Pictures> loading = std::async(std::launch::async, load_pictures, std::cref(s));
     Vgg19 network(find_weights(s), s.pooling);
     const StyleTransferOptions options = method_options(s);
-    const Picture content = load_picture(s.content, s.size);
-    std::vector<Picture> styles;
+    const Pictures pictures = loading.get();
+    const Picture& content = pictures.content;
+    const std::vector<Picture>& styles = pictures.styles;
     std::vector<Tensor> style_inputs;
-    for (const std::string& path : s.styles) {
-        styles.push_back(load_picture(path, s.style_size));
-        style_inputs.push_back(styles.back().input.to(chosen.device));
-    }
+    for (const Picture& style : styles) style_inputs.push_back(style.input.to(chosen.device));
 
     s.say("{}", chosen.reason);
     tell_memory(s, chosen.device, network, options.layers(), content, styles);

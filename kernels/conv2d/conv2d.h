@@ -57,9 +57,9 @@ constexpr bool has_pool(Conv2dPass pass) {
 
 // `rule` is the fixed table of kernels/conv2d/conv2d_cpu.cpp: the algorithm depends on the shape and the
 // machine alone, so that two runs of a program give the same bits. The others are for tests and benchmarks:
-// oneDNN's direct form, our Winograd form, oneDNN's own guess and its Winograd form; direct where the shape
-// has no other.
-enum class Conv2dAlgorithm : uint8_t { rule, direct, winograd, onednn, onednn_winograd };
+// oneDNN's direct form, our Winograd form cut by tiles or by filters, oneDNN's own guess and its Winograd
+// form; direct where the shape has no other.
+enum class Conv2dAlgorithm : uint8_t { rule, direct, winograd, winograd_by_filters, onednn, onednn_winograd };
 
 // For plans made from now on; at first the environment's LILY_CONV.
 Conv2dAlgorithm conv2d_algorithm();

@@ -28,6 +28,7 @@ Conv2dAlgorithm algorithm_of_environment() {
     if (name == "rule") return Conv2dAlgorithm::rule;
     if (name == "direct") return Conv2dAlgorithm::direct;
     if (name == "winograd") return Conv2dAlgorithm::winograd;
+    if (name == "winograd_by_filters") return Conv2dAlgorithm::winograd_by_filters;
     if (name == "onednn") return Conv2dAlgorithm::onednn;
     if (name == "onednn_winograd") {
         if (onednn_has_winograd()) return Conv2dAlgorithm::onednn_winograd;
@@ -35,8 +36,9 @@ Conv2dAlgorithm algorithm_of_environment() {
             "LILY_CONV=onednn_winograd: this version of oneDNN has no Winograd form for this CPU; "
             "LILY_CONV=winograd is our own");
     }
-    throw std::invalid_argument("LILY_CONV is rule, direct, winograd, onednn or onednn_winograd, not '" +
-                                std::string(name) + "'");
+    throw std::invalid_argument(
+        "LILY_CONV is rule, direct, winograd, winograd_by_filters, onednn or onednn_winograd, not '" +
+        std::string(name) + "'");
 }
 
 std::atomic<Conv2dAlgorithm>& current_algorithm() {
@@ -47,18 +49,32 @@ std::atomic<Conv2dAlgorithm>& current_algorithm() {
 // Where Winograd pays. Milliseconds of one thread, N = 1, padding 1, on AVX-512 (Zen 4) direct / oneDNN's
 // Winograd / ours, and on AVX2 (Zen 3) direct / ours, where (w) is the time to transform the weights:
 //   C=K  H=W   AVX-512: forward      backward data      backward weights   AVX2: forward  backward data  (w)
-//    64  256   42.0 / 18.8 / 15.2  43.9 / 17.2 / 17.2     51.5 / 24.6      55.5 / 24.3   54.4 / 23.8     0.5
-//   128  128   47.3 / 16.9 / 13.0  43.0 / 15.6 / 13.4     50.4 / 15.5      15.3 /  5.6   16.4 /  6.0 *   0.7
-//   256   64   41.6 / 13.7 / 11.7  41.6 / 15.9 / 11.9     50.4 / 15.0      17.5 /  7.2   13.2 /  6.3 *   3.1
-//   512   32   40.7 / 13.1 / 11.7  40.8 / 17.4 / 12.1     51.3 / 212       73.5 / 29.5   64.6 / 24.9    11
-//   512   16   10.2 /  4.3 /  3.0  10.1 /  8.5 /  3.0     13.0 / 10.6      19.4 /  9.7   16.2 /  6.2    11
-// (* maps of half that side.) So ours for the first two passes, oneDNN's for weights where it has one. (Its
-// 212 ms are of a batch of one picture.) Weights that change at every step are transformed at every step,
-// hence the least number of positions; and at least half of the outputs of the 4x4 tiles must be wanted. 16
-// channels gain little.
+//    64  256   42.0 / 18.8 / 15.2  43.9 / 17.2 / 17.2     51.5 / 24.6      56.0 / 23.6   55.5 / 24.0     0.1
+//   128  128   47.3 / 16.9 / 13.0  43.0 / 15.6 / 13.4     50.4 / 15.5      57.0 / 18.9   56.5 / 18.6     0.3
+//   256   64   41.6 / 13.7 / 11.7  41.6 / 15.9 / 11.9     50.4 / 15.0      56.5 / 17.7   57.6 / 17.6     1.6
+//   512   32   40.7 / 13.1 / 11.7  40.8 / 17.4 / 12.1     51.3 / 212       56.4 / 17.4   54.5 / 17.5    13
+//   512   16   10.2 /  4.3 /  3.0  10.1 /  8.5 /  3.0     13.0 / 10.6      15.0 /  4.4   13.9 /  4.6    13
+// So ours for the first two passes, oneDNN's for weights where it has one. (Its 212 ms are of a batch of one
+// picture; ours with AVX-512 are older than the slices of winograd_problem.h.) Weights that change at every
+// step are transformed at every step, hence the least number of positions; and at least half of the outputs
+// of the 4x4 tiles must be wanted. 16 channels gain little.
 bool winograd_pays(const Conv2dShape& s) {
     const int64_t positions = s.out_h() * s.out_w(), tiles = (s.out_h() + 3) / 4 * ((s.out_w() + 3) / 4);
     return s.c >= 32 && s.k >= 32 && s.n * positions >= 256 && 16 * tiles <= 2 * positions;
+}
+
+// From here on the transformed weights, 19 MB, leave the caches between two uses. Milliseconds of two threads
+// on AVX2 (Zen 3), by tiles / by filters:
+//     C    K  H=W     forward       backward data
+//   256  512   32    6.2 /  5.8       6.7 /  6.9
+//   512  512   32   13.8 / 11.7      12.4 / 12.9
+//   512  512   16    3.4 /  3.9       3.3 /  4.5
+//   512  512   64   45.9 / 39.4      45.3 / 44.3
+// and 170 MB less for VGG-19.
+WinogradCut winograd_cut(const Conv2dShape& s, Conv2dAlgorithm algorithm) {
+    const bool large = s.c * s.k >= 256 * 512 && algorithm == Conv2dAlgorithm::rule;
+    return large || algorithm == Conv2dAlgorithm::winograd_by_filters ? WinogradCut::by_filters
+                                                                      : WinogradCut::by_tiles;
 }
 
 std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, Conv2dAlgorithm algorithm) {
@@ -66,14 +82,15 @@ std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, 
     const bool weights = pass == Conv2dPass::backward_weights;
     const bool pays = algorithm == rule && winograd_conv2d_fits(s) && winograd_pays(s);
     std::unique_ptr<CpuConv2dPlan> plan;
-    if (has_pool(pass)) return make_winograd_conv2d(s, pass);
+    const bool asked = algorithm == winograd || algorithm == winograd_by_filters;
+    if (has_pool(pass)) return make_winograd_conv2d(s, pass, winograd_cut(s, algorithm));
     if (algorithm == onednn) plan = make_onednn_conv2d(s, pass, OneDnnAlgorithm::onednn);
     if (algorithm != onednn && algorithm != direct && is_backward_data(pass) && few_channels_conv2d_fits(s))
         plan = make_few_channels_conv2d(s, pass);
     if (!plan && ((pays && weights) || algorithm == onednn_winograd) && onednn_winograd_fits(s))
         plan = make_onednn_conv2d(s, pass, OneDnnAlgorithm::winograd);
-    if (!plan && (pays || algorithm == winograd) && !weights && winograd_conv2d_fits(s))
-        plan = make_winograd_conv2d(s, pass);
+    if (!plan && (pays || asked) && !weights && winograd_conv2d_fits(s))
+        plan = make_winograd_conv2d(s, pass, winograd_cut(s, algorithm));
     if (!plan) plan = make_onednn_conv2d(s, pass, OneDnnAlgorithm::direct);
     if (!plan) throw std::invalid_argument("[conv2d] oneDNN cannot convolve this shape");
     return plan;
@@ -83,7 +100,7 @@ std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, 
 bool fuses_pool_f32(const Conv2dShape& s) {
     const Conv2dAlgorithm algorithm = conv2d_algorithm();
     return winograd_conv2d_fits(s) && s.out_h() >= 2 && s.out_w() >= 2 &&
-           (algorithm == Conv2dAlgorithm::winograd ||
+           (algorithm == Conv2dAlgorithm::winograd || algorithm == Conv2dAlgorithm::winograd_by_filters ||
             (algorithm == Conv2dAlgorithm::rule && winograd_pays(s)));
 }
 

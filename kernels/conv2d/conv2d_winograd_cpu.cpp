@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Winograd's convolution on blocked maps (kernels/conv2d/winograd.h has the maths). Some tiles at a time,
-// few enough for their transforms to stay in cache:
+// Winograd's convolution on blocked maps (kernels/conv2d/winograd.h has the maths), cut by tiles. Some tiles
+// at a time, few enough for their transforms to stay in cache:
 //   1. each 6x6 patch of the input, B channels wide, becomes 36 vectors, one of each element v
 //   2. for each element a product over the input channels, m = u v
 //   3. the 36 vectors of m become 4x4 outputs; bias, ReLU and pooling on the way.
@@ -11,6 +11,7 @@
 
 #include "kernels/common/parallel.h"
 #include "kernels/conv2d/conv2d_plans.h"
+#include "kernels/conv2d/winograd_by_filters.h"
 #include "kernels/conv2d/winograd_patches.h"
 #include "kernels/conv2d/winograd_products.h"
 #include "kernels/conv2d/winograd_tiles.h"
@@ -22,16 +23,18 @@ using namespace winograd;
 
 // How the work is cut: tiles of one task, and blocks of output channels of one task: all, unless there are
 // too few tiles for the threads.
-struct Cut {
+struct TaskSize {
     int64_t tiles, blocks;
 };
 constexpr int64_t kBlocksOfM = 16;
+// So many input channels at once that their weights stay in the first-level cache while the tiles go by.
+constexpr int64_t kDepth = 128;
 
 // Larger pieces use each weight more often, smaller ones share out more evenly.
-Cut cut(int64_t tiles, int64_t blocks) {
+TaskSize task_size_for(int64_t tiles, int64_t blocks) {
     const int64_t threads = max_threads();
     if (tiles < threads * 24) return {std::min<int64_t>(tiles, 64), ceil_div(blocks, threads)};
-    Cut best{0, blocks};
+    TaskSize best{0, blocks};
     int64_t least = INT64_MAX;  // tiles of the thread that has most to do
     for (const int64_t size : {64, 48, 32}) {
         const int64_t most = ceil_div(ceil_div(tiles, size), threads) * size;
@@ -44,8 +47,11 @@ Cut cut(int64_t tiles, int64_t blocks) {
 template <bool kBackward, int B, int P, int V, int Q, class Input, class Output>
 void convolve(Queue& queue, const Problem& p, const Input& in, const float* u, const Output& out) {
     const int64_t blocks = p.out / B;
-    const Cut task_size = cut(p.tiles(), blocks);
-    const int64_t stride = ceil_div(task_size.tiles, B) * B, parts = ceil_div(blocks, task_size.blocks);
+    const Slices slices{p.in, kDepth};
+    const TaskSize task_size = task_size_for(p.tiles(), blocks);
+    constexpr int64_t kGroup = kBackward ? B : P;
+    const int64_t stride = ceil_div(task_size.tiles, kGroup) * kGroup,
+                  parts = ceil_div(blocks, task_size.blocks);
     const int64_t v_element = padded(p.in * stride);
     const int64_t m_element = padded(std::min(kBlocksOfM, task_size.blocks) * B * stride);
     const int64_t floats = kElements * (v_element + m_element);
@@ -67,17 +73,17 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* u, c
             first, std::min(task_size.tiles, p.tiles() - first), stride, v_element, m_element, first_block,
             0};
         if constexpr (kBackward)
-            transform_patches_across<B>(p, piece, in, v);
+            transform_patches_across<B>(p, piece, slices, in, 0, p.in / B, v);
         else
-            transform_patches<B>(p, piece, in, v);
+            transform_patches<B, P>(p, piece, slices, in, 0, p.in / B, v);
         for (; piece.first_block < last_block; piece.first_block += kBlocksOfM) {
             piece.last_block = std::min(last_block, piece.first_block + kBlocksOfM);
             for (int e = 0; e < kElements; ++e) {
                 const float *now = weights(e), *next = weights((e + 1) % kElements);
                 if constexpr (kBackward)
-                    multiply_across<B, Q>(p, piece, now, next, v + e * v_element, m + e * m_element);
+                    multiply_across<B, Q>(p, piece, slices, now, next, v + e * v_element, m + e * m_element);
                 else
-                    multiply<B, P, V>(p, piece, now, next, v + e * v_element, m + e * m_element);
+                    multiply<B, P, V>(p, piece, slices, now, next, v + e * v_element, m + e * m_element);
             }
             if constexpr (kBackward)
                 transform_tiles_across<B>(p, piece, m, out);
@@ -89,11 +95,12 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* u, c
 
 class WinogradConv2d final : public CpuConv2dPlan {
   public:
-    WinogradConv2d(const Conv2dShape& s, Conv2dPass p) : CpuConv2dPlan(s, p) {
-        algorithm = "winograd";
+    WinogradConv2d(const Conv2dShape& s, Conv2dPass p, WinogradCut c) : CpuConv2dPlan(s, p), cut(c) {
+        algorithm = cut == WinogradCut::by_tiles ? "winograd" : "winograd by filters";
         can_add = true;
         x_layout = conv2d_layout(s.c);
         y_layout = conv2d_layout(s.k);
+        if (cut == WinogradCut::by_filters) return;
         packed_bytes = kElements * weight_element(x_layout, s.k, s.c) * static_cast<int64_t>(sizeof(float));
         // one memory can be the filters of (K,C) and of (C,K): whose packing it is depends on C too
         packing = uint64_t{1} << 62 | static_cast<uint64_t>(s.c << 8 | x_layout);
@@ -128,8 +135,12 @@ class WinogradConv2d final : public CpuConv2dPlan {
     }
 
   private:
+    const WinogradCut cut;
+
     template <bool kBackward, class Input, class Output>
     void run(Queue& queue, const Problem& p, const Input& in, const float* w, const Output& out) const {
+        if (cut == WinogradCut::by_filters)
+            return convolve_by_filters<kBackward>(x_layout, queue, p, in, w, out);
         // 24 of 32 registers hold sums with AVX-512, 12 of 16 with AVX2
         if (x_layout == 16)
             convolve<kBackward, 16, 12, 2, 8>(queue, p, in, w, out);
@@ -146,8 +157,8 @@ bool winograd_conv2d_fits(const Conv2dShape& s) {
            s.stride == ones && s.dilation == ones && s.groups == 1 && s.padding[0] <= 2 && s.padding[1] <= 2;
 }
 
-std::unique_ptr<CpuConv2dPlan> make_winograd_conv2d(const Conv2dShape& s, Conv2dPass pass) {
-    return std::make_unique<WinogradConv2d>(s, pass);
+std::unique_ptr<CpuConv2dPlan> make_winograd_conv2d(const Conv2dShape& s, Conv2dPass pass, WinogradCut cut) {
+    return std::make_unique<WinogradConv2d>(s, pass, cut);
 }
 
 }  // namespace lily::kernels

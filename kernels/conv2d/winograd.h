@@ -11,9 +11,6 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
-
-#include "kernels/common/vector_tiles.h"
 
 namespace lily::kernels::winograd {
 
@@ -23,28 +20,19 @@ inline constexpr float a = 2.0f / 3, b = 3.0f / 2;
 // The element of a turned filter is element kTurned of the filter itself.
 inline constexpr std::array<int, kPatch> kTurned = {5, 3, 4, 1, 2, 0};
 
-using FilterMatrix = std::array<std::array<float, 3>, kPatch>;
-// G: the polynomial g0 + g1·x + g2·x² at each point p, times n / p.
-constexpr FilterMatrix filter_matrix() {
+// t = G g: the polynomial g0 + g1·x + g2·x² at each point p, times n / p; n takes the squares' difference
+// out.
+template <class V>
+inline void transform_filter(const V (&g)[3], V (&t)[kPatch]) {
     constexpr double p = 2.0 / 3, q = 1 / p, n = 1 / (2 * (q * q - p * p));
     constexpr float np = static_cast<float>(n * p), nq = static_cast<float>(n * q), n1 = n;
-    return {{{1, 0, 0}, {nq, n1, np}, {-nq, n1, -np}, {np, n1, nq}, {-np, n1, -nq}, {0, 0, 1}}};
-}
-
-// u = G g Gᵀ of `Lanes` filters that lie side by side: g[3·r + s][lane], u[6·row + column][lane].
-template <int Lanes>
-inline void transform_filter(const FilterMatrix& G, const float (&g)[9][Lanes],
-                             float (&u)[kElements][Lanes]) {
-    for (int row = 0; row < kPatch; ++row) {
-        float h[3][Lanes];  // the row of G g
-        for (int s = 0; s < 3; ++s)
-            for (int l = 0; l < Lanes; ++l)
-                h[s][l] = G[row][0] * g[s][l] + G[row][1] * g[3 + s][l] + G[row][2] * g[6 + s][l];
-        for (int column = 0; column < kPatch; ++column)
-            for (int l = 0; l < Lanes; ++l)
-                u[row * kPatch + column][l] =
-                    G[column][0] * h[0][l] + G[column][1] * h[1][l] + G[column][2] * h[2][l];
-    }
+    const V odd = n1 * g[1], even_a = nq * g[0] + np * g[2], even_b = np * g[0] + nq * g[2];
+    t[0] = g[0];
+    t[1] = odd + even_a;
+    t[2] = odd - even_a;
+    t[3] = odd + even_b;
+    t[4] = odd - even_b;
+    t[5] = g[2];
 }
 
 // t = Bᵀ d. Row p of Bᵀ holds the coefficients of Π (x - other points), divided by Π (p - other points) and

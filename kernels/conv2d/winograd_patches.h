@@ -133,32 +133,37 @@ inline void transform_tile_patch(const Problem& p, const Input& input, int64_t b
     }
 }
 
-// v = (blocks, tiles, B)
-template <int B, class Input>
-inline void transform_patches(const Problem& p, const Piece& piece, const Input& in, float* v) {
-    for (int64_t block = 0; block < p.in / B; ++block) {
+// Blocks [first, last) of the input's channels; a slice of v = (tiles/G, channels/B, G, B)
+template <int B, int G, class Input>
+inline void transform_patches(const Problem& p, const Piece& piece, const Slices& slices, const Input& in,
+                              int64_t first, int64_t last, float* v) {
+    for (int64_t block = first; block < last; ++block) {
+        const int64_t slice = slices.first_of(block * B), depth = slices.size(slice);
+        float* to = v + slice * piece.stride + (block * B - slice) * G;
         Place at(p, piece.first);
         for (int64_t i = 0; i < piece.count; ++i, at.advance(p))
-            transform_tile_patch<B>(p, in, block, at, v + (block * piece.stride + i) * B, piece.v_element);
+            transform_tile_patch<B>(p, in, block, at, to + i / G * depth * G + i % G * B, piece.v_element);
     }
 }
 
-// v = (tiles/B, channels, B), by way of the elements of B tiles side by side.
+// a slice of v = (tiles/B, channels, B), by way of the elements of B tiles side by side.
 template <int B, class Input>
-inline void transform_patches_across(const Problem& p, const Piece& piece, const Input& in, float* v) {
+inline void transform_patches_across(const Problem& p, const Piece& piece, const Slices& slices,
+                                     const Input& in, int64_t first, int64_t last, float* v) {
     alignas(64) float side_by_side[kElements][B][B];
-    for (int64_t block = 0; block < p.in / B; ++block) {
+    for (int64_t block = first; block < last; ++block) {
+        const int64_t slice = slices.first_of(block * B), depth = slices.size(slice);
         Place at(p, piece.first);
         for (int64_t group = 0; group < piece.count; group += B) {
             const int64_t tiles = std::min<int64_t>(B, piece.count - group);
             for (int64_t i = 0; i < tiles; ++i, at.advance(p))
                 transform_tile_patch<B>(p, in, block, at, side_by_side[0][i], B * B);
+            float* to = v + slice * piece.stride + group * depth + (block * B - slice) * B;
             for (int e = 0; e < kElements; ++e) {
                 Vector<B> rows[B];
                 for (int i = 0; i < B; ++i) rows[i] = lanes<B>(side_by_side[e][i < tiles ? i : 0]);
                 transpose<B>(rows);
-                float* to = v + e * piece.v_element + (group * p.in / B + block * B) * B;
-                for (int i = 0; i < B; ++i) lanes<B>(to + i * B) = rows[i];
+                for (int i = 0; i < B; ++i) lanes<B>(to + e * piece.v_element + i * B) = rows[i];
             }
         }
     }

@@ -27,6 +27,17 @@ struct Piece {
     int64_t first_block, last_block;
 };
 
+// v, the transformed patches, is cut into slices of `depth` input channels, the last may have less: what a
+// product reads together lies together. (Rows at distances of a power of two would fall into the same sets of
+// the cache, and no prefetcher would see them coming.) A slice is (tiles/G, channels/B, G, B) for products
+// whose vectors are output channels, (tiles/B, channels, B) for those whose vectors are tiles.
+struct Slices {
+    int64_t channels, depth;
+
+    int64_t size(int64_t first) const { return std::min(depth, channels - first); }
+    int64_t first_of(int64_t channel) const { return channel / depth * depth; }
+};
+
 // Where a tile lies: which picture, and its first output. Walks the tiles in order.
 struct Place {
     int64_t n, row, column;
@@ -50,7 +61,7 @@ inline int64_t padded(int64_t floats) { return (floats + 15) / 16 * 16 + (floats
 
 // The weights of one element, (in/block, out/block, block in, block out), with a cache line between the
 // blocks of `in`, lest they all fall into the same few sets of the cache.
-inline int64_t weight_group(int64_t block, int64_t out) { return out * block + 16; }
+inline int64_t weight_group(int64_t block, int64_t out) { return out * block + 2 * block * block; }
 inline int64_t weight_element(int64_t block, int64_t out, int64_t in) {
     return in / block * weight_group(block, out);
 }

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Second stage of a Winograd convolution: for one element, a product over the input channels. Both passes use
-// one copy of the transformed weights, u (c/B, k/B, c%B, k%B). Forward, its vectors of k are summed for each
+// one form of the transformed weights, u (c/B, k/B, c%B, k%B). Forward, its vectors of k are summed for each
 // tile; backward data sums over k, so there the vectors run over tiles:
-//   forward          m[k/B][tile][k%B] = Σ_c v[c/B][tile][c%B] u[…]     v, m: (blocks, tiles, B)
-//   backward data    m[tile/B][c][tile%B] = Σ_k u[…] v[tile/B][k][tile%B]   v, m: (tiles/B, channels, B)
-// While a piece of u is in use the next one is fetched: of VGG-19's widest layers every product reads a
-// megabyte of weights that has left all caches since the last picture. (512 channels, 32x32: 8.7 ms without,
-// 5.9 with; the multiplications alone take 5.2 at the machine's peak.)
-// Included by conv2d_winograd_cpu.cpp only.
+//   forward          m[k/B][tile][k%B] = Σ_c v[c][tile] u[…]          m (blocks, tiles, B)
+//   backward data    m[tile/B][c][tile%B] = Σ_k u[…] v[k][tile]       m (tiles/B, channels, B)
+// Included by conv2d_winograd_*cpu.cpp only.
 #pragma once
 
 #include "kernels/common/vector_tiles.h"
@@ -15,76 +12,84 @@
 
 namespace lily::kernels::winograd {
 
-// So many input channels at once that their weights stay in the first-level cache while the tiles go by.
-constexpr int64_t kDepth = 128;
+// One slice of v by V blocks of weights to m, P tiles at a time. next(): what to fetch meanwhile.
+template <int B, int P, int V, class Next>
+inline void multiply_slice(const Piece& piece, int64_t depth, const BlockStrides& stride, const float* v,
+                           const float* u, bool add, float* m, const Next& next) {
+    int64_t i = 0;
+    for (; i + P <= piece.count; i += P, v += depth * P)
+        product_tile<B, P, V>(depth, stride, v, u, add, m + i * B, next());
+    for (; i + 4 <= piece.count; i += 4, v += 4 * B)
+        product_tile<B, 4, V>(depth, stride, v, u, add, m + i * B, next());
+    for (; i < piece.count; ++i, v += B) product_tile<B, 1, V>(depth, stride, v, u, add, m + i * B, next());
+}
 
-// m (blocks, tiles, B): P tiles by V blocks at a time. u_next: the weights of the element after this.
+// The same across: `rows` channels, P of them by up to three groups of tiles at a time; P divides rows.
+template <int B, int P, class Next>
+inline void multiply_slice_across(const Piece& piece, int64_t depth, const BlockStrides& stride, int rows,
+                                  const float* v, const float* u, bool add, float* m, const Next& next) {
+    const int64_t groups = (piece.count + B - 1) / B;
+    for (int64_t group = 0; group < groups;) {
+        // 4 groups are better cut into 2 + 2 than 3 + 1
+        const int64_t width = groups - group == 4 ? 2 : std::min<int64_t>(3, groups - group);
+        const float* w = v + group * depth * B;
+        for (int c = 0; c < rows; c += P) {
+            float* sums = m + group * stride.out + c * B;
+            if (width == 3)
+                product_tile<B, P, 3>(depth, stride, u + c * B, w, add, sums, next);
+            else if (width == 2)
+                product_tile<B, P, 2>(depth, stride, u + c * B, w, add, sums, next);
+            else
+                product_tile<B, P, 1>(depth, stride, u + c * B, w, add, sums, next);
+        }
+        group += width;
+    }
+}
+
+// All blocks of a piece, with weights that were transformed before; V blocks and P tiles at a time. While a
+// part of u is in use the next one is fetched, after the last that of the next element, u_next: it has left
+// all caches since the last picture.
 template <int B, int P, int V>
-inline void multiply(const Problem& p, const Piece& piece, const float* u, const float* u_next,
-                     const float* v, float* m) {
+inline void multiply(const Problem& p, const Piece& piece, const Slices& slices, const float* u,
+                     const float* u_next, const float* v, float* m) {
     constexpr int64_t kFetched = 16 * B, kParts = std::max(1, V * B / 16);  // floats of a tile, tiles for all
     const int64_t group = weight_group(B, p.out);
-    const BlockStrides stride{.a = piece.stride * B, .w = group, .w_next = B * B, .out = piece.stride * B};
-    const auto tiles = [&]<int Blocks>(int64_t depth, bool add, const float* from, const float* w,
-                                       const float* next, float* to) {
-        int64_t part = 0;
-        const auto ahead = [&] { return Ahead{next + part++ % kParts * kFetched, group}; };
-        int64_t i = 0;
-        for (; i + P <= piece.count; i += P)
-            product_tile<B, P, Blocks>(depth, stride, from + i * B, w, add, to + i * B, ahead());
-        for (; i + 4 <= piece.count; i += 4)
-            product_tile<B, 4, Blocks>(depth, stride, from + i * B, w, add, to + i * B, ahead());
-        for (; i < piece.count; ++i)
-            product_tile<B, 1, Blocks>(depth, stride, from + i * B, w, add, to + i * B, ahead());
-    };
+    const BlockStrides stride{.a = P * B, .w = group, .w_next = B * B, .out = piece.stride * B};
     for (int64_t block = piece.first_block; block < piece.last_block;) {
         const bool wide = block + V <= piece.last_block;
         const int64_t width = wide ? V : 1;
-        for (int64_t c = 0; c < p.in; c += kDepth) {
-            const int64_t depth = std::min(kDepth, p.in - c);
+        for (int64_t c = 0; c < p.in; c += slices.depth) {
+            const int64_t depth = slices.size(c);
             const float *from = v + c * piece.stride, *w = u + c / B * group + block * B * B;
             const float* next = c + depth < p.in                   ? w + depth / B * group
                                 : block + width < piece.last_block ? u + (block + width) * B * B
                                                                    : u_next + piece.first_block * B * B;
             float* to = m + (block - piece.first_block) * piece.stride * B;
-            wide ? tiles.template operator()<V>(depth, c > 0, from, w, next, to)
-                 : tiles.template operator()<1>(depth, c > 0, from, w, next, to);
+            int64_t part = 0;
+            const auto ahead = [&] { return Ahead{next + part++ % kParts * kFetched, group}; };
+            wide ? multiply_slice<B, P, V>(piece, depth, stride, from, w, c > 0, to, ahead)
+                 : multiply_slice<B, P, 1>(piece, depth, stride, from, w, c > 0, to, ahead);
         }
         block += width;
     }
 }
 
-// m (tiles/B, channels, B): P channels by up to three groups of tiles at a time; P divides B.
+// The same across, P channels at a time.
 template <int B, int P>
-inline void multiply_across(const Problem& p, const Piece& piece, const float* u, const float* u_next,
-                            const float* v, float* m) {
-    const int64_t rows = (piece.last_block - piece.first_block) * B, groups = (piece.count + B - 1) / B;
-    const BlockStrides stride{.a = B * B, .w = B * B, .w_next = p.in * B, .out = rows * B};
-    const int64_t row = weight_group(B, p.in);
+inline void multiply_across(const Problem& p, const Piece& piece, const Slices& slices, const float* u,
+                            const float* u_next, const float* v, float* m) {
+    const int64_t rows = (piece.last_block - piece.first_block) * B, row = weight_group(B, p.in);
     for (int64_t block = piece.first_block; block < piece.last_block; ++block)
-        for (int64_t k = 0; k < p.in; k += kDepth) {
-            const int64_t depth = std::min(kDepth, p.in - k);
+        for (int64_t k = 0; k < p.in; k += slices.depth) {
+            const int64_t depth = slices.size(k);
+            const BlockStrides stride{.a = B * B, .w = B * B, .w_next = depth * B, .out = rows * B};
             const float* from = u + block * row + k * B;
             const Ahead next{k + depth < p.in               ? from + depth * B
                              : block + 1 < piece.last_block ? u + (block + 1) * row
                                                             : u_next + piece.first_block * row,
                              B * B};
-            float* to = m + (block - piece.first_block) * B * B;
-            for (int64_t group = 0; group < groups;) {
-                // 4 groups are better cut into 2 + 2 than 3 + 1
-                const int64_t width = groups - group == 4 ? 2 : std::min<int64_t>(3, groups - group);
-                const float* w = v + (group * p.in + k) * B;
-                for (int c = 0; c < B; c += P) {
-                    float* sums = to + group * rows * B + c * B;
-                    if (width == 3)
-                        product_tile<B, P, 3>(depth, stride, from + c * B, w, k > 0, sums, next);
-                    else if (width == 2)
-                        product_tile<B, P, 2>(depth, stride, from + c * B, w, k > 0, sums, next);
-                    else
-                        product_tile<B, P, 1>(depth, stride, from + c * B, w, k > 0, sums, next);
-                }
-                group += width;
-            }
+            multiply_slice_across<B, P>(piece, depth, stride, B, v + k * piece.stride, from, k > 0,
+                                        m + (block - piece.first_block) * B * B, next);
         }
 }
 

@@ -292,7 +292,7 @@ class StyleTransferTest(unittest.TestCase):
 
     def test_bad_environment(self):
         with unittest.mock.patch.dict(os.environ, LILY_CONV="fft"):
-            self.fails("LILY_CONV is rule, direct, winograd, onednn or onednn_winograd, not 'fft'")
+            self.fails("LILY_CONV is rule, direct, winograd, winograd_by_filters, onednn or onednn_winograd, not 'fft'")
         with unittest.mock.patch.dict(os.environ, LILY_CONV="onednn_winograd", LILY_CPU_ISA="avx2"):
             self.fails("LILY_CONV=onednn_winograd: this version of oneDNN has no Winograd form for this CPU")
 

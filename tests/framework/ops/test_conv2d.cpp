@@ -136,20 +136,25 @@ std::string plan_of(const Shape& x, const Shape& w, const Conv2dOptions& o, Conv
 
 TEST_CASE("conv2d: Winograd equals the f64 loops, also on maps that its tiles do not fit", "[conv2d]") {
     const Poison poison;
-    const auto algorithm =
-        GENERATE(Conv2dAlgorithm::rule, Conv2dAlgorithm::winograd, Conv2dAlgorithm::onednn_winograd);
+    const auto algorithm = GENERATE(Conv2dAlgorithm::rule, Conv2dAlgorithm::winograd,
+                                    Conv2dAlgorithm::winograd_by_filters, Conv2dAlgorithm::onednn_winograd);
     const std::vector<Case> cases = {{"odd map", {16, 32, 5, 7}, {48, 32, 3, 3}, {.padding = kOne}},
                                      {"16x16", {1, 128, 16, 16}, {128, 128, 3, 3}, {.padding = kOne}},
                                      {"uneven", {1, 128, 23, 17}, {128, 128, 3, 3}, {.padding = {1, 0}}},
                                      {"more padding", {2, 48, 21, 14}, {80, 48, 3, 3}, {.padding = {2, 2}}},
+                                     {"90 tiles", {1, 80, 35, 37}, {48, 80, 3, 3}, {.padding = kOne}},
+                                     {"72 to 40", {2, 72, 20, 21}, {40, 72, 3, 3}, {.padding = kOne}},
                                      {"one tile", {1, 32, 3, 4}, {32, 32, 3, 3}, {.padding = kOne}},
                                      {"few tiles", {1, 64, 9, 13}, {144, 64, 3, 3}, {.padding = kOne}},
                                      {"one output", {1, 32, 3, 3}, {32, 32, 3, 3}, {}}};
     for (const Case& c : cases) {
         INFO(c.what);
         const WithAlgorithm with(algorithm);
-        if (algorithm == Conv2dAlgorithm::winograd)
-            CHECK(plan_of(c.x, c.weight, c.options, Conv2dPass::forward_relu) == "winograd");
+        if (c.weight[1] % 16 == 0 && c.weight[0] % 16 == 0) {
+            const std::string plan = plan_of(c.x, c.weight, c.options, Conv2dPass::forward_relu);
+            if (algorithm == Conv2dAlgorithm::winograd) CHECK(plan == "winograd");
+            if (algorithm == Conv2dAlgorithm::winograd_by_filters) CHECK(plan == "winograd by filters");
+        }
         const std::vector<Shape> operands = {c.x, c.weight, {c.weight[0]}};
         const Tensors got = everything(random_tensors(operands, DType::f32), c.options),
                       want = everything(random_tensors(operands, DType::f64), c.options);
@@ -166,7 +171,7 @@ Tensors only_data(const std::function<Tensor(const Tensors&)>& op, Tensors xs) {
 
 TEST_CASE("conv2d: ReLU and pooling fused into Winograd equal the f64 loops on every rim", "[conv2d]") {
     const Poison poison;
-    const WithAlgorithm with(Conv2dAlgorithm::winograd);
+    const WithAlgorithm with(GENERATE(Conv2dAlgorithm::winograd, Conv2dAlgorithm::winograd_by_filters));
     for (const int64_t height : {2, 3, 4, 5, 7, 9, 16, 22})
         for (const int64_t width : {2, 5, 8, 11, 21})
             for (const int64_t padding : {0, 1, 2}) {
@@ -206,7 +211,7 @@ TEST_CASE("conv2d: pooling in the convolution is pooling after it, to the bit", 
 TEST_CASE("conv2d: where the map is flat, pooling fused into Winograd finds the first of a window",
           "[conv2d]") {
     const Poison poison;
-    const WithAlgorithm with(Conv2dAlgorithm::winograd);
+    const WithAlgorithm with(GENERATE(Conv2dAlgorithm::winograd, Conv2dAlgorithm::winograd_by_filters));
     const Conv2dOptions o{.padding = kOne};
     const auto gradients = [&](DType dtype) {
         Tensors t = random_tensors({{1, 64, 1, 1}, {64, 64, 3, 3}, {64}}, dtype);
@@ -284,8 +289,9 @@ TEST_CASE("conv2d: every algorithm gives the same up to rounding", "[conv2d]") {
     const std::vector<Shape> operands = {{4, 32, 9, 9}, {32, 32, 3, 3}, {32}};
     const Conv2dOptions o{.padding = kOne};
     const Tensors want = everything(random_tensors(operands, DType::f64), o);
-    for (const auto algorithm : {Conv2dAlgorithm::direct, Conv2dAlgorithm::winograd, Conv2dAlgorithm::onednn,
-                                 Conv2dAlgorithm::onednn_winograd}) {
+    for (const auto algorithm :
+         {Conv2dAlgorithm::direct, Conv2dAlgorithm::winograd, Conv2dAlgorithm::winograd_by_filters,
+          Conv2dAlgorithm::onednn, Conv2dAlgorithm::onednn_winograd}) {
         const WithAlgorithm with(algorithm);
         const Tensors got = everything(random_tensors(operands, DType::f32), o);
         for (size_t i = 0; i < want.size(); ++i) CHECK(difference(got[i], want[i], 2e-5) == "");
@@ -296,7 +302,8 @@ TEST_CASE("conv2d: the same bits in every run and for any number of threads", "[
     for (const std::vector<Shape>& operands : {std::vector<Shape>{{16, 32, 9, 9}, {64, 32, 3, 3}, {64}},
                                                {{2, 16, 20, 20}, {16, 16, 3, 3}, {16}},
                                                {{1, 3, 40, 40}, {64, 3, 3, 3}, {64}},
-                                               {{1, 128, 32, 32}, {128, 128, 3, 3}, {128}}}) {
+                                               {{1, 128, 32, 32}, {128, 128, 3, 3}, {128}},
+                                               {{1, 256, 17, 16}, {512, 256, 3, 3}, {512}}}) {
         const Conv2dOptions o{.padding = kOne};
         const Tensors once = everything(random_tensors(operands, DType::f32), o),
                       again = everything(random_tensors(operands, DType::f32), o);
@@ -328,7 +335,7 @@ TEST_CASE("conv2d: layouts pass through, gradients come back in x's", "[conv2d]"
 }
 
 TEST_CASE("conv2d: our Winograd and the ReLU in it keep NaN", "[conv2d]") {
-    const WithAlgorithm with(Conv2dAlgorithm::winograd);
+    const WithAlgorithm with(GENERATE(Conv2dAlgorithm::winograd, Conv2dAlgorithm::winograd_by_filters));
     Tensor x = zeros({1, 32, 8, 8});
     x.fill_(std::numeric_limits<float>::quiet_NaN());
     const auto y = conv2d_relu(x, zeros({32, 32, 3, 3}), zeros({32}), {.padding = kOne}).to_vector();
