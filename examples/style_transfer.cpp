@@ -4,7 +4,6 @@
 // examples/style_transfer.
 #include <algorithm>
 #include <filesystem>
-#include <functional>
 #include <future>
 
 #include "examples/common/interrupt.h"
@@ -68,14 +67,9 @@ RunSettings settings_that_matter(const Settings& s, const Vgg19& network, const 
     return settings;
 }
 
-struct Pictures {
-    Picture content;
-    std::vector<Picture> styles;
-};
-
-Pictures load_pictures(const Settings& s) {
-    Pictures pictures{load_picture(s.content, s.size), {}};
-    for (const std::string& path : s.styles) pictures.styles.push_back(load_picture(path, s.style_size));
+std::vector<Picture> load_pictures(const std::vector<std::string>& paths, int size) {
+    std::vector<Picture> pictures;
+    for (const std::string& path : paths) pictures.push_back(load_picture(path, size));
     return pictures;
 }
 
@@ -83,13 +77,13 @@ int paint(const Settings& s) {
     check_outputs(s);
     if (s.threads > 0) kernels::set_max_threads(s.threads);
     const DeviceChoice chosen = choose_device(s.device);
-    // Pictures are decoded while the network's weights are looked through.
-    std::future<Pictures> loading = std::async(std::launch::async, load_pictures, std::cref(s));
+    // The pictures are decoded while the network's weights are looked through.
+    auto loading_content = std::async(std::launch::async, load_picture, s.content, s.size);
+    auto loading_styles = std::async(std::launch::async, load_pictures, s.styles, s.style_size);
     Vgg19 network(find_weights(s), s.pooling);
     const StyleTransferOptions options = method_options(s);
-    const Pictures pictures = loading.get();
-    const Picture& content = pictures.content;
-    const std::vector<Picture>& styles = pictures.styles;
+    const Picture content = loading_content.get();
+    const std::vector<Picture> styles = loading_styles.get();
     std::vector<Tensor> style_inputs;
     for (const Picture& style : styles) style_inputs.push_back(style.input.to(chosen.device));
 

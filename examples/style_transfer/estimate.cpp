@@ -29,9 +29,10 @@ void tell_memory(const Settings& s, Device device, const models::Vgg19& network,
                  const std::vector<models::Picture>& styles) {
     network.check_layers(layers);
     const int64_t h = content.rgb.height, w = content.rgb.width;
-    // Weights, read and prepared for the convolutions, and the program: 400 MB at most. Activations,
-    // gradients and scratch memory grow with the picture. Measured (peak resident set): within 9 % from 256
-    // to 1024 pixels. A style picture's pass keeps less, and comes before.
+    // Weights, read and prepared for the convolutions, and the program: 210 MB at most. Activations,
+    // gradients and scratch memory grow with the picture; maps of few positions want other copies of the
+    // weights, 260 MB with all. Measured (peak resident set): within 11 % from 64 to 1024 pixels. A style
+    // picture's pass keeps less, and comes before.
     double most = 1.28 * static_cast<double>(network.activation_bytes(h, w, layers));
     for (const models::Picture& style : styles)
         most = std::max(most, 0.5 * static_cast<double>(
@@ -39,7 +40,8 @@ void tell_memory(const Settings& s, Device device, const models::Vgg19& network,
     // L-BFGS remembers a hundred steps, the picture's change and the gradient's in each.
     const int64_t steps =
         s.optimizer == models::OptimizerKind::lbfgs ? std::min<int64_t>(100, s.iterations) : 0;
-    const double megabytes = 400 + (most + static_cast<double>(steps * 2 * 3 * h * w * 4)) / 1e6;
+    const double megabytes =
+        std::max(260.0, 210 + most / 1e6) + static_cast<double>(steps * 2 * 3 * h * w * 4) / 1e6;
     const double available = available_bytes() / 1e6;
     s.say("picture {}x{}, {} style picture{}, {} threads: about {:.0f} MB of memory", w, h, styles.size(),
           styles.size() == 1 ? "" : "s", kernels::max_threads(), megabytes);

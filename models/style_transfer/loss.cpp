@@ -106,12 +106,12 @@ StyleTransferLoss::StyleTransferLoss(const Vgg19& network, StyleTransferOptions 
     blend = normalised_blend(std::move(blend), styles.size());
     const NoGrad no_grad;
     for (size_t i = 0; i < styles.size(); ++i) {
-        const Activations features = network_->forward(styles[i], names_of(options_.style_layers));
-        for (const auto& [layer, f] : features) {
+        const auto read = [&](const std::string& layer, const Tensor& f) {
             const Tensor g = gram(f, per_position(f)) * blend[i];
             Tensor& target = style_grams_[layer];
             target = target.defined() ? target + g : g;
-        }
+        };
+        network_->forward(styles[i], names_of(options_.style_layers), read);
     }
     // Memory of other sizes would stay unused beside the content's; that of the same size need not be asked
     // for again.
@@ -119,32 +119,33 @@ StyleTransferLoss::StyleTransferLoss(const Vgg19& network, StyleTransferOptions 
     if (std::any_of(styles.begin(), styles.end(), has_other_size)) allocator(content.device()).empty_cache();
 }
 
+// The image's own features are the content's where it still is the content picture.
+void StyleTransferLoss::find_content(const Tensor& x) {
+    if (!content_features_.empty() || same_picture(x, content_)) return;
+    const NoGrad no_grad;
+    content_features_ = network_->forward(content_, names_of(options_.content_layers));
+}
+
 LossTerms StyleTransferLoss::operator()(const Tensor& x) {
-    const Activations features = network_->forward(x, options_.layers());
-    if (content_features_.empty()) {
-        if (same_picture(x, content_)) {
-            for (const LayerWeight& l : options_.content_layers)
-                content_features_[l.layer] = features.at(l.layer).detach();
-        } else {
-            const NoGrad no_grad;
-            content_features_ = network_->forward(content_, names_of(options_.content_layers));
-        }
-    }
+    find_content(x);
     const auto add_to = [](Tensor& sum, const Tensor& term) { sum = sum.defined() ? sum + term : term; };
     LossTerms loss;
-    for (const auto& [layer, weight] : options_.content_layers) {
-        const Tensor& f = features.at(layer);
-        const double count =
-            options_.content_reduction == ContentReduction::mean ? static_cast<double>(f.numel()) : 1;
-        add_to(loss.content,
-               sse_loss(f, content_features_.at(layer), options_.content_weight * weight * 0.5 / count));
-    }
-    for (const auto& [layer, weight] : options_.style_layers) {
-        const Tensor& f = features.at(layer);
-        const double n = static_cast<double>(f.size(1));
-        add_to(loss.style, gram_loss(f, style_grams_.at(layer), per_position(f),
-                                     options_.style_weight * weight / (4 * n * n)));
-    }
+    const auto read = [&](const std::string& name, const Tensor& f) {
+        for (const auto& [layer, weight] : options_.content_layers) {
+            if (layer != name) continue;
+            const Tensor& target = content_features_.try_emplace(layer, f.detach()).first->second;
+            const double count =
+                options_.content_reduction == ContentReduction::mean ? static_cast<double>(f.numel()) : 1;
+            add_to(loss.content, sse_loss(f, target, options_.content_weight * weight * 0.5 / count));
+        }
+        for (const auto& [layer, weight] : options_.style_layers) {
+            if (layer != name) continue;
+            const double n = static_cast<double>(f.size(1));
+            add_to(loss.style, gram_loss(f, style_grams_.at(layer), per_position(f),
+                                         options_.style_weight * weight / (4 * n * n)));
+        }
+    };
+    network_->forward(x, options_.layers(), read);
     loss.tv = total_variation(x) * options_.tv_weight;
     loss.total = loss.content + loss.style + loss.tv;
     return loss;

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "framework/io/tensors.h"
 #include "framework/ops.h"
@@ -119,11 +121,22 @@ bool Vgg19::pools_at_once(size_t convolution, const std::set<std::string>& wante
 }
 
 Activations Vgg19::forward(const Tensor& x, const std::vector<std::string>& layers) const {
+    Activations found;
+    forward(x, layers, [&](const std::string& name, const Tensor& h) { found[name] = h; });
+    return found;
+}
+
+void Vgg19::forward(const Tensor& x, const std::vector<std::string>& layers, const Reader& read) const {
     check(x.rank() == 4 && x.size(1) == 3, "[vgg19] expected a picture (N,3,H,W), got {}", x.shape());
     const std::set<std::string> wanted(layers.begin(), layers.end());
-    Activations found;
-    const auto keep = [&](const std::string& name, const Tensor& h) {
-        if (wanted.contains(name)) found[name] = h;
+    std::optional<std::pair<std::string, Tensor>> unread;
+    const auto read_last = [&] {
+        if (unread) read(unread->first, unread->second);
+        unread.reset();
+    };
+    const auto made = [&](const std::string& name, const Tensor& h) {
+        read_last();
+        if (wanted.contains(name)) unread = {name, h};
     };
     Tensor h = x;
     const size_t count = convolutions_for(layers);
@@ -139,19 +152,19 @@ Activations Vgg19::forward(const Tensor& x, const std::vector<std::string>& laye
                 h = conv2d_relu_max_pool2d(h, last.weight, last.bias, same_size);
             else
                 h = pooling_ == Pooling::max ? max_pool2d(h, 2) : avg_pool2d(h, 2);
-            keep(pool_before(c.place), h);
+            made(pool_before(c.place), h);
         }
         if (i + 1 < count && pools_at_once(i, wanted)) continue;  // in the next round, with its pooling
         if (wanted.contains("conv" + c.place)) {
             h = conv2d(h, c.weight, c.bias, same_size);
-            keep("conv" + c.place, h);
+            made("conv" + c.place, h);
             h = relu(h);
         } else {
             h = conv2d_relu(h, c.weight, c.bias, same_size);
         }
-        keep("relu" + c.place, h);
+        made("relu" + c.place, h);
     }
-    return found;
+    read_last();
 }
 
 int64_t Vgg19::activation_bytes(int64_t height, int64_t width, const std::vector<std::string>& layers) const {

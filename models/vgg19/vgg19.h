@@ -2,6 +2,7 @@
 // VGG-19's convolutions (Simonyan & Zisserman 2015, configuration E) as a fixed feature extractor.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -28,6 +29,12 @@ class Vgg19 : public nn::Module {
     // only those.
     using Module::forward;
     Activations forward(const Tensor& x, const std::vector<std::string>& layers) const;
+
+    // The same for those who need not keep them: read(name, activation) of each layer in the network's order,
+    // when the layer after it has been computed. The backward pass, which goes from the newest to the oldest,
+    // then has the gradients of what was read shortly before the network's own, one map at a time.
+    using Reader = std::function<void(const std::string&, const Tensor&)>;
+    void forward(const Tensor& x, const std::vector<std::string>& layers, const Reader& read) const;
 
     // Throws unless all names are layers that the weights reach.
     void check_layers(const std::vector<std::string>& layers) const;
