@@ -10,8 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("LILY_BIN", ROOT / "build/release/bin")) / "lily_op_tests"
 
 
-def run_program(*options):
-    return subprocess.run([str(PROGRAM), *options], capture_output=True, text=True, timeout=600)
+def run_program(*options, **environment):
+    return subprocess.run([str(PROGRAM), *options], capture_output=True, text=True, timeout=600, env={**os.environ, **environment})
 
 
 class LilyOpTestsTest(unittest.TestCase):
@@ -30,6 +30,11 @@ class LilyOpTestsTest(unittest.TestCase):
         self.assertEqual(result.returncode, 1, result.stdout)
         self.assertRegex(result.stdout, r"\nFAIL wrong +1 cases .* 1 failed; wrong softmax: ")
         self.assertRegex(result.stdout, r"\n3 ops, \d+ cases on CPU: 1 failed\n")
+
+    def test_a_gpu_that_does_no_work_computes_nothing(self):
+        result = run_program("--device", "simt", "--filter", "softmax", LILY_SIMT_RUN="off")
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertRegex(result.stdout, r"FAIL softmax .*; softmax.* instead of ")
 
     def test_nothing_to_run_is_a_failure(self):
         result = run_program("--device", "cpu", "--filter", "no such op")

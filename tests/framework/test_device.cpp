@@ -197,7 +197,7 @@ TEST_CASE("a GPU's memory is counted, and comes back", "[device][simt]") {
         CHECK(memory.stats().current_bytes == before.current_bytes);
         CHECK(memory.stats().peak_bytes >= before.current_bytes + 8000);
         CHECK_THROWS_WITH(empty({int64_t{1} << 50}, {.device = device}),
-                          Catch::Contains("out of memory on "));
+                          Catch::Matchers::ContainsSubstring("out of memory on "));
         synchronize(device);
     }
 }

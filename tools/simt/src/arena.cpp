@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 
+#include "gpu.h"
 #include "sanitizer.h"
 #include "symbols.h"
 
@@ -102,9 +103,9 @@ void* Arena::allocate(size_t bytes, bool pinned, const void* site) {
     top_ = end;
     void* memory = reinterpret_cast<void*>(address);
     unpoison(memory, bytes);
-    std::memset(memory, 0xff, bytes);
+    std::memset(memory, does_work() ? 0xff : 0, bytes);
     set_bits(g_shadow.allocated, address - g_shadow.base, bytes, true);
-    if (pinned) set_bits(g_shadow.initialised, address - g_shadow.base, bytes, true);
+    if (pinned || !does_work()) set_bits(g_shadow.initialised, address - g_shadow.base, bytes, true);
     if (!pinned) used_ += bytes;
     blocks_[address] = {address, bytes, pinned, false, site, nullptr, ++serial_};
     return memory;

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
+#include <string_view>
 
 #include "api.h"
 #include "arena.h"
@@ -88,6 +89,14 @@ cudaDeviceProp& current() {
 }
 
 }  // namespace
+
+bool does_work() {
+    static const bool on = [] {
+        const char* asked = std::getenv("LILY_SIMT_RUN");
+        return asked == nullptr || std::string_view(asked) != "off";
+    }();
+    return on;
+}
 
 const cudaDeviceProp& device_properties() { return current(); }
 

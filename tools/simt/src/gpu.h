@@ -8,4 +8,9 @@ namespace simt {
 // The GPU we are: LILY_SIMT_GPU in the environment, else H100.
 const cudaDeviceProp& device_properties();
 
+// LILY_SIMT_RUN=off in the environment: calls are checked and queued as ever, but kernels of more than one
+// thread and the libraries do nothing, and memory begins as zeros. What is left of a program's time is the
+// host's.
+bool does_work();
+
 }  // namespace simt

@@ -51,7 +51,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t graphExec, cudaStream_t stream) {
                                 "the stream does not exist");
         const auto run = [works = graphExec->works] {
             for (const simt::Work& work : works) {
-                const cudaError_t error = work.run ? work.run() : cudaSuccess;
+                const cudaError_t error = simt::perform(work);
                 if (error != cudaSuccess) return error;
             }
             return cudaSuccess;

@@ -178,7 +178,10 @@ cudaError_t launch_kernel(const Call& call, const cudaLaunchConfig_t& config, co
         if (error == cudaSuccess) {
             const auto launch = make(config, function, *found->second.signature, args, call.site());
             const std::string label = "kernel " + kernel_name(function);
-            error = enqueue(stream, {cudaGraphNodeTypeKernel, label, [launch] { return run(*launch); }});
+            const bool probe =
+                launch->blocks() == 1 && launch->block.x * launch->block.y * launch->block.z == 1;
+            error =
+                enqueue(stream, {cudaGraphNodeTypeKernel, label, [launch] { return run(*launch); }, probe});
         }
     }
     if (error != cudaSuccess) launch_failed(kernel_name(function), call.site(), error);

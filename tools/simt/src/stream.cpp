@@ -6,6 +6,7 @@
 #include <set>
 
 #include "api.h"
+#include "gpu.h"
 #include "pinned.h"
 
 namespace simt {
@@ -49,8 +50,8 @@ cudaError_t run_front(CUstream_st* stream) {
     if (stream->queue.empty() || stream->queue.front() != front) return sticky_error();
     stream->queue.pop_front();
     front->done = true;
-    if (sticky_error() == cudaSuccess && front->work.run) {
-        const cudaError_t error = front->work.run();
+    if (sticky_error() == cudaSuccess) {
+        const cudaError_t error = perform(front->work);
         if (error != cudaSuccess) set_sticky_error(error);
     }
     front->finished_at = now();
@@ -85,6 +86,11 @@ CUstream_st* stream_of(cudaStream_t handle) {
     for (CUstream_st* stream : streams().all)
         if (stream == handle && !stream->destroyed) return stream;
     return nullptr;
+}
+
+cudaError_t perform(const Work& work) {
+    const bool runs = does_work() || work.always || work.type != cudaGraphNodeTypeKernel;
+    return work.run && runs ? work.run() : cudaSuccess;
 }
 
 cudaError_t enqueue(CUstream_st* stream, Work work) {

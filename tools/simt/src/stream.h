@@ -19,6 +19,7 @@ struct Work {
     cudaGraphNodeType type = cudaGraphNodeTypeEmpty;
     std::string label;  // for reports: the kernel's name, or the call
     std::function<cudaError_t()> run;
+    bool always = false;  // also on a GPU that does no work
 };
 
 struct Queued {
@@ -43,6 +44,8 @@ struct Capture {
 
 // The stream behind a handle (0 and the special ones included); null where it is none.
 CUstream_st* stream_of(cudaStream_t handle);
+// Does it; nothing, on a GPU that does no work (gpu.h).
+cudaError_t perform(const Work& work);
 // Puts work into a stream, or into the graph that it is being captured into.
 cudaError_t enqueue(CUstream_st* stream, Work work);
 // Runs what the stream (or everything) holds; the first error stays.
