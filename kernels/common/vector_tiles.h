@@ -134,4 +134,18 @@ inline void product_tile(int64_t channels, const BlockStrides& stride, const flo
         for (int v = 0; v < V; ++v) lanes<B>(out + v * stride.out + p * B) = sum[p][v];
 }
 
+// The same for many positions, P at a time, the rest 4 or 1 at a time; the next P of a lie `next_rows` floats
+// on. next(): what to fetch during a tile.
+template <int B, int P, int V, class Next>
+inline void product_rows(int64_t positions, int64_t channels, const BlockStrides& stride, const float* a,
+                         int64_t next_rows, const float* w, bool add, float* out, const Next& next) {
+    int64_t i = 0;
+    for (; i + P <= positions; i += P, a += next_rows)
+        product_tile<B, P, V>(channels, stride, a, w, add, out + i * B, next());
+    for (; i + 4 <= positions; i += 4, a += 4 * B)
+        product_tile<B, 4, V>(channels, stride, a, w, add, out + i * B, next());
+    for (; i < positions; ++i, a += B)
+        product_tile<B, 1, V>(channels, stride, a, w, add, out + i * B, next());
+}
+
 }  // namespace lily::kernels

@@ -95,9 +95,11 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* w, c
                         multiply_slice_across<B, Q>(piece, depth, across, static_cast<int>(blocks) * B, from,
                                                     weights, c > 0, to, NothingAhead{});
                     else if (blocks == V)
-                        multiply_slice<B, P, V>(piece, depth, along, from, weights, c > 0, to, nothing);
+                        product_rows<B, P, V>(count, depth, along, from, depth * P, weights, c > 0, to,
+                                              nothing);
                     else
-                        multiply_slice<B, P, 1>(piece, depth, along, from, weights, c > 0, to, nothing);
+                        product_rows<B, P, 1>(count, depth, along, from, depth * P, weights, c > 0, to,
+                                              nothing);
                 }
             }
             if constexpr (kBackward)

@@ -12,19 +12,8 @@
 
 namespace lily::kernels::winograd {
 
-// One slice of v by V blocks of weights to m, P tiles at a time. next(): what to fetch meanwhile.
-template <int B, int P, int V, class Next>
-inline void multiply_slice(const Piece& piece, int64_t depth, const BlockStrides& stride, const float* v,
-                           const float* u, bool add, float* m, const Next& next) {
-    int64_t i = 0;
-    for (; i + P <= piece.count; i += P, v += depth * P)
-        product_tile<B, P, V>(depth, stride, v, u, add, m + i * B, next());
-    for (; i + 4 <= piece.count; i += 4, v += 4 * B)
-        product_tile<B, 4, V>(depth, stride, v, u, add, m + i * B, next());
-    for (; i < piece.count; ++i, v += B) product_tile<B, 1, V>(depth, stride, v, u, add, m + i * B, next());
-}
-
-// The same across: `rows` channels, P of them by up to three groups of tiles at a time; P divides rows.
+// One slice of v by some weights across (along it is product_rows): `rows` channels, P of them by up to three
+// groups of tiles at a time; P divides rows.
 template <int B, int P, class Next>
 inline void multiply_slice_across(const Piece& piece, int64_t depth, const BlockStrides& stride, int rows,
                                   const float* v, const float* u, bool add, float* m, const Next& next) {
@@ -67,8 +56,8 @@ inline void multiply(const Problem& p, const Piece& piece, const Slices& slices,
             float* to = m + (block - piece.first_block) * piece.stride * B;
             int64_t part = 0;
             const auto ahead = [&] { return Ahead{next + part++ % kParts * kFetched, group}; };
-            wide ? multiply_slice<B, P, V>(piece, depth, stride, from, w, c > 0, to, ahead)
-                 : multiply_slice<B, P, 1>(piece, depth, stride, from, w, c > 0, to, ahead);
+            wide ? product_rows<B, P, V>(piece.count, depth, stride, from, depth * P, w, c > 0, to, ahead)
+                 : product_rows<B, P, 1>(piece.count, depth, stride, from, depth * P, w, c > 0, to, ahead);
         }
         block += width;
     }

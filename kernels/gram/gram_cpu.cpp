@@ -14,6 +14,8 @@ namespace {
 
 constexpr int64_t kChunk = 256;  // positions summed in registers; C·256 floats stay in the second-level cache
 constexpr int64_t kTasks = 16;   // per sample, to share out among threads
+constexpr int64_t kStrip = 60;   // positions of a task backward: a multiple of 6 and 12
+constexpr int64_t kDepth = 128;  // channels whose weights stay in the first-level cache
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -142,44 +144,49 @@ void symmetric(const GramShape& s, const float* dg, float* sum) {
     });
 }
 
-// Strips of P positions times all channels.
-template <int B, int P, int V>
-void positions_backward(int64_t begin, int64_t end, int64_t c, const float* f, int64_t f_stride,
-                        const float* sum, float* df) {
-    const int64_t blocks = c / B;
-    const BlockStrides stride{.a = f_stride, .w = B * B, .w_next = c * B, .out = f_stride};
-    for (int64_t block = 0; block < blocks;) {
-        const int64_t width = block + V <= blocks ? V : 1;
-        const float* s = sum + block * c * B;
-        float* out = df + block * f_stride;
-        for (int64_t p = begin; p < end; p += P) {
-            // the last tile begins earlier instead of being shorter
-            const int64_t at = std::max(begin, std::min(p, end - P)) * B;
-            if (end - begin < P)
-                for (int64_t single = begin; single < end; ++single)
-                    for (int64_t v = 0; v < width; ++v)
-                        product_tile<B, 1, 1>(c, stride, f + single * B, s + v * c * B, false,
-                                              out + v * f_stride + single * B);
-            else if (width == V)
-                product_tile<B, P, V>(c, stride, f + at, s, false, out + at);
-            else
-                product_tile<B, P, 1>(c, stride, f + at, s, false, out + at);
-        }
-        block += width;
+// Some positions of a map f (C/B, M, B) in the order of their use: kDepth channels after the other, each
+// (positions/P, kDepth/B, P, B) with room for kStrip positions.
+template <int B, int P>
+void pack_strip(int64_t positions, int64_t c, const float* f, int64_t f_stride, float* packed) {
+    for (int64_t k = 0; k < c; k += B) {
+        const int64_t slice = k / kDepth * kDepth, depth = std::min(kDepth, c - slice);
+        float* to = packed + slice * kStrip + (k - slice) * P;
+        for (int64_t i = 0; i < positions; ++i)
+            lanes<B>(to + i / P * depth * P + i % P * B) = lanes<B>(f + k * f_stride + i * B);
     }
 }
 
+// df = scale (dG + dGᵀ) f in strips of positions; P of them by V blocks of channels in registers.
 template <int B, int P, int V>
 void backward_blocked(Queue& queue, const GramShape& s, const float* f, const float* dg, float* df) {
-    const int64_t c = s.channels, m = s.positions, per_sample = ceil_div(m, kChunk / 4);
-    const auto scratch = queue.scratch<float>(s.n * c * c);
-    float* sum = scratch.data();
+    const int64_t c = s.channels, m = s.positions, strips = ceil_div(m, kStrip);
+    // Blocks at distances of a power of two share a few sets of the cache, which hold 128 channels at most.
+    const bool packs = c > 128;
+    const int64_t packed_size = packs ? c * kStrip : 0;
+    const auto scratch = queue.scratch<float>(s.n * c * c + max_threads() * packed_size);
+    float *sum = scratch.data(), *packing = sum + s.n * c * c;
     symmetric<B>(s, dg, sum);
-    parallel_for(s.n * per_sample, 1, [=](int64_t begin, int64_t end) {
+    const BlockStrides stride{.a = packs ? P * B : m * B, .w = B * B, .w_next = c * B, .out = m * B};
+    parallel_for(s.n * strips, 1, [=](int64_t begin, int64_t end) {
+        float* packed = packing + thread_number() * packed_size;
+        const auto nothing = [] { return NothingAhead{}; };
         for (int64_t task = begin; task < end; ++task) {
-            const int64_t at = task / per_sample, first = task % per_sample * (kChunk / 4);
-            positions_backward<B, P, V>(first, std::min(m, first + kChunk / 4), c, f + at * c * m, m * B,
-                                        sum + at * c * c, df + at * c * m);
+            const int64_t at = task / strips, first = task % strips * kStrip;
+            const int64_t positions = std::min(kStrip, m - first), offset = at * c * m + first * B;
+            if (packs) pack_strip<B, P>(positions, c, f + offset, m, packed);
+            for (int64_t block = 0; block < c / B;) {
+                const bool wide = block + V <= c / B;
+                float* out = df + offset + block * m * B;
+                for (int64_t k = 0; k < c; k += kDepth) {
+                    const int64_t depth = std::min(kDepth, c - k), next = packs ? depth * P : P * B;
+                    const float* rows = packs ? packed + k * kStrip : f + offset;
+                    const float* w = sum + at * c * c + (block * c + k) * B;
+                    wide
+                        ? product_rows<B, P, V>(positions, depth, stride, rows, next, w, k > 0, out, nothing)
+                        : product_rows<B, P, 1>(positions, depth, stride, rows, next, w, k > 0, out, nothing);
+                }
+                block += wide ? V : 1;
+            }
         }
     });
 }
@@ -207,11 +214,11 @@ void backward_f32(Queue& queue, const GramShape& s, const float* f, const float*
     if (s.n * s.channels * s.positions == 0) return;
     const bool wide = cpu_isa() == Isa::avx512;
     if (s.block == 16)
-        return wide ? backward_blocked<16, 8, 2>(queue, s, f, dg, df)
-                    : backward_blocked<16, 4, 1>(queue, s, f, dg, df);
+        return wide ? backward_blocked<16, 12, 2>(queue, s, f, dg, df)
+                    : backward_blocked<16, 6, 1>(queue, s, f, dg, df);
     if (s.block == 8)
-        return wide ? backward_blocked<8, 8, 2>(queue, s, f, dg, df)
-                    : backward_blocked<8, 4, 2>(queue, s, f, dg, df);
+        return wide ? backward_blocked<8, 12, 2>(queue, s, f, dg, df)
+                    : backward_blocked<8, 6, 2>(queue, s, f, dg, df);
     backward_plain(queue, s, f, dg, df);
 }
 
