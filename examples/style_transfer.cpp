@@ -67,9 +67,14 @@ RunSettings settings_that_matter(const Settings& s, const Vgg19& network, const 
     return settings;
 }
 
-std::vector<Picture> load_pictures(const std::vector<std::string>& paths, int size) {
-    std::vector<Picture> pictures;
-    for (const std::string& path : paths) pictures.push_back(load_picture(path, size));
+struct Pictures {
+    Picture content;
+    std::vector<Picture> styles;
+};
+
+Pictures load_pictures(const Settings& s) {
+    Pictures pictures{load_picture(s.content, s.size), {}};
+    for (const std::string& path : s.styles) pictures.styles.push_back(load_picture(path, s.style_size));
     return pictures;
 }
 
@@ -77,13 +82,14 @@ int paint(const Settings& s) {
     check_outputs(s);
     if (s.threads > 0) kernels::set_max_threads(s.threads);
     const DeviceChoice chosen = choose_device(s.device);
+    const std::string weights = find_weights(s);
     // The pictures are decoded while the network's weights are looked through.
-    auto loading_content = std::async(std::launch::async, load_picture, s.content, s.size);
-    auto loading_styles = std::async(std::launch::async, load_pictures, s.styles, s.style_size);
-    Vgg19 network(find_weights(s), s.pooling);
+    std::future<Pictures> loading = std::async(std::launch::async, [&] { return load_pictures(s); });
+    Vgg19 network(weights, s.pooling);
     const StyleTransferOptions options = method_options(s);
-    const Picture content = loading_content.get();
-    const std::vector<Picture> styles = loading_styles.get();
+    const Pictures pictures = loading.get();
+    const Picture& content = pictures.content;
+    const std::vector<Picture>& styles = pictures.styles;
     std::vector<Tensor> style_inputs;
     for (const Picture& style : styles) style_inputs.push_back(style.input.to(chosen.device));
 

@@ -34,13 +34,13 @@ mapfile -t framework_headers < <(sources 'framework/*.h')
 mapfile -t text < <(sources '*.md' "${all[@]}" '*.json' '*.txt' '*.in')
 
 # Each version of clang-format has a mind of its own.
-if command -v clang-format-14 >/dev/null; then
+if [[ -e build/no-clang-14 ]]; then  # says tools/setup.sh
+    echo "skip formatting: there is no clang-format-14"
+else
     if [[ ${1:-} == --fix ]]; then clang-format-14 -i "${cxx[@]}"; fi
     check "formatting (${#cxx[@]} files; tools/lint.sh --fix repairs it)" \
         "$(clang-format-14 --dry-run "${cxx[@]}" 2>&1 | grep -oE '^[^: ]+:[0-9]+:[0-9]+: warning' | cut -d: -f1 | uniq -c |
             awk '{print $2 ": " $1 " places"}' || true)"
-else
-    echo "skip formatting: clang-format-14 is not installed"
 fi
 
 check "files of at most 500 lines" "$(wc -l "${all[@]}" | awk '$2 != "total" && $1 > 500 {print $2 ": " $1 " lines"}')"
@@ -58,8 +58,8 @@ check "no package-registry host by name" \
     "$(search '(pypi|pythonhosted|anaconda|crates|npmjs|debian|ubuntu)[.](org|io|com)' "${text[@]}")"
 check "shell scripts parse" "$(for f in $(sources '*.sh' '.ci/run'); do bash -n "$f" 2>&1 || true; done)"
 
-if [[ ${1:-} != --quick ]] && ! command -v clang-tidy-14 >/dev/null; then
-    echo "skip clang-tidy: clang-tidy-14 is not installed"
+if [[ ${1:-} != --quick && -e build/no-clang-14 ]]; then
+    echo "skip clang-tidy: there is no clang-tidy-14"
 elif [[ ${1:-} != --quick ]]; then
     tidy=$(python3 tools/tidy.py 2>&1) && summary=$(tail -n 1 <<<"$tidy") tidy="" || summary="see below"
     check "clang-tidy ($summary)" "$tidy"

@@ -29,10 +29,10 @@ void tell_memory(const Settings& s, Device device, const models::Vgg19& network,
                  const std::vector<models::Picture>& styles) {
     network.check_layers(layers);
     const int64_t h = content.rgb.height, w = content.rgb.width;
-    // Weights, read and prepared for the convolutions, and the program: 210 MB at most. Activations,
-    // gradients and scratch memory grow with the picture; maps of few positions want other copies of the
-    // weights, 260 MB with all. Measured (peak resident set): within 11 % from 64 to 1024 pixels. A style
-    // picture's pass keeps less, and comes before.
+    // Weights, read and prepared for the convolutions, and the program: 210 MB at most (unless LILY_CONV asks
+    // for more). Activations, gradients and scratch memory grow with the picture; maps of few positions want
+    // other copies of the weights, 260 MB with all. Measured (peak resident set): within 11 % from 64 to 1024
+    // pixels. A style picture's pass keeps less, and comes before.
     double most = 1.28 * static_cast<double>(network.activation_bytes(h, w, layers));
     for (const models::Picture& style : styles)
         most = std::max(most, 0.5 * static_cast<double>(

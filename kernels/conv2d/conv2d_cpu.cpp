@@ -55,26 +55,26 @@ std::atomic<Conv2dAlgorithm>& current_algorithm() {
 //   512   32   40.7 / 13.1 / 11.7  40.8 / 17.4 / 12.1     51.3 / 212       56.4 / 17.4   54.5 / 17.5    13
 //   512   16   10.2 /  4.3 /  3.0  10.1 /  8.5 /  3.0     13.0 / 10.6      15.0 /  4.4   13.9 /  4.6    13
 // So ours for the first two passes, oneDNN's for weights where it has one. (Its 212 ms are of a batch of one
-// picture; ours with AVX-512 are older than the slices of winograd_problem.h.) Weights that change at every
-// step are transformed at every step, hence the least number of positions; and at least half of the outputs
-// of the 4x4 tiles must be wanted. 16 channels gain little.
+// picture. Ours are cut by tiles; those of AVX-512 are older than the slices of winograd_problem.h.) Weights
+// that change at every step are transformed at every step, hence the least number of positions; and at least
+// half of the outputs of the 4x4 tiles must be wanted. 16 channels gain little.
 bool winograd_pays(const Conv2dShape& s) {
     const int64_t positions = s.out_h() * s.out_w(), tiles = (s.out_h() + 3) / 4 * ((s.out_w() + 3) / 4);
     return s.c >= 32 && s.k >= 32 && s.n * positions >= 256 && 16 * tiles <= 2 * positions;
 }
 
-// From here on the transformed weights, 19 MB, leave the caches between two uses. Milliseconds of two threads
-// on AVX2 (Zen 3), by tiles / by filters:
+// From here on the transformed weights, 19 MB, leave the caches between two uses, and VGG-19 does without 170
+// MB of them. Milliseconds of two threads on AVX2 (Zen 3), by tiles / by filters:
 //     C    K  H=W     forward       backward data
 //   256  512   32    6.2 /  5.8       6.7 /  6.9
 //   512  512   32   13.8 / 11.7      12.4 / 12.9
 //   512  512   16    3.4 /  3.9       3.3 /  4.5
 //   512  512   64   45.9 / 39.4      45.3 / 44.3
-// and 170 MB less for VGG-19.
 WinogradCut winograd_cut(const Conv2dShape& s, Conv2dAlgorithm algorithm) {
-    const bool large = s.c * s.k >= 256 * 512 && algorithm == Conv2dAlgorithm::rule;
-    return large || algorithm == Conv2dAlgorithm::winograd_by_filters ? WinogradCut::by_filters
-                                                                      : WinogradCut::by_tiles;
+    const bool wide = std::min(s.c, s.k) >= 256 && s.c * s.k >= 256 * 512;
+    return (wide && algorithm == Conv2dAlgorithm::rule) || algorithm == Conv2dAlgorithm::winograd_by_filters
+               ? WinogradCut::by_filters
+               : WinogradCut::by_tiles;
 }
 
 std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, Conv2dAlgorithm algorithm) {

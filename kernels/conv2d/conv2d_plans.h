@@ -33,7 +33,7 @@ void pack_winograd_weights(int64_t block, int64_t out, int64_t in, const float* 
 // 3x3, stride 1, dense, whole blocks of channels: forward, and backward data as a forward convolution of dy.
 bool winograd_conv2d_fits(const Conv2dShape&);
 // How the work is cut: by tiles, with weights that are transformed once and kept, or by filters, which are
-// transformed each time (winograd_by_filters.h says when that is better).
+// transformed each time (winograd_cut in conv2d_cpu.cpp says when that is better).
 enum class WinogradCut : uint8_t { by_tiles, by_filters };
 std::unique_ptr<CpuConv2dPlan> make_winograd_conv2d(const Conv2dShape&, Conv2dPass, WinogradCut);
 

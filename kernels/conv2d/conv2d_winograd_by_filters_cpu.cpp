@@ -64,6 +64,9 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* w, c
     const auto scratch = queue.scratch<float>(kElements * v_element + max_threads() * of_thread);
     float* v = scratch.data();
     const int64_t all_blocks = p.out / B, of_task = all_blocks < V * max_threads() ? 1 : V;
+    // Where there are more threads than that makes tasks, they share the tiles too.
+    const int64_t parts = ceil_div(all_blocks, of_task), shares = std::max<int64_t>(1, max_threads() / parts);
+    const int64_t share = ceil_div(ceil_div(tiles, shares), kGroup) * kGroup;
     for (int64_t first = 0; first < p.tiles(); first += tiles) {
         const int64_t count = std::min(tiles, p.tiles() - first);
         parallel_tasks<B>(p.in / B, true, [&](int64_t block, int64_t) {
@@ -73,11 +76,12 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* w, c
             else
                 transform_patches<B, P>(p, piece, slices, in, block, block + 1, v);
         });
-        parallel_tasks<B>(ceil_div(all_blocks, of_task), true, [&](int64_t task, int64_t thread) {
+        parallel_tasks<B>(parts * ceil_div(count, share), true, [&](int64_t task, int64_t thread) {
             float* u = scratch.data() + kElements * v_element + thread * of_thread;
             float* m = u + kElements * u_element;
-            const int64_t block = task * of_task, blocks = std::min(of_task, all_blocks - block);
-            const Piece piece{first, count, stride, v_element, m_element, block, block + blocks};
+            const int64_t block = task % parts * of_task, blocks = std::min(of_task, all_blocks - block);
+            const int64_t begin = task / parts * share, here = std::min(share, count - begin);
+            const Piece piece{first + begin, here, stride, v_element, m_element, block, block + blocks};
             for (int64_t c = 0; c < p.in; c += kDepth) {
                 const int64_t depth = slices.size(c);
                 transform_slice<kBackward, B>(p, w, block, blocks, c, depth, u, u_element);
@@ -88,17 +92,17 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* w, c
                 const int64_t next = c + kDepth < p.in ? c + kDepth : 0;
                 for (int e = 0; e < kElements; ++e) {
                     if (next > 0) fetch_slice<kBackward, B>(p, w, block, blocks, next, slices.size(next), e);
-                    const float* from = v + e * v_element + c * stride;
+                    const float* from = v + e * v_element + c * stride + begin * depth;
                     const float* weights = u + (kBackward ? turned(e) : e) * u_element;
                     float* to = m + e * m_element;
                     if constexpr (kBackward)
                         multiply_slice_across<B, Q>(piece, depth, across, static_cast<int>(blocks) * B, from,
                                                     weights, c > 0, to, NothingAhead{});
                     else if (blocks == V)
-                        product_rows<B, P, V>(count, depth, along, from, depth * P, weights, c > 0, to,
+                        product_rows<B, P, V>(here, depth, along, from, depth * P, weights, c > 0, to,
                                               nothing);
                     else
-                        product_rows<B, P, 1>(count, depth, along, from, depth * P, weights, c > 0, to,
+                        product_rows<B, P, 1>(here, depth, along, from, depth * P, weights, c > 0, to,
                                               nothing);
                 }
             }

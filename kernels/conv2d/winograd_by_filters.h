@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A Winograd convolution for many channels and few positions, cut by filters instead of by tiles: a task is
-// some of the output's channels for all tiles, and transforms the weights that it needs where it needs them,
-// in its cache. 512 to 512 channels are 38 MB of transformed weights, four times what the filters take: to
-// read those costs more than to transform these, and they need not be kept.
-// Included by conv2d_winograd_*cpu.cpp only.
+// A Winograd convolution for many channels, cut by filters instead of by tiles: a task is two blocks of the
+// output's channels for 64 tiles, and transforms the weights that it needs where it needs them, in its cache.
+// 512 to 512 channels are 38 MB of transformed weights, four times what the filters take: to read those costs
+// more than to transform these, and they need not be kept. Included by conv2d_winograd_*cpu.cpp only.
 #pragma once
 
 #include "kernels/common/queue.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // First stage of a Winograd convolution: each 6x6 patch of the input, B channels wide, becomes 36 vectors,
-// one of each element of v = Bᵀ d B. Included by conv2d_winograd_cpu.cpp only.
+// one of each element of v = Bᵀ d B. Included by conv2d_winograd_*cpu.cpp only.
 #pragma once
 
 #include "kernels/common/vector_tiles.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a Winograd convolution is asked for, and how it is cut; shared by the three stages in
-// winograd_patches.h, winograd_products.h and winograd_tiles.h. Included by conv2d_winograd_cpu.cpp only.
+// winograd_patches.h, winograd_products.h and winograd_tiles.h. Included by conv2d_winograd_*cpu.cpp only.
 #pragma once
 
 #include <algorithm>
@@ -59,8 +59,8 @@ struct Place {
 // power of two would all fall into the same few sets of the cache.
 inline int64_t padded(int64_t floats) { return (floats + 15) / 16 * 16 + (floats / 16 % 2 == 0 ? 16 : 32); }
 
-// The weights of one element, (in/block, out/block, block in, block out), with a cache line between the
-// blocks of `in`, lest they all fall into the same few sets of the cache.
+// The weights of one element, (in/block, out/block, block in, block out). The blocks of `in` lie apart by
+// what a product reads of each, two blocks of `out`, lest they all fall into the same few sets of the cache.
 inline int64_t weight_group(int64_t block, int64_t out) { return out * block + 2 * block * block; }
 inline int64_t weight_element(int64_t block, int64_t out, int64_t in) {
     return in / block * weight_group(block, out);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Third stage of a Winograd convolution: the 36 vectors of m become 4x4 outputs, y = Aᵀ m A, and what follows
-// the convolution is done to them on the way. Included by conv2d_winograd_cpu.cpp only.
+// the convolution is done to them on the way. Included by conv2d_winograd_*cpu.cpp only.
 #pragma once
 
 #include "kernels/common/vector_tiles.h"

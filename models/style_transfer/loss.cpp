@@ -119,21 +119,19 @@ StyleTransferLoss::StyleTransferLoss(const Vgg19& network, StyleTransferOptions 
     if (std::any_of(styles.begin(), styles.end(), has_other_size)) allocator(content.device()).empty_cache();
 }
 
-// The image's own features are the content's where it still is the content picture.
-void StyleTransferLoss::find_content(const Tensor& x) {
-    if (!content_features_.empty() || same_picture(x, content_)) return;
-    const NoGrad no_grad;
-    content_features_ = network_->forward(content_, names_of(options_.content_layers));
-}
-
 LossTerms StyleTransferLoss::operator()(const Tensor& x) {
-    find_content(x);
+    Activations content = content_features_;
+    if (content.empty() && !same_picture(x, content_)) {
+        const NoGrad no_grad;
+        content = network_->forward(content_, names_of(options_.content_layers));
+    }
     const auto add_to = [](Tensor& sum, const Tensor& term) { sum = sum.defined() ? sum + term : term; };
     LossTerms loss;
     const auto read = [&](const std::string& name, const Tensor& f) {
         for (const auto& [layer, weight] : options_.content_layers) {
             if (layer != name) continue;
-            const Tensor& target = content_features_.try_emplace(layer, f.detach()).first->second;
+            // If there is none yet, x is the content picture.
+            const Tensor& target = content.try_emplace(layer, f.detach()).first->second;
             const double count =
                 options_.content_reduction == ContentReduction::mean ? static_cast<double>(f.numel()) : 1;
             add_to(loss.content, sse_loss(f, target, options_.content_weight * weight * 0.5 / count));
@@ -146,6 +144,7 @@ LossTerms StyleTransferLoss::operator()(const Tensor& x) {
         }
     };
     network_->forward(x, options_.layers(), read);
+    content_features_ = std::move(content);
     loss.tv = total_variation(x) * options_.tv_weight;
     loss.total = loss.content + loss.style + loss.tv;
     return loss;

@@ -63,8 +63,6 @@ class StyleTransferLoss {
     const StyleTransferOptions& options() const { return options_; }
 
   private:
-    void find_content(const Tensor& x);
-
     const Vgg19* network_;
     StyleTransferOptions options_;
     Tensor content_;

@@ -74,6 +74,18 @@ TEST_CASE("VGG-19: layers by name, pooling, sizes", "[vgg19]") {
           Approx(mean(found.at("relu1_2")).item()).epsilon(1e-4));
 
     CHECK_THROWS_WITH(network.check_layers({"relu6_1"}), ContainsSubstring("there is no layer 'relu6_1'"));
+    // As they are made; the same maps, with pooling on its own and in the convolution.
+    for (const std::vector<std::string>& layers :
+         {std::vector<std::string>{"pool2", "relu2_1", "conv2_1", "relu1_2"}, {"pool1", "relu2_1"}}) {
+        std::vector<std::string> order;
+        network.forward(x, layers, [&](const std::string& name, const Tensor& h) {
+            order.push_back(name);
+            CHECK(h.to_vector() == network.forward(x, layers).at(name).to_vector());
+        });
+        CHECK(order == (layers.size() == 4
+                            ? std::vector<std::string>{"relu1_2", "conv2_1", "relu2_1", "pool2"}
+                            : layers));
+    }
     CHECK_THROWS_WITH(network.forward(zeros({1, 3, 15, 40}), {"relu5_1"}),
                       "[vgg19] a picture of 40x15 is too small to reach conv5_1: at least 16 pixels a side");
     CHECK_THROWS_WITH(network.forward(zeros({1, 1, 32, 32}), {"relu1_1"}),

@@ -320,6 +320,26 @@ TEST_CASE("conv2d: the same bits in every run and for any number of threads", "[
     }
 }
 
+TEST_CASE("conv2d: Winograd cut by filters has the same bits for any number of threads", "[conv2d]") {
+    const WithAlgorithm with(Conv2dAlgorithm::winograd_by_filters);
+    const int threads = kernels::max_threads();
+    const auto results = [&](int of_threads) {
+        kernels::set_max_threads(of_threads);
+        Tensors all = everything(random_tensors({{2, 96, 25, 27}, {80, 96, 3, 3}, {80}}, DType::f32),
+                                 {.padding = kOne});
+        kernels::set_max_threads(threads);
+        return all;
+    };
+    const Tensors one = results(1);
+    for (const int many : {2, 7, 20, 64}) {  // two blocks a task, one, and shares of the tiles
+        const Tensors got = results(many);
+        for (const size_t i : {0, 2, 3}) {  // the gradient of the weights is oneDNN's
+            INFO(many << " threads, result " << i);
+            CHECK(difference(got[i], one[i], 0) == "");
+        }
+    }
+}
+
 TEST_CASE("conv2d: layouts pass through, gradients come back in x's", "[conv2d]") {
     const Tensor picture = zeros({1, 3, 6, 6}).set_requires_grad();
     const Tensor w1 = zeros({16, 3, 3, 3}), w2 = zeros({32, 16, 3, 3});
