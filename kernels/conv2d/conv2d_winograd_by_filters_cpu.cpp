@@ -48,11 +48,6 @@ inline void fetch_slice(const Problem& p, const float* w, int64_t first_out, int
         for (int64_t i = 0; i < rows; ++i) __builtin_prefetch(first + i * row + line * kLine, 0, 2);
 }
 
-// The same element of a filter that is turned by 180 degrees.
-constexpr int turned(int e) {
-    return kTurned[static_cast<size_t>(e / kPatch)] * kPatch + kTurned[static_cast<size_t>(e % kPatch)];
-}
-
 // P tiles at a time forward, Q channels at a time backward.
 template <bool kBackward, int B, int P, int Q, class Input, class Output>
 void convolve(Queue& queue, const Problem& p, const Input& in, const float* w, const Output& out) {

@@ -56,12 +56,7 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* u, c
     const int64_t m_element = padded(std::min(kBlocksOfM, task_size.blocks) * B * stride);
     const int64_t floats = kElements * (v_element + m_element);
     const int64_t u_element = kBackward ? weight_element(B, p.in, p.out) : weight_element(B, p.out, p.in);
-    // The weights of element e; backward, of the element that it is in a turned filter.
-    const auto weights = [&](int e) {
-        const int turned =
-            kTurned[static_cast<size_t>(e / kPatch)] * kPatch + kTurned[static_cast<size_t>(e % kPatch)];
-        return u + (kBackward ? turned : e) * u_element;
-    };
+    const auto weights = [&](int e) { return u + (kBackward ? turned(e) : e) * u_element; };
     const auto scratch = queue.scratch<float>(max_threads() * floats);
     parallel_tasks<B>(ceil_div(p.tiles(), task_size.tiles) * parts, true, [&](int64_t task, int64_t thread) {
         const int64_t first = task / parts * task_size.tiles;

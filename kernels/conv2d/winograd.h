@@ -11,14 +11,18 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 
 namespace lily::kernels::winograd {
 
 inline constexpr int kTile = 4, kPatch = 6, kElements = 36;
 inline constexpr float a = 2.0f / 3, b = 3.0f / 2;
 
-// The element of a turned filter is element kTurned of the filter itself.
-inline constexpr std::array<int, kPatch> kTurned = {5, 3, 4, 1, 2, 0};
+// Element e of a turned filter is element turned(e) of the filter itself.
+constexpr int turned(int e) {
+    constexpr std::array<int, kPatch> kPoint = {5, 3, 4, 1, 2, 0};
+    return kPoint[static_cast<size_t>(e / kPatch)] * kPatch + kPoint[static_cast<size_t>(e % kPatch)];
+}
 
 // t = G g: the polynomial g0 + g1·x + g2·x² at each point p, times n / p; n takes the squares' difference
 // out.
