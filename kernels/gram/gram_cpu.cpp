@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "kernels/common/reduce_terms.h"
+#include "kernels/common/sum_terms.h"
 #include "kernels/gram/gram_tiles_cpu.h"
 #include "kernels/matmul/matmul.h"
 
@@ -262,7 +262,7 @@ void distance(Queue& queue, const GramShape& s, double weight, const T* f, const
         difference[i] -= target[i];
         return static_cast<double>(difference[i]) * static_cast<double>(difference[i]);
     };
-    *y = static_cast<T>(weight * reduce_terms(queue, s.n * s.channels * s.channels, square, kSum));
+    *y = static_cast<T>(weight * sum_terms(queue, s.n * s.channels * s.channels, square));
 }
 
 template <class T, auto kBackward>

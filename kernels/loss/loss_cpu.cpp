@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/loss/loss.h"
 
-#include "kernels/common/reduce_terms.h"
+#include "kernels/common/sum_terms.h"
 #include "kernels/loss/bce.h"
 
 namespace lily::kernels {
@@ -14,7 +14,7 @@ void squared_error(Queue& queue, int64_t n, double scale, const T* x, const T* t
         const double d = x[i] - t[i];
         return d * d;
     };
-    *y = static_cast<T>(scale * reduce_terms(queue, n, square, kSum));
+    *y = static_cast<T>(scale * sum_terms(queue, n, square));
 }
 
 template <class T>
@@ -32,7 +32,7 @@ void squared_error_backward(Queue&, int64_t n, double scale, const T* x, const T
 template <class T>
 void bce_with_logits(Queue& queue, int64_t n, double scale, const T* x, Target<T> t, T* y) {
     const auto term = [=](int64_t i) { return static_cast<double>(bce(x[i], at(t, i))); };
-    *y = static_cast<T>(scale * reduce_terms(queue, n, term, kSum));
+    *y = static_cast<T>(scale * sum_terms(queue, n, term));
 }
 
 template <class T>

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <bit>
 #include <cmath>
+#include <type_traits>
 
-#include "kernels/common/reduce_terms.h"
+#include "kernels/common/sum_terms.h"
 #include "kernels/vector/vector.h"
 
 namespace lily::kernels {
@@ -9,20 +12,31 @@ namespace {
 
 template <class T>
 double dot(Queue& queue, int64_t n, const T* x, const T* y) {
-    return reduce_terms(
-        queue, n, [=](int64_t i) { return double(x[i]) * double(y[i]); }, kSum);
+    return sum_terms(queue, n, [=](int64_t i) { return double(x[i]) * double(y[i]); });
 }
 
 template <class T>
 double abs_sum(Queue& queue, int64_t n, const T* x) {
-    return reduce_terms(
-        queue, n, [=](int64_t i) { return std::fabs(double(x[i])); }, kSum);
+    return sum_terms(queue, n, [=](int64_t i) { return std::fabs(double(x[i])); });
 }
 
+// Without their signs numbers are ordered as the integers of their bits are, and NaN is above infinity: a
+// loop of integer maxima, which runs at the speed of memory.
 template <class T>
 double abs_max(Queue& queue, int64_t n, const T* x) {
-    return reduce_terms(
-        queue, n, [=](int64_t i) { return std::fabs(double(x[i])); }, kLargest);
+    using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+    const int64_t pieces = ceil_div(n, kGrain);
+    const auto scratch = queue.scratch<Bits>(pieces);
+    Bits* most_of = scratch.data();
+    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+        Bits most = 0;
+        for (int64_t i = begin; i < end; ++i)
+            most = std::max<Bits>(most, std::bit_cast<Bits>(x[i]) & (~Bits{0} >> 1));
+        most_of[begin / kGrain] = most;
+    });
+    Bits most = 0;
+    for (int64_t i = 0; i < pieces; ++i) most = std::max(most, most_of[i]);
+    return static_cast<double>(std::bit_cast<T>(most));
 }
 
 template <class T>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/vector/vector.h"
 
+#include <cmath>
+
 #include "tests/catch.h"
 #include "tests/kernels/buffer.h"
 
@@ -30,6 +32,8 @@ TEST_CASE("vector kernels: f32 as f64, on every device", "[kernels][vector]") {
             CHECK(worst_error(y, y_64, n) <= 1e-6);
             CHECK(y.fences_stand());
             if (n < 33) continue;
+            x[n - 1] = -INFINITY;
+            CHECK(f32.abs_max(queue, n, x.on_device()) == INFINITY);
             x[20] = std::nanf("");
             CHECK(std::isnan(f32.abs_max(queue, n, x.on_device())));
         }
