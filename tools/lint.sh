@@ -36,6 +36,8 @@ mapfile -t text < <(sources '*.md' "${all[@]}" '*.json' '*.txt' '*.in')
 # Each version of clang-format has a mind of its own.
 if [[ -e build/no-clang-14 ]]; then  # says tools/setup.sh
     echo "skip formatting: there is no clang-format-14"
+elif ! command -v clang-format-14 >/dev/null; then
+    check "formatting" "clang-format-14 is not installed: bash tools/setup.sh --test"
 else
     if [[ ${1:-} == --fix ]]; then clang-format-14 -i "${cxx[@]}"; fi
     check "formatting (${#cxx[@]} files; tools/lint.sh --fix repairs it)" \

@@ -89,6 +89,16 @@ inline void sum_lanes(Vector<B> (&rows)[B]) {
     sum_round<B, 1>(rows, lane);
 }
 
+// Channels cut into slices of `depth`, the last may have less: what a product reads together lies together.
+// (Rows at distances of a power of two would fall into the same sets of the cache, and no prefetcher would
+// see them coming.)
+struct Slices {
+    int64_t channels, depth;
+
+    int64_t size(int64_t first) const { return depth < channels - first ? depth : channels - first; }
+    int64_t first_of(int64_t channel) const { return channel / depth * depth; }
+};
+
 // A matrix of (channels/B, rows, B) or, as weights, (rows, channels/B, B, B) floats: how far apart its parts
 // are.
 struct BlockStrides {

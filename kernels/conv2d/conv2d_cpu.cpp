@@ -63,6 +63,13 @@ bool winograd_pays(const Conv2dShape& s) {
     return s.c >= 32 && s.k >= 32 && s.n * positions >= 256 && 16 * tiles <= 2 * positions;
 }
 
+// Does our form do the passes that it has?
+bool takes_winograd(const Conv2dShape& s, Conv2dAlgorithm algorithm) {
+    using enum Conv2dAlgorithm;
+    const bool asked = algorithm == winograd || algorithm == winograd_by_filters;
+    return winograd_conv2d_fits(s) && (asked || (algorithm == rule && winograd_pays(s)));
+}
+
 // From here on the transformed weights, 19 MB, leave the caches between two uses, and VGG-19 does without 170
 // MB of them. Milliseconds of two threads on AVX2 (Zen 3), by tiles / by filters:
 //     C    K  H=W     forward       backward data
@@ -80,17 +87,16 @@ WinogradCut winograd_cut(const Conv2dShape& s, Conv2dAlgorithm algorithm) {
 std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, Conv2dAlgorithm algorithm) {
     using enum Conv2dAlgorithm;
     const bool weights = pass == Conv2dPass::backward_weights;
-    const bool pays = algorithm == rule && winograd_conv2d_fits(s) && winograd_pays(s);
+    const bool ours = takes_winograd(s, algorithm);
     std::unique_ptr<CpuConv2dPlan> plan;
-    const bool asked = algorithm == winograd || algorithm == winograd_by_filters;
     if (has_pool(pass)) return make_winograd_conv2d(s, pass, winograd_cut(s, algorithm));
     if (algorithm == onednn) plan = make_onednn_conv2d(s, pass, OneDnnAlgorithm::onednn);
     if (algorithm != onednn && algorithm != direct && is_backward_data(pass) && few_channels_conv2d_fits(s))
         plan = make_few_channels_conv2d(s, pass);
-    if (!plan && ((pays && weights) || algorithm == onednn_winograd) && onednn_winograd_fits(s))
+    if (!plan && ((ours && weights && algorithm == rule) || algorithm == onednn_winograd) &&
+        onednn_winograd_fits(s))
         plan = make_onednn_conv2d(s, pass, OneDnnAlgorithm::winograd);
-    if (!plan && (pays || asked) && !weights && winograd_conv2d_fits(s))
-        plan = make_winograd_conv2d(s, pass, winograd_cut(s, algorithm));
+    if (!plan && ours && !weights) plan = make_winograd_conv2d(s, pass, winograd_cut(s, algorithm));
     if (!plan) plan = make_onednn_conv2d(s, pass, OneDnnAlgorithm::direct);
     if (!plan) throw std::invalid_argument("[conv2d] oneDNN cannot convolve this shape");
     return plan;
@@ -98,10 +104,7 @@ std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, 
 
 // Pooling is part of our own Winograd form, so where that is used.
 bool fuses_pool_f32(const Conv2dShape& s) {
-    const Conv2dAlgorithm algorithm = conv2d_algorithm();
-    return winograd_conv2d_fits(s) && s.out_h() >= 2 && s.out_w() >= 2 &&
-           (algorithm == Conv2dAlgorithm::winograd || algorithm == Conv2dAlgorithm::winograd_by_filters ||
-            (algorithm == Conv2dAlgorithm::rule && winograd_pays(s)));
+    return s.out_h() >= 2 && s.out_w() >= 2 && takes_winograd(s, conv2d_algorithm());
 }
 
 const Conv2dPlan& plan_f32(const Conv2dShape& s, Conv2dPass pass) {

@@ -16,7 +16,6 @@ namespace lily::kernels::winograd {
 namespace {
 
 constexpr int64_t kTiles = 64, kDepth = 64;
-constexpr int V = 2;  // most blocks of output channels of a task
 
 // A slice of u: all filters between `depth` input channels and `blocks` blocks of output channels, or
 // backward the other way round: (depth/B, blocks, B, B).
@@ -48,10 +47,9 @@ inline void fetch_slice(const Problem& p, const float* w, int64_t first_out, int
         for (int64_t i = 0; i < rows; ++i) __builtin_prefetch(first + i * row + line * kLine, 0, 2);
 }
 
-// P tiles at a time forward, Q channels at a time backward.
-template <bool kBackward, int B, int P, int Q, class Input, class Output>
+template <bool kBackward, int B, class Input, class Output>
 void convolve(Queue& queue, const Problem& p, const Input& in, const float* w, const Output& out) {
-    constexpr int kGroup = kBackward ? B : P;
+    constexpr int V = kBlocksAtOnce, kGroup = kBackward ? B : kTilesAtOnce<B>;
     const Slices slices{p.in, kDepth};
     const int64_t tiles = std::min(kTiles, p.tiles()), stride = ceil_div(tiles, kGroup) * kGroup;
     const int64_t v_element = padded(p.in * stride), m_element = padded(V * B * stride);
@@ -69,7 +67,7 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* w, c
             if constexpr (kBackward)
                 transform_patches_across<B>(p, piece, slices, in, block, block + 1, v);
             else
-                transform_patches<B, P>(p, piece, slices, in, block, block + 1, v);
+                transform_patches<B>(p, piece, slices, in, block, block + 1, v);
         });
         parallel_tasks<B>(parts * ceil_div(count, share), true, [&](int64_t task, int64_t thread) {
             float* u = scratch.data() + kElements * v_element + thread * of_thread;
@@ -78,27 +76,29 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* w, c
             const int64_t begin = task / parts * share, here = std::min(share, count - begin);
             const Piece piece{first + begin, here, stride, v_element, m_element, block, block + blocks};
             for (int64_t c = 0; c < p.in; c += kDepth) {
-                const int64_t depth = slices.size(c);
+                const int64_t depth = slices.size(c), next = c + depth;
                 transform_slice<kBackward, B>(p, w, block, blocks, c, depth, u, u_element);
-                const BlockStrides along{.a = P * B, .w = blocks * B * B, .w_next = B * B, .out = stride * B};
-                const BlockStrides across{
-                    .a = blocks * B * B, .w = B * B, .w_next = depth * B, .out = blocks * B * B};
-                const auto nothing = [] { return NothingAhead{}; };
-                const int64_t next = c + kDepth < p.in ? c + kDepth : 0;
                 for (int e = 0; e < kElements; ++e) {
-                    if (next > 0) fetch_slice<kBackward, B>(p, w, block, blocks, next, slices.size(next), e);
+                    if (next < p.in)
+                        fetch_slice<kBackward, B>(p, w, block, blocks, next, slices.size(next), e);
                     const float* from = v + e * v_element + c * stride + begin * depth;
                     const float* weights = u + (kBackward ? turned(e) : e) * u_element;
                     float* to = m + e * m_element;
-                    if constexpr (kBackward)
-                        multiply_slice_across<B, Q>(piece, depth, across, static_cast<int>(blocks) * B, from,
-                                                    weights, c > 0, to, NothingAhead{});
-                    else if (blocks == V)
-                        product_rows<B, P, V>(here, depth, along, from, depth * P, weights, c > 0, to,
-                                              nothing);
-                    else
-                        product_rows<B, P, 1>(here, depth, along, from, depth * P, weights, c > 0, to,
-                                              nothing);
+                    if constexpr (kBackward) {
+                        const BlockStrides across{
+                            .a = blocks * B * B, .w = B * B, .w_next = depth * B, .out = blocks * B * B};
+                        multiply_slice_across<B>(piece, depth, across, static_cast<int>(blocks) * B, from,
+                                                 weights, c > 0, to, NothingAhead{});
+                    } else {
+                        constexpr int P = kTilesAtOnce<B>;
+                        const BlockStrides along{
+                            .a = P * B, .w = blocks * B * B, .w_next = B * B, .out = stride * B};
+                        const auto nothing = [] { return NothingAhead{}; };
+                        blocks == V ? product_rows<B, P, V>(here, depth, along, from, depth * P, weights,
+                                                            c > 0, to, nothing)
+                                    : product_rows<B, P, 1>(here, depth, along, from, depth * P, weights,
+                                                            c > 0, to, nothing);
+                    }
                 }
             }
             if constexpr (kBackward)
@@ -114,11 +114,10 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* w, c
 template <bool kBackward, class Input, class Output>
 void convolve_by_filters(int64_t block, Queue& queue, const Problem& p, const Input& in, const float* w,
                          const Output& out) {
-    // 24 of 32 registers hold sums with AVX-512, 12 of 16 with AVX2
     if (block == 16)
-        convolve<kBackward, 16, 12, 8>(queue, p, in, w, out);
+        convolve<kBackward, 16>(queue, p, in, w, out);
     else
-        convolve<kBackward, 8, 6, 4>(queue, p, in, w, out);
+        convolve<kBackward, 8>(queue, p, in, w, out);
 }
 
 template void convolve_by_filters<false>(int64_t, Queue&, const Problem&, const PlainInput&, const float*,

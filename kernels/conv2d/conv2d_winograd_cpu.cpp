@@ -43,13 +43,12 @@ TaskSize task_size_for(int64_t tiles, int64_t blocks) {
     return best;
 }
 
-// P tiles by V blocks of sums in registers forward, Q channels by up to three groups of tiles backward.
-template <bool kBackward, int B, int P, int V, int Q, class Input, class Output>
+template <bool kBackward, int B, class Input, class Output>
 void convolve(Queue& queue, const Problem& p, const Input& in, const float* u, const Output& out) {
     const int64_t blocks = p.out / B;
     const Slices slices{p.in, kDepth};
     const TaskSize task_size = task_size_for(p.tiles(), blocks);
-    constexpr int64_t kGroup = kBackward ? B : P;
+    constexpr int64_t kGroup = kBackward ? B : kTilesAtOnce<B>;
     const int64_t stride = ceil_div(task_size.tiles, kGroup) * kGroup,
                   parts = ceil_div(blocks, task_size.blocks);
     const int64_t v_element = padded(p.in * stride);
@@ -70,15 +69,15 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* u, c
         if constexpr (kBackward)
             transform_patches_across<B>(p, piece, slices, in, 0, p.in / B, v);
         else
-            transform_patches<B, P>(p, piece, slices, in, 0, p.in / B, v);
+            transform_patches<B>(p, piece, slices, in, 0, p.in / B, v);
         for (; piece.first_block < last_block; piece.first_block += kBlocksOfM) {
             piece.last_block = std::min(last_block, piece.first_block + kBlocksOfM);
             for (int e = 0; e < kElements; ++e) {
                 const float *now = weights(e), *next = weights((e + 1) % kElements);
                 if constexpr (kBackward)
-                    multiply_across<B, Q>(p, piece, slices, now, next, v + e * v_element, m + e * m_element);
+                    multiply_across<B>(p, piece, slices, now, next, v + e * v_element, m + e * m_element);
                 else
-                    multiply<B, P, V>(p, piece, slices, now, next, v + e * v_element, m + e * m_element);
+                    multiply<B>(p, piece, slices, now, next, v + e * v_element, m + e * m_element);
             }
             if constexpr (kBackward)
                 transform_tiles_across<B>(p, piece, m, out);
@@ -136,11 +135,10 @@ class WinogradConv2d final : public CpuConv2dPlan {
     void run(Queue& queue, const Problem& p, const Input& in, const float* w, const Output& out) const {
         if (cut == WinogradCut::by_filters)
             return convolve_by_filters<kBackward>(x_layout, queue, p, in, w, out);
-        // 24 of 32 registers hold sums with AVX-512, 12 of 16 with AVX2
         if (x_layout == 16)
-            convolve<kBackward, 16, 12, 2, 8>(queue, p, in, w, out);
+            convolve<kBackward, 16>(queue, p, in, w, out);
         else
-            convolve<kBackward, 8, 6, 2, 4>(queue, p, in, w, out);
+            convolve<kBackward, 8>(queue, p, in, w, out);
     }
 };
 

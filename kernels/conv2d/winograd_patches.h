@@ -134,9 +134,10 @@ inline void transform_tile_patch(const Problem& p, const Input& input, int64_t b
 }
 
 // Blocks [first, last) of the input's channels; a slice of v = (tiles/G, channels/B, G, B)
-template <int B, int G, class Input>
+template <int B, class Input>
 inline void transform_patches(const Problem& p, const Piece& piece, const Slices& slices, const Input& in,
                               int64_t first, int64_t last, float* v) {
+    constexpr int G = kTilesAtOnce<B>;
     for (int64_t block = first; block < last; ++block) {
         const int64_t slice = slices.first_of(block * B), depth = slices.size(slice);
         float* to = v + slice * piece.stride + (block * B - slice) * G;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/common/vector_tiles.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv2d/winograd.h"
 
@@ -27,16 +28,16 @@ struct Piece {
     int64_t first_block, last_block;
 };
 
-// v, the transformed patches, is cut into slices of `depth` input channels, the last may have less: what a
-// product reads together lies together. (Rows at distances of a power of two would fall into the same sets of
-// the cache, and no prefetcher would see them coming.) A slice is (tiles/G, channels/B, G, B) for products
-// whose vectors are output channels, (tiles/B, channels, B) for those whose vectors are tiles.
-struct Slices {
-    int64_t channels, depth;
+// v, the transformed patches, is cut into Slices of input channels. One is (tiles/G, channels/B, G, B) for
+// products whose vectors are output channels, (tiles/B, channels, B) for those whose vectors are tiles.
 
-    int64_t size(int64_t first) const { return std::min(depth, channels - first); }
-    int64_t first_of(int64_t channel) const { return channel / depth * depth; }
-};
+// Sums in registers, 24 of 32 with AVX-512, 12 of 16 with AVX2: of kTilesAtOnce tiles by kBlocksAtOnce blocks
+// of channels forward, of kChannelsAtOnce channels by up to three groups of tiles across.
+template <int B>
+inline constexpr int kTilesAtOnce = B == 16 ? 12 : 6;
+template <int B>
+inline constexpr int kChannelsAtOnce = B == 16 ? 8 : 4;
+inline constexpr int kBlocksAtOnce = 2;
 
 // Where a tile lies: which picture, and its first output. Walks the tiles in order.
 struct Place {
@@ -61,7 +62,7 @@ inline int64_t padded(int64_t floats) { return (floats + 15) / 16 * 16 + (floats
 
 // The weights of one element, (in/block, out/block, block in, block out). The blocks of `in` lie apart by
 // what a product reads of each, two blocks of `out`, lest they all fall into the same few sets of the cache.
-inline int64_t weight_group(int64_t block, int64_t out) { return out * block + 2 * block * block; }
+inline int64_t weight_group(int64_t block, int64_t out) { return (out + kBlocksAtOnce * block) * block; }
 inline int64_t weight_element(int64_t block, int64_t out, int64_t in) {
     return in / block * weight_group(block, out);
 }

@@ -12,11 +12,12 @@
 
 namespace lily::kernels::winograd {
 
-// One slice of v by some weights across (along it is product_rows): `rows` channels, P of them by up to three
-// groups of tiles at a time; P divides rows.
-template <int B, int P, class Next>
+// One slice of v by some weights across (along it is product_rows): `rows` channels, whole
+// blocks of them.
+template <int B, class Next>
 inline void multiply_slice_across(const Piece& piece, int64_t depth, const BlockStrides& stride, int rows,
                                   const float* v, const float* u, bool add, float* m, const Next& next) {
+    constexpr int P = kChannelsAtOnce<B>;
     const int64_t groups = (piece.count + B - 1) / B;
     for (int64_t group = 0; group < groups;) {
         // 4 groups are better cut into 2 + 2 than 3 + 1
@@ -35,12 +36,12 @@ inline void multiply_slice_across(const Piece& piece, int64_t depth, const Block
     }
 }
 
-// All blocks of a piece, with weights that were transformed before; V blocks and P tiles at a time. While a
-// part of u is in use the next one is fetched, after the last that of the next element, u_next: it has left
-// all caches since the last picture.
-template <int B, int P, int V>
+// All blocks of a piece, with weights that were transformed before. While a part of u is in use the next one
+// is fetched, after the last that of the next element, u_next: it has left all caches since the last picture.
+template <int B>
 inline void multiply(const Problem& p, const Piece& piece, const Slices& slices, const float* u,
                      const float* u_next, const float* v, float* m) {
+    constexpr int P = kTilesAtOnce<B>, V = kBlocksAtOnce;
     constexpr int64_t kFetched = 16 * B, kParts = std::max(1, V * B / 16);  // floats of a tile, tiles for all
     const int64_t group = weight_group(B, p.out);
     const BlockStrides stride{.a = P * B, .w = group, .w_next = B * B, .out = piece.stride * B};
@@ -63,8 +64,8 @@ inline void multiply(const Problem& p, const Piece& piece, const Slices& slices,
     }
 }
 
-// The same across, P channels at a time.
-template <int B, int P>
+// The same across.
+template <int B>
 inline void multiply_across(const Problem& p, const Piece& piece, const Slices& slices, const float* u,
                             const float* u_next, const float* v, float* m) {
     const int64_t rows = (piece.last_block - piece.first_block) * B, row = weight_group(B, p.in);
@@ -77,8 +78,8 @@ inline void multiply_across(const Problem& p, const Piece& piece, const Slices& 
                              : block + 1 < piece.last_block ? u + (block + 1) * row
                                                             : u_next + piece.first_block * row,
                              B * B};
-            multiply_slice_across<B, P>(piece, depth, stride, B, v + k * piece.stride, from, k > 0,
-                                        m + (block - piece.first_block) * B * B, next);
+            multiply_slice_across<B>(piece, depth, stride, B, v + k * piece.stride, from, k > 0,
+                                     m + (block - piece.first_block) * B * B, next);
         }
 }
 

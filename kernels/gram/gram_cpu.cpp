@@ -17,8 +17,6 @@ constexpr int64_t kTasks = 16;   // per sample, to share out among threads
 constexpr int64_t kStrip = 60;   // positions of a task backward: a multiple of 6 and 12
 constexpr int64_t kDepth = 128;  // channels whose weights stay in the first-level cache
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // How one sample's work is cut: by rows of G and by positions.
 struct Plan {
     int64_t groups, pieces, length;  // length: positions per piece
@@ -144,12 +142,12 @@ void symmetric(const GramShape& s, const float* dg, float* sum) {
     });
 }
 
-// Some positions of a map f (C/B, M, B) in the order of their use: kDepth channels after the other, each
-// (positions/P, kDepth/B, P, B) with room for kStrip positions.
+// Some positions of a map f (C/B, M, B) in the order of their use: slices of (positions/P, channels/B, P, B),
+// each with room for kStrip positions.
 template <int B, int P>
-void pack_strip(int64_t positions, int64_t c, const float* f, int64_t f_stride, float* packed) {
-    for (int64_t k = 0; k < c; k += B) {
-        const int64_t slice = k / kDepth * kDepth, depth = std::min(kDepth, c - slice);
+void pack_strip(int64_t positions, const Slices& slices, const float* f, int64_t f_stride, float* packed) {
+    for (int64_t k = 0; k < slices.channels; k += B) {
+        const int64_t slice = slices.first_of(k), depth = slices.size(slice);
         float* to = packed + slice * kStrip + (k - slice) * P;
         for (int64_t i = 0; i < positions; ++i)
             lanes<B>(to + i / P * depth * P + i % P * B) = lanes<B>(f + k * f_stride + i * B);
@@ -163,6 +161,7 @@ void backward_blocked(Queue& queue, const GramShape& s, const float* f, const fl
     // Blocks at distances of a power of two share a few sets of the cache, which hold 128 channels at most.
     const bool packs = c > 128;
     const int64_t packed_size = packs ? c * kStrip : 0;
+    const Slices slices{c, kDepth};
     const auto scratch = queue.scratch<float>(s.n * c * c + max_threads() * packed_size);
     float *sum = scratch.data(), *packing = sum + s.n * c * c;
     symmetric<B>(s, dg, sum);
@@ -173,12 +172,12 @@ void backward_blocked(Queue& queue, const GramShape& s, const float* f, const fl
         for (int64_t task = begin; task < end; ++task) {
             const int64_t at = task / strips, first = task % strips * kStrip;
             const int64_t positions = std::min(kStrip, m - first), offset = at * c * m + first * B;
-            if (packs) pack_strip<B, P>(positions, c, f + offset, m, packed);
+            if (packs) pack_strip<B, P>(positions, slices, f + offset, m, packed);
             for (int64_t block = 0; block < c / B;) {
                 const bool wide = block + V <= c / B;
                 float* out = df + offset + block * m * B;
                 for (int64_t k = 0; k < c; k += kDepth) {
-                    const int64_t depth = std::min(kDepth, c - k), next = packs ? depth * P : P * B;
+                    const int64_t depth = slices.size(k), next = packs ? depth * P : P * B;
                     const float* rows = packs ? packed + k * kStrip : f + offset;
                     const float* w = sum + at * c * c + (block * c + k) * B;
                     wide
