@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +22,8 @@ LOGS = REPO / "build" / "logs"
 SIMT_COUNTS = LOGS / "simt_counts"
 CUDA_TARGETS = ("lily_info", "lily_op_tests", "style_transfer", "gpu_resources")
 FUZZ_SECONDS = 10
+STALLED = 900  # seconds without a new line: a build that hangs; one that is slow goes on
+SLOWEST = 10  # suites and files that a full run names
 # The same file gives the same object wherever the checkout is.
 CCACHE = {"CCACHE_BASEDIR": str(REPO), "CCACHE_NOHASHDIR": "1"}
 
@@ -75,6 +78,43 @@ def count_one(_output):
 COUNT = {"catch": count_catch, "part": count_catch, "unittest": count_unittest, "lint": count_lint}
 
 
+def run_logged(command, log, env, timeout):
+    """The exit code of a command whose output goes to `log`; 124 if it was stopped: after `timeout` seconds or, where
+    that is None, when it has printed nothing for STALLED seconds."""
+    with open(log, "w") as file:
+        process = subprocess.Popen(command, cwd=REPO, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                   env={**os.environ, **(env or {})}, start_new_session=True)
+        limit, size = timeout or STALLED, 0
+        deadline = time.monotonic() + limit
+        try:
+            while True:
+                try:
+                    return process.wait(timeout=min(10, max(0, deadline - time.monotonic())))
+                except subprocess.TimeoutExpired:
+                    if timeout is None and (grown := log.stat().st_size) != size:
+                        size, deadline = grown, time.monotonic() + limit
+                    if time.monotonic() < deadline:
+                        continue
+                file.write(f"\nstopped after {limit:.0f} s{'' if timeout else ' without a new line'}\n")
+                return 124
+        finally:  # its children, too: compilers, or programs under test
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def compile_times(ninja_log, offset):
+    """[(seconds, object file)] of what ninja has compiled since its log was `offset` bytes long."""
+    if not ninja_log.exists():
+        return []
+    if ninja_log.stat().st_size < offset:  # ninja has written it anew
+        offset = 0
+    with open(ninja_log) as file:
+        file.seek(offset)
+        rows = [line.rstrip("\n").split("\t") for line in file if line.endswith("\n") and not line.startswith("#")]
+    return [((int(row[1]) - int(row[0])) / 1000, re.sub(r"(CMakeFiles/[^/]+/|\.o$)", "", row[3])) for row in rows if row[3].endswith(".o")]
+
+
 class Run:
     """What has been run so far, and how it is shown."""
 
@@ -82,19 +122,15 @@ class Run:
         self.pattern = pattern
         self.total = Counts()
         self.last_words = []
+        self.suite_seconds = []  # (seconds, name)
+        self.file_seconds = []  # (seconds, object file)
         self.lock = threading.Lock()
 
     def suite(self, name, command, count=count_one, env=None, timeout=1800, silent=False):
         """Runs one command as a suite; `silent` counts nothing unless it fails (a build). May run beside others."""
         log = LOGS / (name.replace("/", ".").replace(" ", "_") + ".log")
         start = time.monotonic()
-        with open(log, "w") as file:
-            try:
-                code = subprocess.run(command, cwd=REPO, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                      env={**os.environ, **(env or {})}, timeout=timeout).returncode
-            except subprocess.TimeoutExpired:
-                file.write(f"\nstopped after {timeout:.0f} s\n")
-                code = 124
+        code = run_logged(command, log, env, None if silent else timeout)
         output = log.read_text(errors="replace")
         counts = count(output)
         empty = not (counts.passed or counts.failed or counts.skipped)
@@ -110,12 +146,15 @@ class Run:
                 counts.passed = 0
         if silent and not counts.failed:
             counts = Counts()
-        lines = [f"{name:<26}{'done' if silent and not counts.failed else str(counts):<40}{time.monotonic() - start:7.1f} s"]
+        seconds = time.monotonic() - start
+        lines = [f"{name:<26}{'done' if silent and not counts.failed else str(counts):<40}{seconds:7.1f} s"]
         if counts.failed:
             lines += [f"---- the end of {log.relative_to(REPO)}", *output.splitlines()[-40:], "----"]
         with self.lock:
             print(*lines, sep="\n", flush=True)
             self.total += counts
+            if not silent:
+                self.suite_seconds.append((seconds, name))
         return counts.failed == 0
 
     def suites(self, all_arguments):
@@ -129,8 +168,16 @@ class Run:
         if shutil.which("ccache"):  # what two presets, or two checkouts, compile alike is compiled once
             configure += ["-D", "CMAKE_CXX_COMPILER_LAUNCHER=ccache", "-D", "CMAKE_CUDA_COMPILER_LAUNCHER=ccache"]
         build = ["cmake", "--build", f"build/{preset}"] + (["--target", *targets] if targets else [])
-        return (self.suite(f"configure {preset}", configure, silent=True) and
+        ninja_log = REPO / "build" / preset / ".ninja_log"
+        before = ninja_log.stat().st_size if ninja_log.exists() else 0
+        done = (self.suite(f"configure {preset}", configure, silent=True) and
                 self.suite(f"build {preset}", build, env=CCACHE, silent=True))
+        self.file_seconds += [(seconds, f"{preset}/{file}") for seconds, file in compile_times(ninja_log, before)]
+        return done
+
+    def name_slowest(self):
+        for what, times in ("suites", self.suite_seconds), ("files to compile", self.file_seconds):
+            print(f"the slowest {what}:", *(f"    {seconds:6.1f} s  {name}" for seconds, name in sorted(times, reverse=True)[:SLOWEST]), sep="\n")
 
     def simt_counts(self):
         """Every kernel, and every function of the API that the library calls, has run on the software GPU."""
@@ -185,13 +232,15 @@ class Run:
 
     def fuzz(self):
         """Some seconds of real fuzzing per parser; what it finds goes to build/fuzz, the corpus is only read."""
-        if (REPO / "build" / "no-clang-14").exists():  # says tools/setup.sh
-            print(f"{'build fuzz':<26}skipped: there is no clang-14", flush=True)
-            self.total += Counts(skipped=1)
-            return
         parsers = sorted(path.stem for path in (REPO / "tests" / "fuzz").glob("fuzz_*.cpp"))
         parsers = [parser for parser in parsers if self.pattern in parser]
-        if not parsers or not self.build("fuzz", *parsers, "lily_models"):  # all libraries, by the second compiler
+        clang = next((path for version in range(14, 40) if (path := shutil.which(f"clang++-{version}"))), shutil.which("clang++"))
+        if not clang:
+            print("fuzz: there is no clang++ from 14 on: bash tools/setup.sh --test", flush=True)
+            self.total += Counts(failed=1)
+            return
+        # All libraries, by the second compiler.
+        if not parsers or not self.build("fuzz", *parsers, "lily_models", options=[f"-DCMAKE_CXX_COMPILER={clang}"]):
             return
         jobs = []
         for parser in parsers:
@@ -232,6 +281,8 @@ def main():
             if run.build("asan"):
                 run.ctest("asan")
             run.fuzz()
+    if not (options.only or options.filter or options.quick):
+        run.name_slowest()
     print(*run.last_words, run.total, sep="\n")
     return 1 if run.total.failed or not run.total.passed else 0
 

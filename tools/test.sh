@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Installs what is missing, builds, lints and runs every test: release and sanitizer builds, Python, an installed
-# consumer, the CUDA build where nvcc is, some seconds of fuzzing per parser where clang-14 is. The last line is "N passed, N failed",
+# consumer, the CUDA build where nvcc is, some seconds of fuzzing per parser. The last line is "N passed, N failed",
 # with ", N skipped" where some were; logs are in build/logs.
 #   bash tools/test.sh                the whole
 #   bash tools/test.sh --quick        the lint and the release build only
