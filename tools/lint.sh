@@ -30,19 +30,30 @@ mapfile -t all < <(sources '*.h' '*.cpp' '*.cu' '*.py' '*.sh' '*.cmake' '*CMakeL
 mapfile -t kernels < <(sources 'kernels/*.h' 'kernels/*.cpp' 'kernels/*.cu')
 mapfile -t framework < <(sources 'framework/*.h' 'framework/*.cpp')
 mapfile -t models < <(sources 'models/*.h' 'models/*.cpp')
+mapfile -t benchmarks < <(sources 'benchmarks/*.h' 'benchmarks/*.cpp')
+mapfile -t tools < <(sources 'tools/*.h' 'tools/*.cpp')
 mapfile -t framework_headers < <(sources 'framework/*.h')
 mapfile -t text < <(sources '*.md' "${all[@]}" '*.json' '*.txt' '*.in')
 
-# Each version of clang-format has a mind of its own.
-if [[ -e build/no-clang-14 ]]; then  # says tools/setup.sh
-    echo "skip formatting: there is no clang-format-14"
-elif ! command -v clang-format-14 >/dev/null; then
-    check "formatting" "clang-format-14 is not installed: bash tools/setup.sh --test"
+# Formatters and Python's linter are of the versions in tools/requirements_test.txt: elsewhere they decide otherwise.
+venv=build/venv/bin
+if [[ ! -x $venv/clang-format || ! -x $venv/ruff ]]; then
+    check "formatting" "clang-format and ruff are not in build/venv: bash tools/setup.sh --test"
 else
-    if [[ ${1:-} == --fix ]]; then clang-format-14 -i "${cxx[@]}"; fi
+    if [[ ${1:-} == --fix ]]; then
+        "$venv"/clang-format -i "${cxx[@]}"
+        "$venv"/ruff check --quiet --fix . || true
+    fi
     check "formatting (${#cxx[@]} files; tools/lint.sh --fix repairs it)" \
-        "$(clang-format-14 --dry-run "${cxx[@]}" 2>&1 | grep -oE '^[^: ]+:[0-9]+:[0-9]+: warning' | cut -d: -f1 | uniq -c |
+        "$("$venv"/clang-format --dry-run "${cxx[@]}" 2>&1 | grep -oE '^[^: ]+:[0-9]+:[0-9]+: warning' | cut -d: -f1 | uniq -c |
             awk '{print $2 ": " $1 " places"}' || true)"
+    check "Python by ruff" "$("$venv"/ruff check --quiet --output-format concise . 2>&1 || true)"
+fi
+if command -v shellcheck >/dev/null; then
+    mapfile -t shell < <(sources '*.sh' '.ci/run')
+    check "shell scripts by shellcheck" "$(shellcheck --severity warning --format gcc "${shell[@]}" 2>&1 || true)"
+else
+    check "shell scripts by shellcheck" "shellcheck is not installed: bash tools/setup.sh --test"
 fi
 
 check "files of at most 500 lines" "$(wc -l "${all[@]}" | awk '$2 != "total" && $1 > 500 {print $2 ": " $1 " lines"}')"
@@ -53,16 +64,19 @@ done)"
 check "no kernel includes the framework" "$(search '#include "(framework|models|examples|tests)/' "${kernels[@]}")"
 check "no framework file includes a model" "$(search '#include "(models|examples|tests)/' "${framework[@]}")"
 check "no model includes a program" "$(search '#include "(examples|tests)/' "${models[@]}")"
+check "no benchmark includes a program or a test" "$(search '#include "(examples|tests)/' "${benchmarks[@]}")"
+check "no tool includes what it serves" "$(search '#include "(kernels|framework|models|examples|benchmarks|tests)/' "${tools[@]}")"
 check "no framework header includes oneDNN or stb" \
     "$(search '#include [<"]([^>"]*/)?(dnnl|oneapi|stb|kernels/common/onednn)' "${framework_headers[@]}")"
 check "no launch in triple brackets (kernels go through the launch helper)" "$(search '<<<' "${cxx[@]}")"
+check "no sum of floats in the order of chance (float atomics)" \
+    "$(search 'atomicAdd(_block|_system)?\(.*(float|double|[0-9]\.[0-9]*f)' "${kernels[@]}")"
+check "the library neither exits nor prints" \
+    "$(search '(^|[^a-zA-Z_:>.])(std::)?(exit|_exit|quick_exit|abort|printf|puts|putchar)\(|std::c(out|err)\b' "${kernels[@]}" "${framework[@]}" "${models[@]}")"
 check "no package-registry host by name" \
     "$(search '(pypi|pythonhosted|anaconda|crates|npmjs|debian|ubuntu)[.](org|io|com)' "${text[@]}")"
-check "shell scripts parse" "$(for f in $(sources '*.sh' '.ci/run'); do bash -n "$f" 2>&1 || true; done)"
 
-if [[ ${1:-} != --quick && -e build/no-clang-14 ]]; then
-    echo "skip clang-tidy: there is no clang-tidy-14"
-elif [[ ${1:-} != --quick ]]; then
+if [[ ${1:-} != --quick ]]; then
     tidy=$(python3 tools/tidy.py 2>&1) && summary=$(tail -n 1 <<<"$tidy") tidy="" || summary="see below"
     check "clang-tidy ($summary)" "$tidy"
 fi

@@ -17,7 +17,6 @@ import sys
 import zipfile
 
 import numpy as np
-
 from toolkit import ToolError, explain_os_error, one_line
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C

@@ -10,7 +10,6 @@ import json
 import struct
 
 import numpy as np
-
 from toolkit import ToolError, explain_os_error, write_whole
 
 ALIGNMENT = 64

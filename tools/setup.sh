@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs what lily needs and this machine lacks: distribution packages, then a small Python environment in build/venv.
 #   bash tools/setup.sh             what building, running and a plain test need
-#   bash tools/setup.sh --test      also the linters, clang and ccache
+#   bash tools/setup.sh --test      also the linters, clang and ccache (Debian 12 and 13 were tried)
 #   bash tools/setup.sh --coverage  also the coverage reporter
 # Says what it will install before it does. A second run finds nothing to do, in well under a second, offline.
 set -euo pipefail
@@ -33,24 +33,22 @@ ca-certificates      -               downloads over https
 git                  git             the sources"
 distribution=$(. /etc/os-release 2>/dev/null && echo "${ID:-unknown} ${VERSION_ID:-0} ${ID_LIKE:-}") || distribution="unknown 0"
 read -r id version like <<<"$distribution"
+for_tests=no
 for option in "$@"; do
     case $option in
-        --test) packages+="
-ccache               ccache          compiling nothing twice"
-            if [[ $id == debian && ($version == 0 || ${version%%.*} -gt 12) ]]; then  # 0: testing
-                # tools/lint.sh and tools/run_tests.py look for this file
-                if [[ ! -e build/no-clang-14 ]]; then
-                    echo "setup: this Debian has no clang-14: formatting, clang-tidy and fuzzing will be skipped"
-                    mkdir -p build && touch build/no-clang-14
-                fi
-                continue
-            fi
+        --test)
+            for_tests=yes
             packages+="
-clang-14             clang++-14      a second compiler, and libFuzzer
-libclang-rt-14-dev   -               libFuzzer and the sanitizers for clang
-libomp-14-dev        -               OpenMP for clang
-clang-format-14      clang-format-14 the formatting check
-clang-tidy-14        clang-tidy-14   the lint" ;;
+ccache               ccache          compiling nothing twice
+shellcheck           shellcheck      the lint of shell scripts"
+            # One clang, for a second compiler's opinion, clang-tidy and libFuzzer: 14, or what the distribution has.
+            clang=14
+            if [[ $id == debian && ($version == 0 || ${version%%.*} -gt 12) ]]; then clang=19; fi  # 0: testing
+            packages+="
+clang-$clang             clang++-$clang      a second compiler, and libFuzzer
+libclang-rt-$clang-dev   -               libFuzzer and the sanitizers for clang
+libomp-$clang-dev        -               OpenMP for clang
+clang-tidy-$clang        clang-tidy-$clang   the lint" ;;
         --coverage) packages+="
 gcovr                gcovr           line and branch coverage" ;;
         *) die "unknown option $option (there are --test and --coverage)" ;;
@@ -105,7 +103,7 @@ if command -v apt-get >/dev/null && [[ " $id $like " == *" debian "* || " $id $l
     if [[ -n $missing ]]; then install_packages "$missing"; fi
 elif [[ ! -e build/.setup-by-hand ]]; then
     touch build/.setup-by-hand
-    die "$id is neither Debian nor Ubuntu: install their" $(awk 'NF {print $1}' <<<"$packages") "by hand, then run this again"
+    die "$id is neither Debian nor Ubuntu: install their $(awk 'NF {print $1}' <<<"$packages" | xargs) by hand, then run this again"
 fi
 
 for command in "${CXX:-g++}" cmake ninja python3; do
@@ -114,15 +112,21 @@ done
 at_least "$("${CXX:-g++}" -dumpfullversion -dumpversion)" 12 "the compiler ${CXX:-g++}"
 at_least "$(cmake --version | awk 'NR == 1 {print $3}')" 3.25 cmake
 
-# The Python environment, remade when its requirements or its Python change.
+# The Python environment, remade when its requirements or its Python change; what only tests need is added to it.
 python=$([[ -x /usr/bin/python3 ]] && echo /usr/bin/python3 || command -v python3)
-stamp="$(cksum <tools/requirements.txt) $(readlink -f "$python")"
-if [[ $(cat build/venv/stamp 2>/dev/null) != "$stamp" ]]; then
-    echo "setup: installing into build/venv: $(sed -n 's/^\([A-Za-z][A-Za-z0-9_.-]*\)==\([^ ;\\]*\).*/\1 \2/p' tools/requirements.txt |
-        paste -sd, | sed 's/,/, /g')"
-    rm -rf build/venv
-    "$python" -m venv build/venv >>"$log" 2>&1 || die "python3 -m venv failed: apt install python3-venv ($log)"
+# install_requirements <file> <stamp>: unless build/venv has them already
+install_requirements() {
+    local stamp
+    stamp="$(cksum <"$1") $(readlink -f "$python")"
+    if [[ $(cat "$2" 2>/dev/null) == "$stamp" ]]; then return; fi
+    echo "setup: installing into build/venv: $(sed -n 's/^\([A-Za-z][A-Za-z0-9_.-]*\)==\([^ ;\\]*\).*/\1 \2/p' "$1" | paste -sd, | sed 's/,/, /g')"
+    if [[ $1 == tools/requirements.txt ]]; then
+        rm -rf build/venv
+        "$python" -m venv build/venv >>"$log" 2>&1 || die "python3 -m venv failed: apt install python3-venv ($log)"
+    fi
     build/venv/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --retries 1 \
-        -r tools/requirements.txt >>"$log" 2>&1 || die "pip could not install the packages: is there a network? ($log)"
-    echo "$stamp" >build/venv/stamp
-fi
+        -r "$1" >>"$log" 2>&1 || die "pip could not install the packages: is there a network? ($log)"
+    echo "$stamp" >"$2"
+}
+install_requirements tools/requirements.txt build/venv/stamp
+if [[ $for_tests == yes ]]; then install_requirements tools/requirements_test.txt build/venv/stamp_test; fi

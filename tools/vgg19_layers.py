@@ -11,7 +11,6 @@ import zipfile
 from dataclasses import dataclass
 
 import numpy as np
-
 from restricted_pickle import load_from_stream, load_state_dict
 from toolkit import ToolError, explain_os_error, one_line
 

@@ -18,7 +18,6 @@ import time
 
 import numpy as np
 from PIL import Image
-
 from toolkit import ToolError
 from vgg19_layers import MEAN, STD
 

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from PIL import Image
-
 from toolkit import ROOT, ToolError, explain_os_error, one_line
 
 CONTENT = ROOT / "build" / "data" / "pictures" / "chelsea.png"

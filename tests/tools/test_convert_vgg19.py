@@ -21,7 +21,6 @@ except ImportError:
     raise unittest.SkipTest("Pillow is missing: pip install -r tools/requirements.txt") from None
 
 import convert_vgg19
-import downloads
 import toolkit
 import vgg19_layers as vgg
 import vgg19_normalise as scaling

@@ -12,10 +12,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-import torch_files  # noqa: F401  (puts tools/ on the path)
-
 import downloads
 import fetch_data
+import torch_files  # noqa: F401  (puts tools/ on the path)
 from toolkit import ToolError
 
 MEMBER = {"path": "pkg/data/cat.png", "size": 5, "sha256": hashlib.sha256(b"meow\n").hexdigest(), "licence": "CC0", "demo": True}

@@ -12,11 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-import torch_files  # noqa: F401  (puts tools/ on the path)
-
 import downloads
 import fetch_data
 import idx_sets
+import torch_files  # noqa: F401  (puts tools/ on the path)
 from toolkit import ToolError
 
 FILES = {f"{part}.gz": f"bytes of {part}".encode() for part in ("train-images", "train-labels", "t10k-images", "t10k-labels")}

@@ -14,10 +14,9 @@ import zipfile
 from pathlib import Path
 
 import torch_files as make
-from torch_files import Call, Raw, Storage, np, rebuild
-
 from restricted_pickle import Machine, PickleRefused, load_from_stream, load_state_dict
 from toolkit import ToolError, one_line
+from torch_files import Call, Raw, Storage, np, rebuild
 
 ARRAYS = {
     "features.0.weight": np.arange(24, dtype="<f4").reshape(2, 3, 2, 2) / 7,

@@ -16,9 +16,8 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from PIL import Image
-
 import torch_files  # noqa: F401  (puts tools/ on the path)
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))

@@ -27,8 +27,8 @@ struct Raster {
     std::vector<uint16_t> samples16;  // the same
     std::vector<std::byte> profile;   // an ICC profile as embedded; empty: none
     int orientation = 1;              // EXIF's 1..8, how to turn it upright
-    // A reduced picture stands for these sides of the full one divided by the factor, a fraction (1001 at 1/8:
-    // 125.125 where width is 126). A resize takes its box from here. 0: width and height themselves.
+    // A reduced picture stands for these sides of the full one divided by the factor, a fraction (1001 at
+    // 1/8: 125.125 where width is 126). A resize takes its box from here. 0: width and height themselves.
     double exact_width = 0, exact_height = 0;
     std::vector<std::string> remarks;  // for the user, a line each: what was left out or assumed
 
