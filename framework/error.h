@@ -4,16 +4,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <stdexcept>
 #include <utility>
 
-namespace lily {
+#include "kernels/common/error.h"
 
-// Every error of the library: one line, "[op] what was expected, what came, what to do".
-class Error : public std::runtime_error {
-  public:
-    using std::runtime_error::runtime_error;
-};
+namespace lily {
 
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> message, Args&&... args) {

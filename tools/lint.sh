@@ -32,6 +32,7 @@ mapfile -t framework < <(sources 'framework/*.h' 'framework/*.cpp')
 mapfile -t models < <(sources 'models/*.h' 'models/*.cpp')
 mapfile -t benchmarks < <(sources 'benchmarks/*.h' 'benchmarks/*.cpp')
 mapfile -t tools < <(sources 'tools/*.h' 'tools/*.cpp')
+mapfile -t programs < <(sources 'examples/*.h' 'examples/*.cpp' 'benchmarks/*.h' 'benchmarks/*.cpp')
 mapfile -t framework_headers < <(sources 'framework/*.h')
 mapfile -t text < <(sources '*.md' "${all[@]}" '*.json' '*.txt' '*.in')
 
@@ -68,6 +69,9 @@ check "no benchmark includes a program or a test" "$(search '#include "(examples
 check "no tool includes what it serves" "$(search '#include "(kernels|framework|models|examples|benchmarks|tests)/' "${tools[@]}")"
 check "no framework header includes oneDNN or stb" \
     "$(search '#include [<"]([^>"]*/)?(dnnl|oneapi|stb|kernels/common/onednn)' "${framework_headers[@]}")"
+check "no error but lily::Error (kernels/common/error.h)" \
+    "$(search 'throw std::|public std::(runtime|logic)_error' "${kernels[@]}" "${framework[@]}" "${models[@]}" "${programs[@]}" |
+        grep -v '^kernels/common/error.h:' || true)"
 check "no launch in triple brackets (kernels go through the launch helper)" "$(search '<<<' "${cxx[@]}")"
 check "no sum of floats in the order of chance (float atomics)" \
     "$(search 'atomicAdd(_block|_system)?\(.*(float|double|[0-9]\.[0-9]*f)' "${kernels[@]}")"

@@ -11,6 +11,8 @@
 #include <mutex>
 #include <tuple>
 
+#include "kernels/common/error.h"
+
 namespace lily::kernels::LILY_CUDA_DEVICE {
 namespace {
 
@@ -33,7 +35,7 @@ const char* hint(cublasStatus_t status) {
 void check(cublasStatus_t status, const char* who) {
     if (status == CUBLAS_STATUS_SUCCESS) return;
     cudaGetLastError();
-    throw std::runtime_error("[" + std::string(who) + "] " + cublasGetStatusName(status) + hint(status));
+    throw Error("[" + std::string(who) + "] " + cublasGetStatusName(status) + hint(status));
 }
 
 cublasComputeType_t compute_type(Precision precision) {

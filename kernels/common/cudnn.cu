@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "kernels/common/error.h"
+
 namespace lily::kernels::LILY_CUDA_DEVICE {
 namespace {
 
@@ -28,7 +30,7 @@ const char* hint(cudnnStatus_t status) {
 void check(cudnnStatus_t status, const char* who) {
     if (status == CUDNN_STATUS_SUCCESS) return;
     cudaGetLastError();
-    throw std::runtime_error("[" + std::string(who) + "] " + name_of(status) + hint(status));
+    throw Error("[" + std::string(who) + "] " + name_of(status) + hint(status));
 }
 
 size_t most_workspace() {
@@ -37,8 +39,7 @@ size_t most_workspace() {
         char* end = nullptr;
         const long long megabytes = text ? std::strtoll(text, &end, 10) : 256;
         if (megabytes < 0 || (text && (end == text || *end != 0)))
-            throw std::invalid_argument("LILY_CUDNN_WORKSPACE_MB is a number of megabytes, not '" +
-                                        std::string(text) + "'");
+            throw Error("LILY_CUDNN_WORKSPACE_MB is a number of megabytes, not '" + std::string(text) + "'");
         return static_cast<size_t>(megabytes) << 20;
     }();
     return most;

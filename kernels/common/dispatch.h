@@ -6,11 +6,11 @@
 // and nothing is registered: `grep gram_on` shows both ends.
 #pragma once
 
-#include <stdexcept>
 #include <string>
 #include <type_traits>
 
 #include "kernels/common/device.h"
+#include "kernels/common/error.h"
 
 namespace lily::kernels {
 
@@ -49,8 +49,8 @@ const Kernels& choose(const char* room, Device device, const Kernels& cpu, const
             reason = " of this dtype: use f32";
         }
     }
-    throw std::runtime_error("[" + std::string(room) + "] has no " + std::string(name(device)) +
-                             " implementation" + reason);
+    throw Error("[" + std::string(room) + "] has no " + std::string(name(device)) + " implementation" +
+                reason);
 }
 
 }  // namespace lily::kernels

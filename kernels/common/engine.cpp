@@ -3,9 +3,10 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <stdexcept>
 #include <string>
 #include <string_view>
+
+#include "kernels/common/error.h"
 
 namespace lily::kernels {
 namespace {
@@ -17,8 +18,7 @@ Engine engine_of_environment() {
     if (name == "library") return Engine::library;
     if (name == "own") return Engine::own;
     if (name == "measured") return Engine::measured;
-    throw std::invalid_argument("LILY_GPU_ENGINE is rule, library, own or measured, not '" +
-                                std::string(name) + "'");
+    throw Error("LILY_GPU_ENGINE is rule, library, own or measured, not '" + std::string(name) + "'");
 }
 
 std::atomic<Engine>& current_engine() {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/common/gpu.h"
 
+#include "kernels/common/error.h"
+
 namespace lily::kernels {
 
 bool has_gpu(Device device) {
@@ -12,7 +14,7 @@ const GpuRuntime& gpu(Device device) {
         if (device == Device::simt) return gpu_on(simt::Gpu{});
     if constexpr (kHasCuda)
         if (device == Device::cuda) return gpu_on(cuda::Gpu{});
-    throw std::runtime_error("[device] this build has no " + std::string(name(device)) + " device");
+    throw Error("[device] this build has no " + std::string(name(device)) + " device");
 }
 
 }  // namespace lily::kernels

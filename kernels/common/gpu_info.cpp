@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/common/gpu_info.h"
 
+#include "kernels/common/error.h"
+
 namespace lily::kernels {
 
 std::string version_text(int cuda_version) {
@@ -41,7 +43,7 @@ Result with_gpu(Device device, const F& f) {
         if (device == Device::simt) return f(simt::Gpu{});
     if constexpr (kHasCuda)
         if (device == Device::cuda) return f(cuda::Gpu{});
-    throw std::runtime_error("[device] this build has no " + std::string(name(device)) + " device");
+    throw Error("[device] this build has no " + std::string(name(device)) + " device");
 }
 
 }  // namespace

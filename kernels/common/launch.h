@@ -6,11 +6,11 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 #include <type_traits>
 
 #include "kernels/common/dispatch.h"
+#include "kernels/common/error.h"
 #include "kernels/common/queue.h"
 
 namespace lily::kernels::LILY_CUDA_DEVICE {
@@ -19,8 +19,8 @@ namespace lily::kernels::LILY_CUDA_DEVICE {
 inline void check(cudaError_t error, const char* who) {
     if (error == cudaSuccess) return;
     cudaGetLastError();  // the error has been told: later calls do not meet it again
-    throw std::runtime_error("[" + std::string(who) + "] " + cudaGetErrorString(error) + " (" +
-                             cudaGetErrorName(error) + ")");
+    throw Error("[" + std::string(who) + "] " + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) +
+                ")");
 }
 
 inline cudaStream_t stream(const Queue& queue) { return static_cast<cudaStream_t>(queue.stream()); }
@@ -37,8 +37,8 @@ inline dim3 blocks_for(int64_t n, int64_t per_block, int64_t most = 0) {
     constexpr int64_t kMostBlocks = 0x7fffffff;
     const int64_t blocks = (n + per_block - 1) / per_block;
     if (most == 0 && blocks > kMostBlocks)
-        throw std::invalid_argument("[launch] a tensor takes " + std::to_string(blocks) +
-                                    " blocks of a GPU's threads, which has 2147483647; use a smaller batch");
+        throw Error("[launch] a tensor takes " + std::to_string(blocks) +
+                    " blocks of a GPU's threads, which has 2147483647; use a smaller batch");
     return dim3(static_cast<unsigned>(most > 0 && blocks > most ? most : blocks));
 }
 

@@ -4,8 +4,9 @@
 #include <omp.h>
 
 #include <cstdlib>
-#include <stdexcept>
 #include <string>
+
+#include "kernels/common/error.h"
 
 namespace lily::kernels {
 namespace {
@@ -22,8 +23,7 @@ Isa detect_isa() {
     if (!limit || !*limit) return best;
     for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512})
         if (limit == name(isa)) return std::min(best, isa);
-    throw std::runtime_error("[cpu] expected LILY_CPU_ISA=baseline, avx2 or avx512, got '" +
-                             std::string(limit) + "'");
+    throw Error("[cpu] expected LILY_CPU_ISA=baseline, avx2 or avx512, got '" + std::string(limit) + "'");
 }
 
 int thread_limit = 0;  // 0: OpenMP's own default (all cores, or OMP_NUM_THREADS)

@@ -11,11 +11,11 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <stdexcept>
 #include <tuple>
 
 #include "kernels/common/cublas.h"
 #include "kernels/common/cudnn.h"
+#include "kernels/common/error.h"
 #include "kernels/common/tiled_product.h"
 #include "kernels/pool2d/pool2d.h"
 #include "kernels/reduce/reduce.h"
@@ -260,7 +260,7 @@ const Conv2dPlan& plan(const Conv2dShape& s, Conv2dPass pass) {
     constexpr int64_t kMost = 0x7fffffff;
     if (s.n * s.h * s.w > kMost || s.n * s.out_h() * s.out_w() > kMost || s.c * s.r * s.s > kMost ||
         s.k * s.r * s.s > kMost)
-        throw std::runtime_error("[conv2d] more than 2^31 positions or taps: split the batch");
+        throw Error("[conv2d] more than 2^31 positions or taps: split the batch");
     auto made = std::make_unique<GpuConv2dPlan>(s, pass);
     made->library = make_library(s, pass, precision);
     made->algorithm = made->library ? made->library->algorithm() : "implicit GEMM";
@@ -349,7 +349,7 @@ void backward_weights(Queue& queue, const Conv2dPlan& plan, const float* x, cons
 // First over the positions of each plane, then over the samples.
 void backward_bias(Queue& queue, int64_t n, int64_t k, int64_t m, int64_t layout, const float* dy,
                    float* db) {
-    if (layout != 1) throw std::runtime_error("[conv2d] blocked maps are for the CPU; use contiguous()");
+    if (layout != 1) throw Error("[conv2d] blocked maps are for the CPU; use contiguous()");
     const auto& sums = reduce<float>(queue.device());
     if (n == 1) return sums.sum(queue, {k, m, 1}, dy, db);
     const auto partial = queue.scratch<float>(n * k);

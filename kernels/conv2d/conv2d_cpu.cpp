@@ -8,6 +8,7 @@
 #include <mutex>
 #include <tuple>
 
+#include "kernels/common/error.h"
 #include "kernels/common/parallel.h"
 #include "kernels/conv2d/conv2d_loops.h"
 #include "kernels/conv2d/conv2d_plans.h"
@@ -32,13 +33,12 @@ Conv2dAlgorithm algorithm_of_environment() {
     if (name == "onednn") return Conv2dAlgorithm::onednn;
     if (name == "onednn_winograd") {
         if (onednn_has_winograd()) return Conv2dAlgorithm::onednn_winograd;
-        throw std::invalid_argument(
+        throw Error(
             "LILY_CONV=onednn_winograd: this version of oneDNN has no Winograd form for this CPU; "
             "LILY_CONV=winograd is our own");
     }
-    throw std::invalid_argument(
-        "LILY_CONV is rule, direct, winograd, winograd_by_filters, onednn or onednn_winograd, not '" +
-        std::string(name) + "'");
+    throw Error("LILY_CONV is rule, direct, winograd, winograd_by_filters, onednn or onednn_winograd, not '" +
+                std::string(name) + "'");
 }
 
 std::atomic<Conv2dAlgorithm>& current_algorithm() {
@@ -98,7 +98,7 @@ std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, 
         plan = make_onednn_conv2d(s, pass, OneDnnAlgorithm::winograd);
     if (!plan && ours && !weights) plan = make_winograd_conv2d(s, pass, winograd_cut(s, algorithm));
     if (!plan) plan = make_onednn_conv2d(s, pass, OneDnnAlgorithm::direct);
-    if (!plan) throw std::invalid_argument("[conv2d] oneDNN cannot convolve this shape");
+    if (!plan) throw Error("[conv2d] oneDNN cannot convolve this shape");
     return plan;
 }
 

@@ -5,8 +5,7 @@
 // written.
 #include "kernels/gram/gram.h"
 
-#include <stdexcept>
-
+#include "kernels/common/error.h"
 #include "kernels/common/fold.h"
 #include "kernels/common/tiled_product.h"
 
@@ -77,7 +76,7 @@ __global__ void __launch_bounds__(kDistanceThreads)
 }
 
 void check_layout(const GramShape& s) {
-    if (s.block != 1) throw std::runtime_error("[gram] blocked maps are for the CPU; use contiguous()");
+    if (s.block != 1) throw Error("[gram] blocked maps are for the CPU; use contiguous()");
 }
 
 int64_t runs_of(const GramShape& s) { return (s.positions + kRun - 1) / kRun; }

@@ -5,9 +5,9 @@
 #include <oneapi/dnnl/dnnl.h>
 
 #include <algorithm>
-#include <stdexcept>
 #include <string>
 
+#include "kernels/common/error.h"
 #include "kernels/common/parallel.h"
 
 namespace lily::kernels {
@@ -38,7 +38,7 @@ void sgemm_one_thread(bool transpose_a, bool transpose_b, int64_t m, int64_t n, 
     const dnnl_status_t status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f,
                                             a, lda, b, ldb, beta, c, ldc);
     if (status != dnnl_success)
-        throw std::runtime_error("[matmul] oneDNN's sgemm failed with status " + std::to_string(status));
+        throw Error("[matmul] oneDNN's sgemm failed with status " + std::to_string(status));
 }
 
 // Edge of the square tiles of C that threads work on: large ones pack their operands less often, but there

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
@@ -72,16 +73,24 @@ cudaDeviceProp make(const Profile& profile) {
     return p;
 }
 
-cudaDeviceProp find(const std::string& name) {
+const Profile* find(const std::string& name) {
     for (const Profile& profile : kProfiles)
-        if (name == profile.short_name) return make(profile);
-    throw std::invalid_argument("the software GPU knows A100, H100, RTX4090 and B200, but no " + name);
+        if (name == profile.short_name) return &profile;
+    return nullptr;
+}
+
+std::string unknown(const std::string& name) {
+    return "the software GPU knows A100, H100, RTX4090 and B200, but no " + name;
+}
+
+std::string name_of_environment() {
+    const char* asked = std::getenv("LILY_SIMT_GPU");
+    return asked == nullptr ? "H100" : asked;
 }
 
 cudaDeviceProp& current() {
     static cudaDeviceProp chosen = [] {
-        const char* asked = std::getenv("LILY_SIMT_GPU");
-        const cudaDeviceProp found = find(asked == nullptr ? "H100" : asked);
+        const cudaDeviceProp found = make(has_device() ? *find(name_of_environment()) : kProfiles[1]);
         Arena::instance().set_capacity(found.totalGlobalMem);
         return found;
     }();
@@ -89,6 +98,16 @@ cudaDeviceProp& current() {
 }
 
 }  // namespace
+
+bool has_device() {
+    static const bool known = [] {
+        const std::string name = name_of_environment();
+        const bool found = find(name) != nullptr;
+        if (!found) std::fprintf(stderr, "simt: LILY_SIMT_GPU: %s\n", unknown(name).c_str());
+        return found;
+    }();
+    return known;
+}
 
 bool does_work() {
     static const bool on = [] {
@@ -101,8 +120,10 @@ bool does_work() {
 const cudaDeviceProp& device_properties() { return current(); }
 
 void choose_gpu(const std::string& name) {
+    const Profile* const profile = find(name);
+    if (profile == nullptr) throw std::invalid_argument(unknown(name));
     const std::lock_guard lock(api_mutex());
-    current() = find(name);
+    current() = make(*profile);
     Arena::instance().set_capacity(current().totalGlobalMem);
 }
 
@@ -121,8 +142,10 @@ cudaError_t check_device(int device) { return device == 0 ? cudaSuccess : cudaEr
 
 cudaError_t cudaGetDeviceCount(int* count) {
     const Call call(__func__, __builtin_return_address(0));
-    *count = 1;
-    return cudaSuccess;
+    return call([&] {
+        *count = simt::has_device() ? 1 : 0;
+        return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
+    });
 }
 
 cudaError_t cudaGetDevice(int* device) {
