@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Rows of a table.
 //   forward   y[i] = weight[index[i]]                    weight (rows, width)   index (n)   y (n, width)
-//   backward  dweight[r] = Σ dy[i] over index[i] = r     in the order of i, so its bits are always the same
+//   backward  dweight[r] = Σ dy[i] over index[i] = r     in a fixed order: always the same bits
 #pragma once
 
 #include <cstdint>

@@ -80,6 +80,7 @@ TEST_CASE("traffic: streaming kernels move little more than they must", "[simt][
     adam.step();
     Generator generator(1);
     Tensor u8 = x.to(DType::u8);
+    const Tensor rows = arange(kRows).to(DType::i64).to(Device::simt);
     const Case cases[] = {
         {"unary", 2 * kMap, [&] { square(x); }},
         {"affine", 2 * kMap, [&] { affine(x, 2, 1); }},
@@ -101,6 +102,7 @@ TEST_CASE("traffic: streaming kernels move little more than they must", "[simt][
         {"log softmax", 2 * kMap, [&] { log_softmax(x, 1); }},
         {"max pooling", 1.3125 * kMap, [&] { max_pool2d(maps, 2); }},
         {"mean pooling", 1.25 * kMap, [&] { avg_pool2d(maps, 2); }},
+        {"embedding", 2 * kMap, [&] { embedding(rows, x); }, 1.15},  // a warp loads its index for 32 columns
         {"Adam", 7 * kMap, [&] { adam.step(); }},
         {"instance norm", 2 * kMap, [&] { instance_norm(maps); }},
         {"AdaIN", 2 * kMap, [&] { adain(maps, style, style); }},
@@ -162,6 +164,53 @@ TEST_CASE("traffic: streaming gradients too", "[simt][xray]") {
     INFO("total variation and its slopes: " << moved.bytes / (1.25 * kMap) << " of the least");
     CHECK(moved.launches == 2);
     CHECK(moved.bytes <= 5 * 1.25 * kMap);
+}
+
+namespace {
+
+// Bytes that the kernels of a gradient of n indices move, 32 per sector: in all, and those that its sums
+// load.
+struct EmbeddingTraffic {
+    double all = 0, sums = 0, joins = 0;
+};
+EmbeddingTraffic embedding_traffic(int64_t n, bool one_row) {
+    constexpr int64_t kRows = 64, kWidth = 64;
+    const Tensor index =
+        (one_row ? zeros({n}, {.dtype = DType::i64}) : arange(n).to(DType::i64)).to(Device::simt);
+    Tensor weight = there({one_row ? kRows : n, kWidth}).set_requires_grad();
+    const Tensor dy = there({n, kWidth}), y = embedding(index, weight);
+    synchronize(Device::simt);
+    simt::reset_counters();
+    grad(y, {weight}, {.dL_dy = dy});
+    synchronize(Device::simt);
+    EmbeddingTraffic bytes;
+    for (const simt::Counters& c : simt::counters()) {
+        const double loaded = 32.0 * static_cast<double>(c.loads.sectors);
+        bytes.all += loaded + 32.0 * static_cast<double>(c.stores.sectors);
+        if (c.kernel.find("sum_pieces") != std::string::npos) bytes.sums = loaded;
+        if (c.kernel.find("join_pieces") != std::string::npos) bytes.joins = loaded;
+    }
+    return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("traffic: the gradient of an embedding grows with the number of indices", "[simt][xray]") {
+    if (!is_available(Device::simt) || !simt::instrumented())
+        SKIP("the kernels of this build are not counted");
+    const FullXray full;
+    for (const bool one_row : {true, false}) {
+        const EmbeddingTraffic few = embedding_traffic(1024, one_row),
+                               many = embedding_traffic(4096, one_row);
+        INFO((one_row ? "one row: " : "all distinct: ") << few.all << " and " << many.all << " bytes");
+        CHECK(many.all <= 5 * few.all);  // four times as many, and two passes more to sort them
+        CHECK(many.all <= 2.0 * 64 * sizeof(float) * (4096 + (one_row ? 64 : 4096)));  // dy, and the table
+        // dy once, and the keys of each piece: no block has more than a piece of a row
+        CHECK(many.sums <= 1.1 * 4096 * 64 * sizeof(float));
+        CHECK(many.sums > 0);
+        // what is left for the blocks that join the pieces of a row, one per 32 columns
+        CHECK(many.joins <= 0.03 * many.sums);
+    }
 }
 
 }  // namespace lily::testing

@@ -4,6 +4,7 @@
 
 #include "kernels/common/gpu.h"
 #include "kernels/common/gpu_info.h"
+#include "kernels/embedding/embedding.h"
 #include "kernels/gram/gram.h"
 #include "kernels/matmul/matmul.h"
 #include "tests/catch.h"
@@ -31,6 +32,9 @@ TEST_CASE("errors: what a room, the runtime and the libraries of a GPU refuse", 
     for (const Device device : devices()) {
         if (device != Device::simt) continue;  // a GPU does not always notice
         Queue& queue = default_queue(device);
+        const auto& embedding = kernels::embedding<float>(device);
+        CHECK_THROWS_AS(embedding.backward(queue, {int64_t{1} << 61, 1, 300}, nullptr, nullptr, nullptr),
+                        Error);
         const kernels::GramShape blocked{.n = 1, .channels = 16, .positions = 4, .block = 16};
         CHECK_THROWS_AS(kernels::gram<float>(device).forward(queue, blocked, nullptr, nullptr), Error);
         CHECK_THROWS_AS(kernels::gpu(device).end_capture(queue.stream()), Error);  // nothing has begun
