@@ -27,12 +27,13 @@ class Side:
     iteration: Figure  # seconds; of each run the median of its iterations after the first two
     start_to_first: Figure  # seconds
     peak_bytes: Figure
+    cuda_library_bytes: Figure  # of the peak
     runs: int
 
     @staticmethod
     def of(runs):
         return Side(Figure.of([iteration_seconds(run.seconds) for run in runs]), Figure.of([run.start_to_first for run in runs]),
-                    Figure.of([run.peak_bytes for run in runs]), len(runs))
+                    Figure.of([run.peak_bytes for run in runs]), Figure.of([run.cuda_library_bytes for run in runs]), len(runs))
 
     def plain(self):
         return asdict(self)

@@ -8,7 +8,7 @@ from toolkit import ROOT, ToolError
 
 from . import figures
 from .process import closing_figures, follow
-from .report import spread, times
+from .report import cuda_wheel_lines, peak_memory, spread, times
 
 MODES = ("eager", "fused", "compile")  # of pytorch/gan.py: Adam as it is, the fused one, that and torch.compile
 
@@ -58,4 +58,5 @@ def lines(result):
                f"{spread(side['start_to_first'], 1, 2):26}{spread(side['peak_bytes'], 1e-6, 0)}")
     speed, start, memory = (result["against_best"][measure] for measure in figures.MEASURES)
     yield (f"against PyTorch's best: an iteration {times(speed)}; the start to the first iteration {times(start)}; "
-           f"peak memory {1 / memory['ratio']:.2f} of {memory['mode']}'s")
+           f"{peak_memory(sides, memory)}")
+    yield from cuda_wheel_lines(sides)

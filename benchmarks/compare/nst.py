@@ -111,7 +111,8 @@ def summary(size, runs, rows, profile_iterations):
         "loss_distance": distances,
         "disagreeing": [name for name, distance in distances.items() if MODES[name].precision == "f32" and not distance <= AGREEMENT],
         "losses": first,
-        "runs": {name: [{"seconds": run.seconds, "start_to_first": run.start_to_first, "peak_bytes": run.peak_bytes} for run in many]
+        "runs": {name: [{"seconds": run.seconds, "start_to_first": run.start_to_first, "peak_bytes": run.peak_bytes,
+                         "cuda_library_bytes": run.cuda_library_bytes} for run in many]
                  for name, many in runs.items()},
         "profile": {"iterations": profile_iterations, "ops": profile.shares(rows, profile_iterations),
                     "convolutions": profile.convolutions(rows, profile_iterations)},

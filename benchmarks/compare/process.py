@@ -19,6 +19,7 @@ class Run:
     totals: list = field(default_factory=list)  # the total loss that each iteration logged
     start_to_first: float = 0.0  # from the start of the process to its first row, by our clock
     peak_bytes: int = 0  # largest resident set
+    cuda_library_bytes: int = 0  # resident at its end, of PyTorch's CUDA wheel
     output: str = ""  # what it printed on stdout
 
 
@@ -58,10 +59,10 @@ def follow(name, command, env=None):
 
 
 def closing_figures(name, run):
-    """The line of JSON that a program of pytorch/ ends with; its own peak of memory, without compilers', goes into `run`."""
+    """The line of JSON that a program of pytorch/ ends with; what it holds of memory, without compilers, goes into `run`."""
     try:
         said = json.loads(run.output.splitlines()[-1])
-        run.peak_bytes = int(said["peak_bytes"])
+        run.peak_bytes, run.cuda_library_bytes = int(said["peak_bytes"]), int(said["cuda_library_bytes"])
         return said
     except (IndexError, ValueError, KeyError, TypeError):
         raise ToolError(f"{name} did not end with its figures, but with {run.output[-200:]!r}") from None

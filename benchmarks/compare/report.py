@@ -31,9 +31,25 @@ def size_lines(result):
     for precision, against in result["against_best"].items():
         speed, start, memory = (against[measure] for measure in ("iteration", "start_to_first", "peak_bytes"))
         yield (f"against PyTorch's best {precision}: an iteration {times(speed)}; the start to the first iteration {times(start)}; "
-               f"peak memory {1 / memory['ratio']:.2f} of {memory['mode']}'s")
+               f"{peak_memory(sides, memory)}")
+    yield from cuda_wheel_lines(sides)
     for name in result["disagreeing"]:
         yield f"FAIL: the losses of {name} and ours are {result['loss_distance'][name]:.3%} apart; {AGREEMENT:.0%} is allowed"
+
+
+def peak_memory(sides, against):
+    """Ours as a part of the best mode's, and what it is without the CUDA libraries that PyTorch's CUDA wheel loads."""
+    name, ours = against["mode"], sides["ours"]["peak_bytes"]["median"]
+    theirs, cuda = (sides[name][measure]["median"] for measure in ("peak_bytes", "cuda_library_bytes"))
+    without = f", {cuda * 1e-6:.0f} MB of which are CUDA libraries ({ours / (theirs - cuda):.2f} without them)" if cuda else ""
+    return f"peak memory {ours / theirs:.2f} of {name}'s{without}"
+
+
+def cuda_wheel_lines(sides):
+    """Of a PyTorch that was built for GPUs: its start takes longer for that too."""
+    if any(side["cuda_library_bytes"]["median"] for side in sides.values()):
+        yield ("NOTE: this PyTorch loads CUDA libraries at its start, which counts in its start and its peak; "
+               "--torch-python names another, the CPU-only build for example")
 
 
 def times(ratio):

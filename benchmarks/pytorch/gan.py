@@ -14,7 +14,7 @@ import time
 
 import torch
 import torch.nn.functional as F
-from peak import peak_bytes
+from peak import memory_figures
 from torch import nn
 
 MODES = {  # name: (fused Adam, compiled)
@@ -82,7 +82,7 @@ def main():
     torch.set_flush_denormal(True)
     with open(arguments.log, "w", encoding="ascii") as log:
         train(arguments.iterations, *MODES[arguments.mode], log)
-    print(json.dumps({"peak_bytes": peak_bytes(), "capability": torch.backends.cpu.get_cpu_capability()}))
+    print(json.dumps({**memory_figures(), "capability": torch.backends.cpu.get_cpu_capability()}))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import time
 
 import torch
 import torch.nn.functional as F
-from peak import peak_bytes
+from peak import memory_figures
 
 MODES = {  # name: (precision, channels last, compiled)
     "eager": ("f32", False, False),
@@ -150,7 +150,7 @@ def main():
     loss = Loss(network, content, style, precision)
     with open(arguments.log, "w", encoding="ascii") as log:
         optimise(torch.compile(loss.__call__, dynamic=False) if compiled else loss, content, arguments.iterations, log)
-    print(json.dumps({"peak_bytes": peak_bytes(), "inputs": [fingerprint(picture) for picture in inputs],
+    print(json.dumps({**memory_figures(), "inputs": [fingerprint(picture) for picture in inputs],
                       "capability": torch.backends.cpu.get_cpu_capability()}))
 
 

@@ -2,6 +2,7 @@
 """The parts of benchmarks/vs_pytorch.py that need no PyTorch; the programs on both sides are played by scripts of the test."""
 
 import contextlib
+import importlib.util
 import io
 import json
 import math
@@ -63,7 +64,7 @@ with open(words["--log"], "w") as log:
 if os.environ.get("FAIL") == "end":
     os.kill(os.getpid(), 9)
 if "--mode" in words:
-    print(json.dumps({{"peak_bytes": 4000000, "inputs": ["abc", os.environ.get("STYLE_INPUT", "def")]}}))
+    print(json.dumps({{"peak_bytes": 4000000, "cuda_library_bytes": 1000000, "inputs": ["abc", os.environ.get("STYLE_INPUT", "def")]}}))
 if "--checkpoint" in words:
     header = json.dumps({{"__metadata__": {{"setting.--content": "abc", "setting.--style 1": "def"}}}}).encode()
     open(words["--checkpoint"], "wb").write(len(header).to_bytes(8, "little") + header)
@@ -123,10 +124,35 @@ class Figures(unittest.TestCase):
         self.assertIn("an iteration 3.00 times faster than compile; the start to the first iteration 9.00 times faster than eager; "
                       "peak memory 0.50 of eager's", text)
         self.assertIn("FAIL: the losses of compile", text)
+        self.assertNotIn("CUDA", text)
+        runs["eager"][0].peak_bytes, runs["eager"][0].cuda_library_bytes = 200_000_000, 75_000_000
+        runs["ours"][0].peak_bytes = 100_000_000
+        runs["compile"][0].peak_bytes = runs["bf16"][0].peak_bytes = 400_000_000
+        text = "\n".join(report.size_lines(nst.summary(64, runs, rows, iterations)))
+        self.assertIn("peak memory 0.50 of eager's, 75 MB of which are CUDA libraries (0.80 without them)\n", text)
+        self.assertIn("peak memory 0.25 of bf16's\nNOTE: this PyTorch loads CUDA libraries", text)
         runs["compile"] = [run(0.5, 30, 300)]
         text = "\n".join(report.size_lines(nst.summary(64, runs, rows, iterations)))
         self.assertIn("an iteration 2.00 times slower than compile", text)
         self.assertNotIn("FAIL", text)
+
+
+class CudaLibraries(unittest.TestCase):
+    def test_resident_bytes_of_the_files_of_cuda(self):
+        spec = importlib.util.spec_from_file_location("peak", ROOT / "benchmarks/pytorch/peak.py")
+        peak = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(peak)
+        site = "/venv/lib/python3.11/site-packages"
+        mappings = [(f"{site}/torch/lib/libtorch_cuda.so", 1000), (f"{site}/torch/lib/libtorch_cpu.so", 20), (f"{site}/torch/lib/libc10_cuda.so", 300),
+                    (f"{site}/nvidia/cublas/lib/libcublas.so.12", 4000), (f"{site}/nvidia/cublas/lib/libcublas.so.12 (deleted)", 50000),
+                    ("/usr/lib/libcudart.so.13.0.96", 600000), ("/usr/lib/libcurl.so.4", 7), ("/usr/lib/libcups.so.2", 8), ("[heap]", 9), ("", 10)]
+        with tempfile.TemporaryDirectory() as folder:
+            smaps = Path(folder) / "smaps"
+            smaps.write_text("".join(f"7f0000000000-7f0000001000 r-xp 00000000 fe:01 42   {path}\nSize: 999999 kB\nRss: {rss} kB\nPss: 3 kB\n"
+                                     for path, rss in mappings))
+            self.assertEqual(peak.cuda_library_bytes(smaps), 655300 * 1024)
+        self.assertEqual(peak.cuda_library_bytes(), 0, "this process has none")
+        self.assertGreater(peak.peak_bytes(), 1 << 20)
 
 
 class Profiles(unittest.TestCase):
@@ -360,7 +386,7 @@ class Programs(unittest.TestCase):
         env = machine.NARROWER["avx2"]
         programs = nst.Programs(self.dir, "python", "weights", 3, env)
         with mock.patch.object(nst, "follow") as follow:
-            follow.return_value = Run(output='{"peak_bytes": 1, "inputs": []}')
+            follow.return_value = Run(output='{"peak_bytes": 1, "cuda_library_bytes": 0, "inputs": []}')
             programs.ours(16, "c.png", "s.png", 3, self.dir)
             programs.theirs("compile+kept", 16, "c.rgb", "s.rgb", 3)
         (_, ours, ours_env), (_, theirs, theirs_env) = (call.args for call in follow.call_args_list)
