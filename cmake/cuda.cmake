@@ -110,7 +110,7 @@ endfunction()
 # lily_gpu_resources(<target>): the tool behind docs/gpu_resources.md, which holds registers, memory and occupancy of every
 # kernel of the target; update_gpu_resources writes the page, tests/CMakeLists.txt compares it with the build.
 function(lily_gpu_resources target)
-    add_executable(gpu_resources tools/gpu_resources.cpp tools/gpu_resources/cubin.cpp)
+    add_executable(gpu_resources tools/gpu_resources.cpp tools/gpu_resources/cubin.cpp tools/gpu_resources/occupancy.cpp)
     target_link_libraries(gpu_resources PRIVATE lily_flags fmt::fmt)
     target_include_directories(gpu_resources PRIVATE ${PROJECT_SOURCE_DIR})
     target_include_directories(gpu_resources SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})

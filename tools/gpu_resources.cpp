@@ -2,7 +2,6 @@
 // Makes docs/gpu_resources.md: what each kernel takes of a GPU, and how many of its warps fit at once. Or
 // compares the table there with a build.
 //   gpu_resources TOOLKIT write|check docs/gpu_resources.md <object>...
-#include <cuda_occupancy.h>
 #include <cxxabi.h>
 #include <fmt/format.h>
 
@@ -17,48 +16,10 @@
 #include <sstream>
 
 #include "tools/gpu_resources/cubin.h"
+#include "tools/gpu_resources/occupancy.h"
 
 namespace lily::tools {
 namespace {
-
-// The limits of a multiprocessor, from the table of compute capabilities in the CUDA programming guide.
-cudaOccDeviceProp multiprocessor(int capability) {
-    cudaOccDeviceProp limits;
-    const bool large = capability % 10 == 0 && capability != 120;  // 8.0, 9.0, 10.0: data-centre GPUs
-    limits.computeMajor = capability / 10;
-    limits.computeMinor = capability % 10;
-    limits.maxThreadsPerBlock = 1024;
-    limits.maxThreadsPerMultiprocessor = large ? 2048 : 1536;
-    limits.regsPerBlock = limits.regsPerMultiprocessor = 65536;
-    limits.warpSize = 32;
-    limits.sharedMemPerBlock = 48 << 10;
-    limits.sharedMemPerMultiprocessor = size_t{!large ? 100u : (capability == 80 ? 164u : 228u)} << 10;
-    limits.numSms = 1;
-    limits.reservedSharedMemPerBlock = 1 << 10;
-    limits.sharedMemPerBlockOptin = limits.sharedMemPerMultiprocessor - limits.reservedSharedMemPerBlock;
-    return limits;
-}
-
-// Warps that fit on a multiprocessor, of those that it has room for.
-int occupancy_percent(const CompiledKernel& kernel) {
-    const cudaOccDeviceProp limits = multiprocessor(kernel.capability);
-    cudaOccFuncAttributes attributes;
-    attributes.maxThreadsPerBlock = kernel.threads;
-    attributes.numRegs = kernel.registers;
-    attributes.sharedSizeBytes = kernel.shared;
-    attributes.partitionedGCConfig = PARTITIONED_GC_OFF;
-    attributes.shmemLimitConfig = FUNC_SHMEM_LIMIT_OPTIN;
-    attributes.maxDynamicSharedSizeBytes = limits.sharedMemPerBlockOptin;
-    attributes.numBlockBarriers = kernel.barriers;
-    cudaOccDeviceState state;
-    cudaOccResult result;
-    const cudaOccError error =
-        cudaOccMaxActiveBlocksPerMultiprocessor(&result, &limits, &attributes, &state, kernel.threads, 0);
-    if (error != CUDA_OCC_SUCCESS)
-        throw std::runtime_error(
-            fmt::format("cuda_occupancy.h: error {} for {}", static_cast<int>(error), kernel.name));
-    return 100 * result.activeBlocksPerMultiprocessor * kernel.threads / limits.maxThreadsPerMultiprocessor;
-}
 
 // lily::kernels::cuda::map_kernel<lily::kernels::cuda::Cube, float>(long, …) -> map_kernel<Cube, float>
 std::string readable(const std::string& mangled) {
