@@ -26,7 +26,7 @@ case $device in
         preset=cuda
         compgen -G "/dev/nvidia[0-9]*" >/dev/null || [[ -e /dev/dxg ]] ||
             die "there is no NVIDIA GPU here; --device simt rehearses on the software GPU"
-        command -v nvcc >/dev/null || [[ -x /usr/local/cuda/bin/nvcc ]] || die "nvcc not found: install a CUDA toolkit of version 12.4 or later" ;;
+        [[ -n ${CUDACXX:-} ]] || command -v nvcc >/dev/null || [[ -x /usr/local/cuda/bin/nvcc ]] || die "nvcc not found: install a CUDA toolkit of version 12.4 or later" ;;
     simt) preset=release ;;
     *) die "expected --device cuda or simt, got '$device'" ;;
 esac

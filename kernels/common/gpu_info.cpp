@@ -14,6 +14,10 @@ std::string capability_text(int capability) {
 }
 
 std::string code_problem(const std::string& gpu, int capability, const std::vector<int>& code) {
+    constexpr int kLeast = 80;  // of cmake/cuda.cmake
+    if (capability < kLeast)
+        return gpu + " has compute capability " + capability_text(capability) + ", and the kernels need " +
+               capability_text(kLeast) + " or later";
     std::string list;
     for (const int c : code) list += (list.empty() ? "" : ", ") + capability_text(c);
     return gpu + " has compute capability " + capability_text(capability) + ", and this build has code for " +

@@ -42,6 +42,14 @@ class LilyInfoTest(unittest.TestCase):
             self.assertRegex(result.stderr, r"^lily_info: \[device\] .+\n$")
         self.assertNotEqual(run_program("--require", "tpu").returncode, 0)
 
+    def test_a_software_gpu_that_there_is_none_of_is_no_device(self):
+        if "SIMT  not in this build" in run_program().stdout:
+            self.skipTest("this build has no software GPU")
+        self.assertEqual(run_program("--require", "simt", LILY_SIMT_GPU="A100").returncode, 0)
+        result = run_program("--require", "simt", LILY_SIMT_GPU="TNT2")
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, r"^simt: LILY_SIMT_GPU: the software GPU knows .*, but no TNT2\nlily_info: \[device\] .+\n$")
+
     def test_a_full_disk_is_told(self):
         with open("/dev/full", "w") as full:
             result = subprocess.run([str(PROGRAM)], stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)

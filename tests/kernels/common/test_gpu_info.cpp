@@ -44,10 +44,13 @@ TEST_CASE("gpu_problem: each reason has its own line, and what helps", "[gpu]") 
     info.libraries_problem = "libcudnn.so.9: cannot open shared object file: No such file or directory";
     CHECK_THAT(gpu_problem(info), ContainsSubstring("libcudnn.so.9") && ContainsSubstring("LD_LIBRARY_PATH"));
     info = good();
-    info.devices[0].problem = code_problem("NVIDIA T4", 75, info.code);
-    CHECK(gpu_problem(info) ==
-          "NVIDIA T4 has compute capability 7.5, and this build has code for 8.0, 9.0, 12.0: configure with "
-          "-DCMAKE_CUDA_ARCHITECTURES=75");
+    info.devices[0].problem = code_problem("NVIDIA Thor", 110, info.code);
+    CHECK(
+        gpu_problem(info) ==
+        "NVIDIA Thor has compute capability 11.0, and this build has code for 8.0, 9.0, 12.0: configure with "
+        "-DCMAKE_CUDA_ARCHITECTURES=110");
+    info.devices[0].problem = code_problem("NVIDIA T4", 75, info.code);  // configure would refuse 75
+    CHECK(gpu_problem(info) == "NVIDIA T4 has compute capability 7.5, and the kernels need 8.0 or later");
 }
 
 TEST_CASE("gpu_info: the software GPU can be used and runs a kernel", "[gpu][simt]") {
