@@ -37,7 +37,16 @@ Loader::Loader(const Dataset& set, int64_t batch_size, uint64_t seed)
 Loader::~Loader() { stop(); }
 
 void Loader::start() {
-    worker_ = std::thread([this, from = position_] { work(from); });
+    failed_ = nullptr;
+    worker_ = std::thread([this, from = position_] {
+        try {
+            work(from);
+        } catch (...) {  // next() throws it, where the pictures are missed
+            const std::lock_guard lock(mutex_);
+            failed_ = std::current_exception();
+            changed_.notify_all();
+        }
+    });
 }
 
 void Loader::stop() {
@@ -46,7 +55,7 @@ void Loader::stop() {
         stopping_ = true;
     }
     changed_.notify_all();
-    worker_.join();
+    if (worker_.joinable()) worker_.join();
     stopping_ = false;
     ready_.clear();
 }
@@ -96,7 +105,8 @@ Batch Loader::next(Device device) {
     std::shared_ptr<Prepared> prepared;
     {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return !ready_.empty(); });
+        changed_.wait(lock, [this] { return !ready_.empty() || failed_; });
+        if (ready_.empty()) std::rethrow_exception(failed_);
         prepared = std::move(ready_.front());
         ready_.pop_front();
     }

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -31,7 +32,7 @@ class Loader {
     Loader(const Loader&) = delete;
     Loader& operator=(const Loader&) = delete;
 
-    Batch next(Device device = Device::cpu);
+    Batch next(Device device = Device::cpu);  // throws what the thread has thrown while it made this batch
 
     int64_t batches_per_epoch() const { return set_.count / batch_size_; }
     int64_t position() const { return position_; }  // batches taken so far
@@ -53,6 +54,7 @@ class Loader {
     std::condition_variable changed_;
     std::deque<std::unique_ptr<Prepared>> ready_;
     bool stopping_ = false;
+    std::exception_ptr failed_;  // what ended the thread
     std::thread worker_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <omp.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <string>
 
@@ -26,7 +27,7 @@ Isa detect_isa() {
     throw Error("[cpu] expected LILY_CPU_ISA=baseline, avx2 or avx512, got '" + std::string(limit) + "'");
 }
 
-int thread_limit = 0;  // 0: OpenMP's own default (all cores, or OMP_NUM_THREADS)
+std::atomic<int> thread_limit{0};  // 0: OpenMP's own default (all cores, or OMP_NUM_THREADS)
 
 }  // namespace
 
@@ -39,7 +40,10 @@ Isa cpu_isa() {
     return isa;
 }
 
-int max_threads() { return thread_limit > 0 ? thread_limit : omp_get_max_threads(); }
+int max_threads() {
+    const int limit = thread_limit;
+    return limit > 0 ? limit : omp_get_max_threads();
+}
 
 int thread_number() { return omp_get_thread_num(); }
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
+#include <exception>
 #include <string_view>
 
 namespace lily::kernels {
@@ -60,15 +62,40 @@ void vectorised(int64_t begin, int64_t end, const Body& body) {
     isa::run_baseline(body, begin, end);
 }
 
+// An exception that leaves a parallel region ends the process: this carries the first one out.
+class FirstException {
+  public:
+    // body(), unless one has failed before
+    template <class Body>
+    void guard(const Body& body) noexcept {
+        if (failed_.load(std::memory_order_relaxed)) return;
+        try {
+            body();
+        } catch (...) {
+            if (!failed_.exchange(true)) first_ = std::current_exception();
+        }
+    }
+    void rethrow() const {  // after the region
+        if (first_) std::rethrow_exception(first_);
+    }
+
+  private:
+    std::atomic<bool> failed_{false};
+    std::exception_ptr first_;
+};
+
 // body(begin, end) over [0, n) in pieces of `grain`, spread over the threads. The pieces do not depend on the
-// number of threads, so a sum per piece, added up in order, has the same bits on any machine setting.
+// number of threads, so a sum per piece, added up in order, has the same bits on any machine setting. What a
+// body throws is thrown here, once all threads are done; the pieces that had not begun are left out.
 template <class Body>
 void parallel_for(int64_t n, int64_t grain, const Body& body) {
     const int64_t pieces = ceil_div(n, grain);
     if (pieces <= 1) return vectorised(0, n, body);
-    cpu_isa();  // if it throws, then not among the threads
+    FirstException exception;
 #pragma omp parallel for schedule(static) num_threads(max_threads())
-    for (int64_t i = 0; i < pieces; ++i) vectorised(i * grain, std::min(n, (i + 1) * grain), body);
+    for (int64_t i = 0; i < pieces; ++i)
+        exception.guard([&] { vectorised(i * grain, std::min(n, (i + 1) * grain), body); });
+    exception.rethrow();
 }
 
 // The CPU has the registers that loops over vectors of 8 or 16 floats are written for.
@@ -77,21 +104,26 @@ inline bool has_wide_vectors() { return cpu_isa() != Isa::baseline; }
 // body(task, thread) for each task in [0, n), each taken by the next thread that is free; thread counts from
 // 0. The body works with vectors of B floats, so it is compiled for the one instruction set that has these:
 // call it where has_wide_vectors(), with B = 16 only where there is AVX-512. fork: more than one thread.
+// Exceptions as from parallel_for.
 template <int B, class Body>
 void parallel_tasks(int64_t n, bool fork, const Body& body) {
+    FirstException exception;
 #pragma omp parallel for schedule(dynamic) num_threads(max_threads()) if (fork && n > 1)
     for (int64_t task = 0; task < n; ++task) {
         const int64_t thread = thread_number();
         const auto one = [&](int64_t i, int64_t) { body(i, thread); };
+        exception.guard([&] {
 #if defined(__x86_64__)
-        if constexpr (B == 16)
-            isa::run_avx512(one, task, task + 1);
-        else
-            isa::run_avx2(one, task, task + 1);
+            if constexpr (B == 16)
+                isa::run_avx512(one, task, task + 1);
+            else
+                isa::run_avx2(one, task, task + 1);
 #else
-        isa::run_baseline(one, task, task + 1);
+            isa::run_baseline(one, task, task + 1);
 #endif
+        });
     }
+    exception.rethrow();
 }
 
 // Elements per piece of an elementwise loop: large enough to hide the cost of a fork.

@@ -102,4 +102,13 @@ TEST_CASE("loader: a batch outlives its loader", "[data][loader]") {
     CHECK(seen == std::set<int64_t>{0, 1, 2, 3});
 }
 
+TEST_CASE("loader: what its thread throws comes out of next()", "[data][loader]") {
+    const Dataset huge{.count = 2, .channels = 1, .height = int64_t{1} << 31, .width = int64_t{1} << 31};
+    Loader loader(huge, 1, 7);
+    CHECK_THROWS_AS(loader.next(), std::length_error);  // of a vector of 2^62 floats
+    CHECK_THROWS_AS(loader.next(), std::length_error);
+    loader.set_position(1);
+    CHECK_THROWS_AS(loader.next(), std::length_error);
+}
+
 }  // namespace lily::data
