@@ -187,10 +187,9 @@ class BackwardPass {
     // backward(): adds to .grad of every leaf; grad(): collects the targets that are leaves.
     void finish() {
         const GradMode mode(create_graph_);
+        for (const auto& slot : leaves_) check_gradient(*slot);  // all before any is changed
         for (const auto& slot : leaves_) {
             Tensor gradient = std::move(pending_[slot.get()]);
-            check(gradient.shape() == slot->shape, "[backward] a leaf {} was given a gradient {}",
-                  slot->shape, gradient.shape());
             if (!targets_.empty()) {
                 if (targets_.contains(slot.get())) results_[slot.get()] = gradient;
             } else {
@@ -207,6 +206,16 @@ class BackwardPass {
     }
 
   private:
+    void check_gradient(const GradSlot& leaf) {
+        const Tensor& gradient = pending_[&leaf];
+        check(gradient.shape() == leaf.shape, "[backward] a leaf {} was given a gradient {}", leaf.shape,
+              gradient.shape());
+        check(gradient.device() == leaf.device,
+              "[backward] a leaf {} was moved to {} after the forward pass, its gradient is on {}; move it "
+              "before",
+              leaf.shape, name(leaf.device), name(gradient.device()));
+    }
+
     const ProfiledPass timed_;
     std::unordered_set<const GradSlot*> targets_, needed_;
     bool retain_, create_graph_;
@@ -292,10 +301,10 @@ Saved::Saved(const Tensor& tensor) : tensor_(tensor), version_(tensor.storage()-
 
 const Tensor& Saved::operator()() const {
     check(tensor_.defined(), "[backward] a value was not saved by the forward pass");
-    check(
-        tensor_.storage()->version() == version_,
-        "[backward] a tensor of shape {} that the gradient needs was changed in place after the forward pass",
-        tensor_.shape());
+    check(tensor_.storage()->version() == version_,
+          "[backward] a tensor of shape {} that the gradient needs was changed in place, or moved to another "
+          "device, after the forward pass",
+          tensor_.shape());
     return tensor_;
 }
 

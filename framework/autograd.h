@@ -19,7 +19,8 @@ struct Node;
 // activations.
 struct GradSlot {
     bool requires_grad = false;
-    Shape shape;                 // of a leaf
+    Shape shape;  // of a leaf, as is the device
+    Device device = Device::cpu;
     Tensor grad;                 // filled by backward(), leaves only
     std::shared_ptr<Node> node;  // what computed the tensor; null for a leaf
     ~GradSlot();
@@ -55,8 +56,8 @@ enum class KeepOutput : bool { no, yes };
 Tensor record(const char* op, Tensor y, const std::vector<Tensor>& inputs, BackwardFunction backward,
               KeepOutput keep = KeepOutput::no);
 
-// A tensor captured by a backward function. Reading it throws if it was changed in place since the forward
-// pass.
+// A tensor captured by a backward function. Reading it throws if it was changed in place, or moved by to_,
+// since the forward pass.
 class Saved {
   public:
     Saved() = default;

@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 
@@ -57,8 +58,14 @@ Storage::~Storage() {
     if (!owner_) allocator(device_).release(data_, bytes_);
 }
 
+uint64_t Storage::next_version() {
+    static std::atomic<uint64_t> last{0};
+    return ++last;
+}
+
 std::shared_ptr<Storage> Storage::derived(uint64_t plan,
                                           const std::function<std::shared_ptr<Storage>()>& make) {
+    const std::lock_guard lock(derived_mutex_);
     for (Derived& entry : derived_)
         if (entry.plan == plan) {
             if (entry.version != version_) entry = {plan, version_, make()};

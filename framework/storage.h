@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "framework/device.h"
@@ -42,12 +43,13 @@ class Storage {
     size_t bytes() const { return bytes_; }
     Device device() const { return device_; }
 
-    // Counts in-place changes, so that backward can refuse a value that is no longer what forward saw.
+    // Changes with every change in place, and no other storage ever has the same: backward can refuse a
+    // tensor whose value, or whose memory, is no longer what forward saw.
     uint64_t version() const { return version_; }
-    void bump_version() { ++version_; }
+    void bump_version() { version_ = next_version(); }
 
     // A copy of this memory in a kernel's own layout (Winograd-transformed weights), made when first asked
-    // for and again after a change in place. `plan` names the layout.
+    // for and again after a change in place. `plan` names the layout. Threads may ask at the same time.
     std::shared_ptr<Storage> derived(uint64_t plan, const std::function<std::shared_ptr<Storage>()>& make);
 
   private:
@@ -56,11 +58,14 @@ class Storage {
         std::shared_ptr<Storage> storage;
     };
 
+    static uint64_t next_version();
+
     Device device_;
     size_t bytes_;
     void* data_;
     std::shared_ptr<const void> owner_;
-    uint64_t version_ = 0;
+    uint64_t version_ = next_version();
+    std::mutex derived_mutex_;
     std::vector<Derived> derived_;
 };
 

@@ -141,10 +141,12 @@ Tensor& Tensor::to_(Device wanted) {
     check(is_leaf(), "[to_] only leaves can be moved in place");
     const NoGrad no_grad;
     const Tensor there = detach().to(wanted);
-    const Tensor gradient = grad();
+    const Tensor gradient = grad().defined() ? grad().to(wanted) : Tensor{};
     impl().storage = there.storage();
     impl().options = there.options();
-    if (gradient.defined()) set_grad(gradient.to(wanted));
+    if (!grad_slot()) return *this;
+    grad_slot()->device = wanted;
+    grad_slot()->grad = gradient;
     return *this;
 }
 
@@ -203,6 +205,7 @@ Tensor& Tensor::set_requires_grad(bool value) {
     if (!grad_slot()) set_grad_slot(std::make_shared<GradSlot>());
     grad_slot()->requires_grad = value;
     grad_slot()->shape = shape();
+    grad_slot()->device = device();
     return *this;
 }
 

@@ -27,24 +27,32 @@ Adam::Adam(const char* name, std::vector<Tensor> parameters, AdamOptions options
     check(options.weight_decay >= 0, "[{}] expected weight_decay >= 0, got {}", name, options.weight_decay);
 }
 
-// All parameters of dtype T in one call of the kernel.
-template <class T>
-void Adam::update() {
-    std::vector<kernels::AdamParameter<T>> list;
-    std::vector<Tensor> gradients;  // alive until the kernel has run
+// All that can fail, before anything is changed: the gradients, and the states after this step.
+std::vector<Adam::Pending> Adam::prepare() const {
+    std::vector<Pending> list;
     for (size_t i = 0; i < states_.size(); ++i) {
-        Tensor p = parameters()[i];
-        if (p.dtype() != dtype_of<T>()) continue;
-        const Tensor g = gradient(i);
+        const Tensor p = parameters()[i], g = gradient(i);
         if (!g.defined()) continue;
-        State& state = states_[i];
+        State state = states_[i];
         if (state.step == 0) state = {0, zeros_like(p), zeros_like(p)};
         check_same_device(name(), parameters()[0], p);  // one launch for all
         check_same_device(name(), p, state.exp_avg);
         ++state.step;
+        list.push_back({i, g, state});
+    }
+    return list;
+}
+
+// All parameters of dtype T in one call of the kernel.
+template <class T>
+void Adam::update(std::vector<Pending>& pending) {
+    std::vector<kernels::AdamParameter<T>> list;
+    for (Pending& next : pending) {
+        Tensor p = parameters()[next.parameter];
+        State& state = next.state;
+        if (p.dtype() != dtype_of<T>()) continue;
         list.push_back({p.numel(), state.step, p.mutable_data<T>(), state.exp_avg.mutable_data<T>(),
-                        state.exp_avg_sq.mutable_data<T>(), g.data<T>()});
-        gradients.push_back(g);
+                        state.exp_avg_sq.mutable_data<T>(), next.gradient.data<T>()});
     }
     if (list.empty()) return;
     const Tensor& first = parameters()[0];
@@ -59,8 +67,10 @@ void Adam::update() {
 
 void Adam::step() {
     refuse_in_capture(name(), "take an optimiser's step; do it after replay()");
-    update<float>();
-    update<double>();
+    std::vector<Pending> pending = prepare();
+    update<float>(pending);
+    update<double>(pending);
+    for (Pending& p : pending) states_[p.parameter] = std::move(p.state);
 }
 
 StateDict Adam::state_dict() const {

@@ -33,8 +33,14 @@ class Adam : public Optimizer {
         int64_t step = 0;  // 0: no gradient yet, the tensors are undefined
         Tensor exp_avg, exp_avg_sq;
     };
+    struct Pending {
+        size_t parameter;
+        Tensor gradient;
+        State state;  // as it will be
+    };
+    std::vector<Pending> prepare() const;
     template <class T>
-    void update();
+    void update(std::vector<Pending>& pending);
 
     AdamOptions options_;
     Decay decay_;

@@ -11,12 +11,14 @@
 namespace lily::optim {
 namespace {
 
-// New tensors, because a gradient's memory may be shared with other gradients.
+// New tensors, because a gradient's memory may be shared with other gradients; all before any is replaced.
 template <class Function>
 void replace_gradients(const std::vector<Tensor>& parameters, const Function& function) {
     const NoGrad no_grad;
-    for (Tensor p : parameters)
-        if (const Tensor g = p.grad(); g.defined()) p.set_grad(function(g));
+    std::vector<Tensor> replaced;
+    for (const Tensor& p : parameters) replaced.push_back(p.grad().defined() ? function(p.grad()) : Tensor{});
+    for (size_t i = 0; i < replaced.size(); ++i)
+        if (Tensor p = parameters[i]; replaced[i].defined()) p.set_grad(replaced[i]);
 }
 
 }  // namespace

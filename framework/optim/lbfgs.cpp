@@ -75,6 +75,18 @@ void LBFGS::update_direction(const Tensor& gradient) {
 }
 
 double LBFGS::step(const Closure& closure) {
+    const State before = state_;
+    const Tensor start = flatten_all(parameters(), parameters());
+    try {
+        return iterate(closure);
+    } catch (...) {
+        state_ = before;
+        unflatten_all(start, parameters());
+        throw;
+    }
+}
+
+double LBFGS::iterate(const Closure& closure) {
     const int64_t max_evaluations = options_.max_eval.value_or(options_.max_iter * 5 / 4);
     const int64_t evaluations_before = state_.evaluations;
     LinePoint now = evaluate(closure);

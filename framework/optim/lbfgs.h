@@ -51,6 +51,7 @@ class LBFGS final : public Optimizer {
         std::deque<Pair> history;  // oldest first
     };
 
+    double iterate(const Closure& closure);
     LinePoint evaluate(const Closure& closure);
     LinePoint evaluate_at(const Closure& closure, const Tensor& x, double t);
     void update_direction(const Tensor& gradient);

@@ -12,7 +12,8 @@ namespace lily::optim {
 // Computes the loss afresh: zero_grad(), forward, backward(); returns the loss.
 using Closure = std::function<double()>;
 
-// Changes parameters in place, by their gradients. Parameters without a gradient are left alone.
+// Changes parameters in place, by their gradients. Parameters without a gradient are left alone. A step that
+// throws has changed nothing: neither parameters nor state.
 class Optimizer {
   public:
     virtual ~Optimizer() = default;

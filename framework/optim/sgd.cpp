@@ -22,19 +22,22 @@ SGD::SGD(std::vector<Tensor> parameters, SGDOptions options)
 void SGD::step() {
     refuse_in_capture(name(), "take an optimiser's step; do it after replay()");
     const NoGrad no_grad;
-    for (size_t i = 0; i < momentum_.size(); ++i) {
+    std::vector<Tensor> momentum = momentum_, values(momentum_.size());
+    for (size_t i = 0; i < momentum.size(); ++i) {  // all that can fail, before anything is changed
         Tensor g = gradient(i);
         if (!g.defined()) continue;
-        Tensor p = parameters()[i];
-        const Tensor value = p.detach();
+        const Tensor value = parameters()[i].detach();
         if (options_.weight_decay != 0) g = g + value * options_.weight_decay;
         if (options_.momentum != 0) {
-            Tensor& b = momentum_[i];
+            Tensor& b = momentum[i];
             b = b.defined() ? b * options_.momentum + g * (1 - options_.dampening) : g.clone();
             g = options_.nesterov ? g + b * options_.momentum : b;
         }
-        p.copy_(value - g * lr());
+        values[i] = value - g * lr();
     }
+    for (size_t i = 0; i < values.size(); ++i)
+        if (Tensor p = parameters()[i]; values[i].defined()) p.copy_(values[i]);
+    momentum_ = std::move(momentum);
 }
 
 StateDict SGD::state_dict() const {

@@ -152,8 +152,8 @@ TEST_CASE("the upstream gradient", "[autograd]") {
 
 TEST_CASE("changing a saved tensor in place makes backward throw", "[autograd]") {
     const auto message =
-        "[backward] a tensor of shape (2) that the gradient needs was changed in place after the forward "
-        "pass";
+        "[backward] a tensor of shape (2) that the gradient needs was changed in place, or moved to another "
+        "device, after the forward pass";
     Tensor weight = leaf({1, 2});
     const Tensor squares = sum(square(weight));
     weight.fill_(5);
@@ -341,6 +341,36 @@ TEST_CASE("gradients of another shape, dtype or device are refused", "[autograd]
                       "[set_grad] expected tensors on one device, got CPU and SIMT; move one with to()");
     CHECK_THROWS_WITH(grad(square(x), {x}, {.dL_dy = ones({3}).to(Device::simt)}),
                       "[grad] expected tensors on one device, got CPU and SIMT; move one with to()");
+}
+
+TEST_CASE("moving a leaf between forward and backward makes backward throw", "[autograd][simt]") {
+    if (!is_available(Device::simt)) return;
+    const auto saved =
+        "[backward] a tensor of shape (2) that the gradient needs was changed in place, or moved to another "
+        "device, after the forward pass";
+    for (const bool and_back : {false, true}) {  // other memory on the same device counts too
+        Tensor weight = leaf({1, 2});
+        const Tensor y = sum(square(weight));
+        weight.to_(Device::simt);
+        if (and_back) weight.to_(Device::cpu);
+        CHECK_THROWS_WITH(y.backward(), saved);
+        CHECK(!weight.grad().defined());
+    }
+    // the gradient of 3x does not look at x, but must not be left on the CPU beside a leaf on the GPU
+    Tensor moved = leaf({1, 2}), stays = leaf({3, 4});
+    const Tensor y = sum(moved * 3.0 + stays);
+    moved.to_(Device::simt);
+    CHECK_THROWS_WITH(
+        y.backward({.retain_graph = true}),
+        "[backward] a leaf (2) was moved to SIMT after the forward pass, its gradient is on CPU; "
+        "move it before");
+    CHECK((!moved.grad().defined() && !stays.grad().defined()));
+    moved.to_(Device::cpu);
+    y.backward();
+    CHECK(moved.grad().to_vector() == std::vector<float>{3, 3});
+    CHECK(stays.grad().to_vector() == std::vector<float>{1, 1});
+    moved.to_(Device::simt);  // with its gradient
+    CHECK(moved.grad().device() == Device::simt);
 }
 
 }  // namespace lily
