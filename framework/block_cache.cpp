@@ -22,9 +22,12 @@ size_t rounded(size_t bytes) {
 
 void* BlockCache::allocate(size_t bytes) { return lend(bytes, rounded(bytes)); }
 
-// Convolutions of a network ask for scratch of many sizes, one after the other: the largest block serves them
-// all.
-void* BlockCache::allocate_scratch(size_t bytes) { return lend(bytes, SIZE_MAX); }
+// Convolutions of a network ask for scratch of many sizes, one after the other: a larger block serves them
+// all. But what would soon be missed elsewhere is not lent for a little.
+void* BlockCache::allocate_scratch(size_t bytes) {
+    constexpr size_t kLittle = size_t{1} << 20, kTimes = 16;
+    return lend(bytes, std::max(kLittle, kTimes * std::min(bytes, SIZE_MAX / kTimes)));
+}
 
 void BlockCache::release(void* memory, size_t bytes) noexcept {
     if (!memory) return;

@@ -2,6 +2,7 @@
 #include "framework/storage.h"
 
 #include <cmath>
+#include <set>
 
 #include "framework/error.h"
 #include "framework/tensor.h"
@@ -115,6 +116,34 @@ TEST_CASE("derived copies are made once per layout, and again after a change", "
     storage.bump_version();
     CHECK(storage.derived(1, make) != first);
     CHECK(made == 3);
+}
+
+TEST_CASE("no two states of any memory have the same version", "[storage]") {
+    Storage one(Device::cpu, 64), two(Device::cpu, 64);
+    std::set<uint64_t> versions{one.version(), two.version()};
+    for (Storage* s : {&one, &two, &one}) {
+        s->bump_version();
+        versions.insert(s->version());
+    }
+    CHECK(versions.size() == 5);
+}
+
+TEST_CASE("scratch takes a larger block that lies idle, but no huge one for a little", "[storage]") {
+    CachingAllocator& memory = allocator(Device::cpu);
+    constexpr size_t kHuge = size_t{256} << 20;
+    memory.empty_cache();
+    new_storage(kHuge);  // is now idle; nobody has touched it
+    const auto lent = [&](size_t bytes) {
+        const int64_t before = memory.stats().current_bytes;
+        void* scratch = memory.allocate_scratch(bytes);
+        const int64_t size = memory.stats().current_bytes - before;
+        memory.release(scratch, bytes);
+        return static_cast<size_t>(size);
+    };
+    CHECK(lent(1000) < 2000);
+    CHECK(lent(kHuge / 8) == kHuge);
+    CHECK(lent(kHuge / 2) == kHuge);
+    memory.empty_cache();
 }
 
 TEST_CASE("empty storage, and devices that this build lacks", "[storage]") {
