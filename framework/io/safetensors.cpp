@@ -19,11 +19,13 @@ constexpr uint64_t kMaxHeader = 100'000'000;  // as the format's own library
 
 struct DtypeSize {
     std::string_view name;
-    size_t bytes;
+    size_t bits;
 };
-constexpr DtypeSize kDtypes[] = {{"F64", 8}, {"I64", 8}, {"U64", 8},  {"F32", 4},     {"I32", 4},
-                                 {"U32", 4}, {"F16", 2}, {"BF16", 2}, {"I16", 2},     {"U16", 2},
-                                 {"I8", 1},  {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+constexpr DtypeSize kDtypes[] = {
+    {"F64", 64},    {"I64", 64},    {"U64", 64},    {"C64", 64},    {"F32", 32},        {"I32", 32},
+    {"U32", 32},    {"F16", 16},    {"BF16", 16},   {"I16", 16},    {"U16", 16},        {"I8", 8},
+    {"U8", 8},      {"BOOL", 8},    {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8},
+    {"F8_E8M0", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4}};
 
 const DtypeSize* find_dtype(std::string_view name) {
     const auto* found =
@@ -31,25 +33,25 @@ const DtypeSize* find_dtype(std::string_view name) {
     return found == std::end(kDtypes) ? nullptr : found;
 }
 
-// dtype size times the shape, or nothing on overflow. All dimensions must fit int64_t, also beside a zero.
-std::optional<uint64_t> byte_count(size_t item, std::span<const uint64_t> shape) {
-    uint64_t bytes = item;
-    bool overflows = false;
-    for (const uint64_t size : shape) {
-        if (size > INT64_MAX) return std::nullopt;
-        overflows |= __builtin_mul_overflow(bytes, size, &bytes);
-    }
-    if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
-    return overflows ? std::nullopt : std::optional(bytes);
+size_t bits_of(std::string_view dtype) {
+    const DtypeSize* found = find_dtype(dtype);
+    check(found != nullptr, "[safetensors] {} is no dtype of the format", in_quotes(dtype));
+    return found->bits;
+}
+
+// The shape times the size of an element, or nothing if that is no whole number of bytes or a product on the
+// way overflows, as before a zero. All dimensions must fit int64_t, also behind one.
+std::optional<uint64_t> byte_count(size_t item_bits, std::span<const uint64_t> shape) {
+    uint64_t bits = 1;
+    for (const uint64_t size : shape)
+        if (size > INT64_MAX || __builtin_mul_overflow(bits, size, &bits)) return std::nullopt;
+    if (__builtin_mul_overflow(bits, item_bits, &bits) || bits % 8 != 0) return std::nullopt;
+    return bits / 8;
 }
 
 }  // namespace
 
-size_t safetensors_item_size(std::string_view dtype) {
-    const DtypeSize* found = find_dtype(dtype);
-    check(found != nullptr, "[safetensors] {} is no dtype of the format", in_quotes(dtype));
-    return found->bytes;
-}
+size_t safetensors_item_size(std::string_view dtype) { return (bits_of(dtype) + 7) / 8; }
 
 template <>
 std::string_view safetensors_dtype<float>() {
@@ -109,7 +111,7 @@ SafetensorsFile::SafetensorsFile(MappedFile file, Bytes bytes, std::string name)
         check(begin <= end, "{}: tensor {} ends before it begins ({} to {})", where, tensor, begin, end);
         check(end <= data.size(), "{} is truncated or damaged: tensor {} ends at byte {} of {}", where,
               tensor, end, data.size());
-        const std::optional<uint64_t> size = byte_count(dtype->bytes, record.shape);
+        const std::optional<uint64_t> size = byte_count(dtype->bits, record.shape);
         check(size == end - begin, "{}: tensor {} of shape [{}] and dtype {} does not fill its {} bytes",
               where, tensor, fmt::join(record.shape, ","), dtype->name, end - begin);
         check(begin >= position, "{}: tensor {} overlaps the one before it", where, tensor);
@@ -169,7 +171,7 @@ void write_safetensors(const std::string& path, std::vector<SafetensorsEntry> en
         check(entry.name != "__metadata__" && seen.emplace(entry.name, true).second,
               "[write_safetensors] the name {} is taken", in_quotes(entry.name));
         const std::vector<uint64_t> shape(entry.shape.begin(), entry.shape.end());
-        check(byte_count(safetensors_item_size(entry.dtype), shape) == entry.data.size(),
+        check(byte_count(bits_of(entry.dtype), shape) == entry.data.size(),
               "[write_safetensors] {}: shape [{}] and dtype {} do not make {} bytes", in_quotes(entry.name),
               fmt::join(entry.shape, ","), entry.dtype, entry.data.size());
         const uint64_t end = position + entry.data.size();

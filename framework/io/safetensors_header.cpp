@@ -96,7 +96,10 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
         return true;
     }
 
-    bool null() override { unexpected("null"); }
+    bool null() override {
+        if (place_ != Place::kRoot || key_ != "__metadata__") unexpected("null");
+        return true;  // the same as none
+    }
     bool boolean(bool) override { unexpected("a boolean"); }
     bool number_integer(int64_t) override { unexpected("a negative number"); }
     bool number_float(double, const std::string&) override { unexpected("a number that is not a whole one"); }
@@ -129,6 +132,9 @@ class HeaderParser final : public nlohmann::json_sax<Json> {
 }  // namespace
 
 SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file) {
+    const size_t nul = json.find('\0');  // to the parser the end, wherever it stands
+    check(nul == std::string_view::npos, "{} has a bad safetensors header: not valid JSON at byte {}",
+          in_quotes(file), nul + 1);
     HeaderParser parser(file);
     Json::sax_parse(json.begin(), json.end(), &parser);
     return std::move(parser.header);
