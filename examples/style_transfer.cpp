@@ -94,6 +94,7 @@ int paint(const Settings& s) {
     for (const Picture& style : styles) style_inputs.push_back(style.input.to(chosen.device));
 
     s.say("{}", chosen.reason);
+    if (!network.remark().empty()) s.say("note: {}", network.remark());
     tell_memory(s, chosen.device, network, options.layers(), content, styles);
     network.to(chosen.device);
     StyleTransferLoss loss(network, options, content.input.to(chosen.device), style_inputs, s.blend);

@@ -5,7 +5,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <optional>
@@ -57,10 +59,34 @@ std::optional<DType> dtype_named(std::string_view dtype) {
     return std::nullopt;
 }
 
+float from_bfloat16(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
+
+// 1 sign, 5 bits of exponent (bias 15), 10 of fraction. Their places in f32 (bias 127) are 13 further up.
+float from_half(uint16_t bits) {
+    const uint32_t sign = (bits & 0x8000u) << 16, exponent = bits >> 10 & 31u, fraction = bits & 1023u;
+    if (exponent == 0) return std::copysign(std::ldexp(float(fraction), -24), std::bit_cast<float>(sign));
+    const uint32_t shifted = exponent == 31 ? 255 : exponent + (127 - 15);  // 31: infinity and NaN
+    return std::bit_cast<float>(sign | shifted << 23 | fraction << 13);
+}
+
+Tensor widened(const SafetensorsEntry& entry) {
+    const auto convert = entry.dtype == "F16" ? from_half : from_bfloat16;
+    Tensor values = empty(Shape(entry.shape));
+    float* out = values.mutable_data<float>();
+    for (size_t i = 0; i < entry.data.size() / 2; ++i) {
+        uint16_t bits = 0;
+        std::memcpy(&bits, entry.data.data() + 2 * i, 2);
+        out[i] = convert(bits);
+    }
+    return values;
+}
+
 Tensor tensor_of(const SafetensorsFile& file, const SafetensorsEntry& entry,
                  const std::shared_ptr<PrivateMapping>& mapping) {
+    if (entry.dtype == "F16" || entry.dtype == "BF16") return widened(entry);
     const std::optional<DType> dtype = dtype_named(entry.dtype);
-    check(dtype.has_value(), "{}: tensor {} is {}; expected F32, F64, I64 or U8: convert the file",
+    check(dtype.has_value(),
+          "{}: tensor {} is {}; expected F64, F32, F16, BF16, I64 or U8: save it as one of these",
           in_quotes(file.name()), in_quotes(entry.name), entry.dtype);
     const Shape shape(entry.shape);
     const bool aligned = reinterpret_cast<uintptr_t>(entry.data.data()) % size_of(*dtype) == 0;
@@ -76,12 +102,12 @@ Tensor tensor_of(const SafetensorsFile& file, const SafetensorsEntry& entry,
 
 }  // namespace
 
-LoadedTensors load_tensors(const std::string& path) {
+LoadedTensors load_tensors(const std::string& path, const std::function<bool(const std::string&)>& wanted) {
     const auto mapping = std::make_shared<PrivateMapping>(path);
     const SafetensorsFile file = SafetensorsFile::parse(mapping->bytes(), path);
     LoadedTensors loaded{.tensors = {}, .metadata = file.metadata()};
     for (const SafetensorsEntry& entry : file.entries())
-        loaded.tensors.emplace(entry.name, tensor_of(file, entry, mapping));
+        if (wanted(entry.name)) loaded.tensors.emplace(entry.name, tensor_of(file, entry, mapping));
     return loaded;
 }
 

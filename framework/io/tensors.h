@@ -2,6 +2,7 @@
 // Tensors to and from safetensors files.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -21,8 +22,11 @@ struct LoadedTensors {
 
 // Maps the file: nothing is read before it is used, and pages that are only read are shared with other
 // processes. The tensors may be changed in place (copy on write): the file stays as it is. Data that is not
-// aligned for its dtype is copied. dtypes other than F32, F64, I64 and U8 are an error.
-LoadedTensors load_tensors(const std::string& path);
+// aligned for its dtype is copied; F16 and BF16 become f32, which holds all their values. Other dtypes than
+// these and F32, F64, I64 and U8 are an error. Only tensors whose name `wanted` says yes to are looked at.
+LoadedTensors load_tensors(
+    const std::string& path,
+    const std::function<bool(const std::string&)>& wanted = [](auto&) { return true; });
 
 // Row-major, whatever the memory format; atomically, so `path` may be the file that tensors were loaded from.
 void save_tensors(const std::string& path, const StateDict& tensors,

@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <set>
 #include <utility>
 
+#include "framework/io/file.h"
 #include "framework/io/tensors.h"
 #include "framework/ops.h"
 #include "kernels/vector/vector.h"
@@ -50,6 +53,31 @@ void check_finite(const std::string& path, const std::string& name, const Tensor
           "[vgg19] '{}': {} holds a value that is not a number; convert the weights again", path, name);
 }
 
+// The command that makes weights for this program of a file in another form.
+std::string conversion_of(const std::string& path) {
+    const std::string base = std::filesystem::path(path).replace_extension().string();
+    return fmt::format("build/venv/bin/python tools/convert_vgg19.py '{}' -o '{}-normalised.safetensors'",
+                       path, base);
+}
+
+// A file of torch.save or of Keras, by its first bytes.
+bool is_of_another_format(const std::string& path) {
+    char start[4] = {};
+    std::ifstream(path, std::ios::binary).read(start, sizeof start);
+    const std::string_view bytes(start, sizeof start);
+    return bytes.starts_with("PK\3\4") || bytes.starts_with("\x89HDF") || bytes.starts_with("\x80\2");
+}
+
+std::string listed(const std::set<std::string>& names) {
+    constexpr size_t kListed = 6;
+    std::string text;
+    for (size_t i = 0; const std::string& name : names) {
+        if (i == kListed) return fmt::format("{} and {} more", text, names.size() - kListed);
+        text += (i++ ? ", " : "") + io::in_quotes(name);
+    }
+    return text.empty() ? "no tensors" : text;
+}
+
 Tensor statistics(const std::vector<float>& rgb, const Tensor& like) {
     return from_vector(rgb, {1, 3, 1, 1}).to(like.dtype());
 }
@@ -66,19 +94,32 @@ Vgg19::Convolution::Convolution(std::string at, const Tensor& w, const Tensor& b
 
 Vgg19::Vgg19(const std::string& path, Pooling pooling, DType dtype) : pooling_(pooling) {
     register_module("features", features_);
-    const StateDict file = io::load_tensors(path).tensors;
+    check(!is_of_another_format(path), "[vgg19] {} is a file of PyTorch or Keras; convert it: {}",
+          io::in_quotes(path), conversion_of(path));
+    std::set<std::string> names;
+    const io::LoadedTensors loaded = io::load_tensors(path, [&](const std::string& name) {
+        names.insert(name);
+        return name.starts_with("features.");
+    });
+    const StateDict& file = loaded.tensors;
+    if (!loaded.metadata.contains("normalised"))
+        remark_ = fmt::format(
+            "{} was not made by tools/convert_vgg19.py: its filters are not normalised, and few of them will "
+            "decide the style; better: {}",
+            io::in_quotes(path), conversion_of(path));
     const auto take = [&](const Layer& layer, const char* kind, const Shape& shape) {
         const std::string name = fmt::format("features.{}.{}", layer.feature, kind);
         const auto found = file.find(name);
         check(found != file.end(),
-              "[vgg19] '{}' has no tensor {}: not VGG-19's weights; make them with tools/convert_vgg19.py",
-              path, name);
+              "[vgg19] '{}' has no tensor {}, it holds {}; where these are VGG-19's by other names: {}", path,
+              name, listed(names), conversion_of(path));
         const Tensor& values = found->second;
-        check(values.dtype() == DType::f32 && values.shape() == shape,
+        check(is_floating(values.dtype()) && values.shape() == shape,
               "[vgg19] '{}': {} should be f32 {}, is {} {}", path, name, shape, lily::name(values.dtype()),
               values.shape());
-        check_finite(path, name, values);
-        return values.to(dtype);
+        Tensor converted = values.to(DType::f32);
+        check_finite(path, name, converted);
+        return (dtype == DType::f32 ? converted : values).to(dtype);
     };
     for (const Layer& layer : kLayers) {
         const bool in_file = file.contains(fmt::format("features.{}.weight", layer.feature));

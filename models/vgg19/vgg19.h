@@ -20,10 +20,14 @@ using Activations = std::map<std::string, Tensor>;
 
 class Vgg19 : public nn::Module {
   public:
-    // Reads the safetensors file that tools/convert_vgg19.py writes; parameters are named as in torchvision
-    // (features.0.weight, …) and do not require gradients. Throws on missing layers, wrong shapes, NaN.
+    // Reads the safetensors file that tools/convert_vgg19.py writes, or torchvision's and timm's tensors in
+    // f32, f16, bf16 or f64; parameters are named as there (features.0.weight, …) and do not require
+    // gradients. Throws on missing layers, wrong shapes, NaN, and says how to convert files in another form.
     // dtype: of the parameters and so of everything computed; f64 is slow, and exact enough to be an oracle.
     explicit Vgg19(const std::string& path, Pooling pooling = Pooling::max, DType dtype = DType::f32);
+
+    // One line for the user where the converter has not seen these weights; else empty.
+    const std::string& remark() const { return remark_; }
 
     // x (1,3,H,W): a picture normalised by to_network_input. Runs no further than the last of `layers`; keeps
     // only those.
@@ -57,6 +61,7 @@ class Vgg19 : public nn::Module {
     bool pools_at_once(size_t convolution, const std::set<std::string>& wanted) const;
 
     Pooling pooling_;
+    std::string remark_;
     Features features_;
     std::vector<const Convolution*> convolutions_;  // owned by features_
 };

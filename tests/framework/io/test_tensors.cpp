@@ -111,6 +111,32 @@ TEST_CASE("Tensors in other memory formats, and of a graph, are saved as plain r
     CHECK_FALSE(loaded.at("result").requires_grad());
 }
 
+TEST_CASE("F16 and BF16 become f32 with the same values", "[io][tensors]") {
+    const ScratchFolder dir;
+    const auto value_of = [&](const char* dtype, uint64_t bits) {
+        const std::string header =
+            fmt::format(R"({{"x":{{"dtype":"{}","shape":[1],"data_offsets":[0,2]}}}})", dtype);
+        write_file_atomically(dir / "t", bytes::little(header.size(), 8) + header + bytes::little(bits, 2));
+        return load_tensors(dir / "t").tensors.at("x").to_vector<float>().at(0);
+    };
+    // IEEE 754's binary16: smallest and largest subnormal, smallest normal, one, the next, a third, largest.
+    CHECK(value_of("F16", 0x0001) == std::ldexp(1.0F, -24));
+    CHECK(value_of("F16", 0x03ff) == std::ldexp(1023.0F, -24));
+    CHECK(value_of("F16", 0x0400) == std::ldexp(1.0F, -14));
+    CHECK(value_of("F16", 0x3c00) == 1.0F);
+    CHECK(value_of("F16", 0x3c01) == 1.0F + std::ldexp(1.0F, -10));
+    CHECK(value_of("F16", 0xb555) == -0.333251953125F);
+    CHECK(value_of("F16", 0x7bff) == 65504.0F);
+    CHECK(value_of("F16", 0xfc00) == -std::numeric_limits<float>::infinity());
+    CHECK(std::isnan(value_of("F16", 0x7e00)));
+    CHECK((value_of("F16", 0x8000) == 0 && std::signbit(value_of("F16", 0x8000))));
+    CHECK(value_of("F16", 0x8001) == -std::ldexp(1.0F, -24));
+    CHECK(value_of("BF16", 0x3f80) == 1.0F);
+    CHECK(value_of("BF16", 0xc049) == -3.140625F);
+    CHECK(value_of("BF16", 0x0001) == std::ldexp(1.0F, -133));
+    CHECK(std::isinf(value_of("BF16", 0x7f80)));
+}
+
 TEST_CASE("Files that cannot be loaded are refused in one line", "[io][tensors]") {
     const ScratchFolder dir;
     const auto refusal = [&](const std::string& name) { return error_of([&] { load_tensors(dir / name); }); };
@@ -118,10 +144,12 @@ TEST_CASE("Files that cannot be loaded are refused in one line", "[io][tensors]"
     CHECK(refusal("") == "cannot read '" + dir / "" + "': Is a directory");
     write_file_atomically(dir / "t", "");
     CHECK(refusal("t") == "'" + dir / "t" + "' is not a safetensors file: it has only 0 bytes");
-    const std::string header = R"({"x":{"dtype":"BF16","shape":[3],"data_offsets":[0,6]}})";
+    const std::string header = R"({"x":{"dtype":"I16","shape":[3],"data_offsets":[0,6]}})";
     write_file_atomically(dir / "t", bytes::little(header.size(), 8) + header + "123456");
     CHECK(refusal("t") ==
-          "'" + dir / "t" + "': tensor 'x' is BF16; expected F32, F64, I64 or U8: convert the file");
+          "'" + dir / "t" +
+              "': tensor 'x' is I16; expected F64, F32, F16, BF16, I64 or U8: save it as one of these");
+    CHECK(load_tensors(dir / "t", [](auto& name) { return name != "x"; }).tensors.empty());
     write_file_atomically(dir / "t", bytes::little(header.size(), 8) + header + "1234");
     CHECK(refusal("t").find("truncated") != std::string::npos);
     CHECK(error_of([&] {
