@@ -33,7 +33,19 @@ GzipReader::GzipReader(Bytes packed, std::string name)
 
 GzipReader::~GzipReader() { inflateEnd(&stream_->z); }
 
-// Up to `size` bytes; fewer only where the member ends.
+// Goes to the member behind the one that has ended; false where there is none. Anything else than zeros there
+// is an error: gzip warns of it, and here nobody could.
+bool GzipReader::next_member() {
+    z_stream& z = stream_->z;
+    while (z.avail_in > 0 && *z.next_in == 0) ++z.next_in, --z.avail_in;
+    if (z.avail_in == 0) return false;
+    check(z.avail_in >= 2 && z.next_in[0] == 0x1f && z.next_in[1] == 0x8b,
+          "{} has {} bytes after its gzip data", in_quotes(name_), z.avail_in);
+    check(inflateReset(&z) == Z_OK, "[gzip] zlib does not start");
+    return true;
+}
+
+// Up to `size` bytes; fewer only where the last member ends.
 size_t GzipReader::inflate_into(std::byte* out, size_t size) {
     z_stream& z = stream_->z;
     size_t done = 0;
@@ -43,10 +55,10 @@ size_t GzipReader::inflate_into(std::byte* out, size_t size) {
         z.avail_out = static_cast<uInt>(piece);
         const int result = inflate(&z, Z_NO_FLUSH);
         done += piece - z.avail_out;
-        stream_->ended = result == Z_STREAM_END;
         check(result != Z_BUF_ERROR, "{} is cut short in its gzip data", in_quotes(name_));
         check(result == Z_OK || result == Z_STREAM_END, "{} is damaged: {}", in_quotes(name_),
               z.msg ? z.msg : "bad gzip data");
+        stream_->ended = result == Z_STREAM_END && !next_member();
     }
     return done;
 }
@@ -58,8 +70,6 @@ void GzipReader::read(std::span<std::byte> out) {
 void GzipReader::finish() {
     std::byte more{};
     check(inflate_into(&more, 1) == 0, "{} has more data than its header tells", in_quotes(name_));
-    check(stream_->z.avail_in == 0, "{} has {} bytes after its gzip data", in_quotes(name_),
-          stream_->z.avail_in);
 }
 
 }  // namespace lily::io

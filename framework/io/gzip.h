@@ -13,7 +13,8 @@ namespace lily::io {
 bool is_gzip(Bytes bytes);  // by its first bytes
 
 // Unpacks gzip piece by piece, so that the reader can look at a header before it allocates what that asks
-// for. One member; its checksum and length are verified at the end. Refers to `packed`.
+// for. A file may have several members, whose data follow each other (RFC 1952), and zeros behind the last,
+// to fill a block; the checksum and length of each are verified at its end. Refers to `packed`.
 class GzipReader {
   public:
     GzipReader(Bytes packed, std::string name);  // `name` is for messages
@@ -22,11 +23,12 @@ class GzipReader {
     GzipReader& operator=(const GzipReader&) = delete;
 
     void read(std::span<std::byte> out);  // fills all of it; throws where the data end before
-    void finish();                        // throws if there is more, or the checksum is wrong
+    void finish();                        // throws if there is more, or a checksum is wrong
 
   private:
     struct Stream;
     size_t inflate_into(std::byte* out, size_t size);
+    bool next_member();
 
     std::string name_;
     std::unique_ptr<Stream> stream_;

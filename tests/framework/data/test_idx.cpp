@@ -46,7 +46,26 @@ TEST_CASE("idx: every prefix of a file is refused, and so is anything after it",
                ContainsSubstring("'digits' has more data than its header tells: 1 bytes"));
     CHECK_THAT(error(gzipped(plain + "x")), ContainsSubstring("more data than its header tells"));
     CHECK_THAT(error(packed + "x"), ContainsSubstring("1 bytes after its gzip data"));
-    CHECK_THAT(error(packed + packed), ContainsSubstring("bytes after its gzip data"));
+    CHECK_THAT(error(packed + std::string("\0\0x", 3)), ContainsSubstring("1 bytes after its gzip data"));
+    CHECK_THAT(error(packed + packed), ContainsSubstring("more data than its header tells"));
+}
+
+TEST_CASE("idx: gzip of several members is one stream, zeros fill it up", "[data][idx]") {
+    const std::string plain = idx_bytes({2, 3}, kSix), zeros(700, '\0');
+    for (size_t cut = 0; cut <= plain.size(); ++cut) {
+        INFO("members of " << cut << " and " << plain.size() - cut << " bytes");
+        const std::string first = gzipped(plain.substr(0, cut)), second = gzipped(plain.substr(cut));
+        for (const std::string& packed :
+             {first + second, first + gzipped("") + second + gzipped(""), first + zeros + second + zeros}) {
+            const IdxArray array = parse(packed);
+            CHECK(std::string(array.values.begin(), array.values.end()) == kSix);
+        }
+        for (size_t size = first.size(); cut < plain.size() && size < first.size() + second.size(); ++size)
+            CHECK(error((first + second).substr(0, size)) != "(no error)");
+        std::string damaged = first + second;
+        damaged[first.size() - 6] = static_cast<char>(damaged[first.size() - 6] ^ 1);  // the first's checksum
+        CHECK(error(damaged) != "(no error)");
+    }
 }
 
 TEST_CASE("idx: what is wrong is named", "[data][idx]") {
