@@ -29,20 +29,37 @@ std::string find_file(const std::string& folder, const std::vector<std::string>&
 
 struct MnistFiles {
     std::string images, labels;
+    std::string set = {};  // of EMNIST: "letters"
 };
 
+std::string dashed(const std::string& prefix, const char* what, int dimensions, char dot) {
+    return fmt::format("{}{}{}idx{}-ubyte", prefix, what, dot, dimensions);
+}
+
 MnistFiles find_mnist(const std::string& folder, Split split) {
-    const auto names = [&](const std::string& what) {
-        std::vector<std::string> list;
-        const std::string prefix = split == Split::train ? "train-" : "t10k-";
-        for (const char* dot : {"-", "."}) {  // the files' names were once written with a dot
-            list.push_back(prefix + (what == "images" ? "images" + std::string(dot) + "idx3-ubyte"
-                                                      : "labels" + std::string(dot) + "idx1-ubyte"));
-        }
-        if (split == Split::train) list.push_back(what + (what == "images" ? "-idx3-ubyte" : "-idx1-ubyte"));
-        return list;
+    const auto find = [&](const std::vector<std::string>& prefixes, std::string set) {
+        std::vector<std::string> images, labels;
+        for (const std::string& prefix : prefixes)
+            for (const char dot : {'-', '.'}) {  // the files' names were once written with a dot
+                images.push_back(dashed(prefix, "images", 3, dot));
+                labels.push_back(dashed(prefix, "labels", 1, dot));
+            }
+        return MnistFiles{find_file(folder, images), find_file(folder, labels), std::move(set)};
     };
-    return {find_file(folder, names("images")), find_file(folder, names("labels"))};
+    const bool train = split == Split::train;
+    MnistFiles found =
+        find(train ? std::vector<std::string>{"train-", ""} : std::vector<std::string>{"t10k-"}, "");
+    if (!found.images.empty()) return found;
+    std::vector<std::string> sets;
+    for (const char* set : {"balanced", "byclass", "bymerge", "digits", "letters", "mnist"}) {
+        const MnistFiles emnist = find({fmt::format("emnist-{}-{}-", set, train ? "train" : "test")}, set);
+        if (emnist.images.empty()) continue;
+        found = emnist;
+        sets.emplace_back(set);
+    }
+    check(sets.size() <= 1, "{} has {} sets of EMNIST ({}): move the files of one to a folder of their own",
+          in_quotes(folder), sets.size(), fmt::join(sets, ", "));
+    return found;
 }
 
 void check_folder(const std::string& folder) {
@@ -51,10 +68,12 @@ void check_folder(const std::string& folder) {
     check(fs::is_directory(folder, none), "{} is not a folder", in_quotes(folder));
 }
 
+// Without the hidden ones, which others keep there: .ipynb_checkpoints, macOS' ._1.png beside 1.png.
 std::vector<fs::path> sorted_entries(const fs::path& folder) {
     std::error_code error;
     std::vector<fs::path> entries;
-    for (const auto& entry : fs::directory_iterator(folder, error)) entries.push_back(entry.path());
+    for (const auto& entry : fs::directory_iterator(folder, error))
+        if (!entry.path().filename().string().starts_with('.')) entries.push_back(entry.path());
     check(!error, "cannot read {}: {}", in_quotes(folder.string()), error.message());
     std::sort(entries.begin(), entries.end());
     return entries;
@@ -77,6 +96,30 @@ std::vector<uint8_t> grey_pixels(const fs::path& path, int size) {
         grey[i] = static_cast<uint8_t>((299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] + 500) / 1000);
     }
     return grey;
+}
+
+// EMNIST has its pictures column by column: MNIST's transposed.
+void turn_columns_to_rows(Dataset& set) {
+    std::vector<uint8_t> turned(set.pixels.size());
+    const int64_t w = set.height, h = set.width;  // of the picture that the file holds lying
+    for (int64_t n = 0; n < set.count; ++n) {
+        const uint8_t* columns = set.pixels.data() + n * w * h;
+        uint8_t* rows = turned.data() + n * w * h;
+        for (int64_t y = 0; y < h; ++y)
+            for (int64_t x = 0; x < w; ++x) rows[y * w + x] = columns[x * h + y];
+    }
+    set.pixels = std::move(turned);
+    set.height = h;
+    set.width = w;
+}
+
+// EMNIST's letters are 1 (a, A) to 26.
+void count_from_zero(std::vector<uint8_t>& labels, const std::string& path) {
+    for (uint8_t& label : labels) {
+        check(label >= 1 && label <= 26, "{} has the label {}, EMNIST's letters are 1 to 26", in_quotes(path),
+              int{label});
+        --label;
+    }
 }
 
 void append_pictures(Dataset& set, const fs::path& folder, int label) {
@@ -111,8 +154,9 @@ bool has_mnist(const std::string& folder, Split split) { return !find_mnist(fold
 Dataset load_mnist(const std::string& folder, Split split) {
     check_folder(folder);
     const MnistFiles files = find_mnist(folder, split);
-    check(!files.images.empty(), "{} has no {}-images-idx3-ubyte(.gz)", in_quotes(folder),
-          split == Split::train ? "train" : "t10k");
+    check(!files.images.empty(), "{} has no {}-images-idx3-ubyte(.gz), nor EMNIST's emnist-SET-{}-images-…",
+          in_quotes(folder), split == Split::train ? "train" : "t10k",
+          split == Split::train ? "train" : "test");
     IdxArray images = read_idx(files.images);
     check(images.shape.size() == 3, "{} has {} dimensions, expected 3 (count, height, width)",
           in_quotes(files.images), images.shape.size());
@@ -121,6 +165,7 @@ Dataset load_mnist(const std::string& folder, Split split) {
                 .height = images.shape[1],
                 .width = images.shape[2],
                 .pixels = std::move(images.values)};
+    if (!files.set.empty()) turn_columns_to_rows(set);
     if (files.labels.empty()) return set;
     IdxArray labels = read_idx(files.labels);
     check(labels.shape.size() == 1, "{} has {} dimensions, expected 1", in_quotes(files.labels),
@@ -128,6 +173,7 @@ Dataset load_mnist(const std::string& folder, Split split) {
     check(labels.shape[0] == set.count, "{} has {} labels, {} has {} pictures", in_quotes(files.labels),
           labels.shape[0], in_quotes(files.images), set.count);
     set.labels = std::move(labels.values);
+    if (files.set == "letters") count_from_zero(set.labels, files.labels);
     set.classes = int64_t{*std::max_element(set.labels.begin(), set.labels.end())} + 1;
     return set;
 }

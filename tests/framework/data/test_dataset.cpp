@@ -53,6 +53,40 @@ TEST_CASE("dataset: a folder with one pair of files is a training split", "[data
     CHECK(!has_mnist(folder / "", Split::test));
 }
 
+TEST_CASE("dataset: EMNIST's files by their names, upright, letters from class 0", "[data]") {
+    const bool letters = GENERATE(true, false);
+    const std::string name =
+        letters ? "letters" : GENERATE("balanced", "byclass", "bymerge", "digits", "mnist");
+    const ScratchFolder folder;
+    // abcdef column by column: rows ace and bdf.
+    write(folder / ("emnist-" + name + "-train-images-idx3-ubyte.gz"),
+          gzipped(idx_bytes({1, 3, 2}, "abcdef")));
+    write(folder / ("emnist-" + name + "-train-labels-idx1-ubyte.gz"), gzipped(idx_bytes({1}, "\x1a")));
+    write(folder / ("emnist-" + name + "-test-images-idx3-ubyte"), idx_bytes({1, 1, 2}, "xy"));
+    const Dataset train = load_folder(folder / "", 28);
+    CHECK(std::string(train.pixels.begin(), train.pixels.end()) == "acebdf");
+    CHECK(train.height == 2);
+    CHECK(train.width == 3);
+    CHECK(int{train.labels.at(0)} == (letters ? 25 : 26));
+    CHECK(train.classes == (letters ? 26 : 27));
+    const Dataset test = load_mnist(folder / "", Split::test);
+    CHECK(test.height == 2);
+    CHECK(has_mnist(folder / "", Split::test));
+}
+
+TEST_CASE("dataset: several sets of EMNIST in a folder are named, and so are labels that are no letters",
+          "[data]") {
+    const ScratchFolder folder;
+    write(folder / "emnist-letters-train-images-idx3-ubyte", idx_bytes({1, 1, 1}, "a"));
+    write(folder / "emnist-letters-train-labels-idx1-ubyte", idx_bytes({1}, "\x1b"));
+    CHECK_THAT(error_of([&] { load_folder(folder / "", 28); }), ContainsSubstring("has the label 27"));
+    write(folder / "emnist-digits-train-images-idx3-ubyte", idx_bytes({1, 1, 1}, "a"));
+    CHECK_THAT(error_of([&] { load_folder(folder / "", 28); }),
+               ContainsSubstring("has 2 sets of EMNIST (digits, letters)"));
+    write(folder / "train-images-idx3-ubyte", idx_bytes({1, 1, 1}, "a"));  // MNIST's own goes first
+    CHECK(load_folder(folder / "", 28).count == 1);
+}
+
 TEST_CASE("dataset: files that do not fit together are named", "[data]") {
     const ScratchFolder folder;
     CHECK_THAT(error_of([&] { load_mnist(folder / ""); }),
@@ -99,6 +133,14 @@ TEST_CASE("dataset: folders of pictures are classes in the order of their names"
     CHECK(int{set.pixels[64]} == 10);
     CHECK(int{set.pixels[128 + 63]} == 20);
     CHECK(std::abs(int{set.pixels[0]} - 200) <= 2);
+    write_png(folder / ".ipynb_checkpoints/1.png", 8, 1, 0);
+    write(folder / "b/._1.png", "what macOS keeps beside a file");
+    write(folder / "b/.DS_Store", "x");
+    write(folder / "b/Thumbs.db", "x");
+    write(folder / "._b", "x");
+    write_png(folder / ".loose.png", 8, 1, 0);
+    CHECK(load_folder(folder / "", 8).fingerprint() == set.fingerprint());
+    CHECK(load_folder(folder / "", 8).classes == 2);
     write_png(folder / "loose.png", 8, 1, 0);
     CHECK_THAT(error_of([&] { load_folder(folder / "", 8); }),
                ContainsSubstring("both in sub-folders and beside"));
