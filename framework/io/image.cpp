@@ -3,40 +3,16 @@
 
 #include <algorithm>
 #include <climits>
-#include <cstdlib>
-#include <memory>
+#include <utility>
 
 #include "framework/error.h"
+#include "framework/io/image/bmp.h"
+#include "framework/io/image/checks.h"
+#include "framework/io/image/jpeg.h"
+#include "framework/io/image/pixels.h"
+#include "framework/io/image/png.h"
+#include "framework/io/image/tga.h"
 #include "framework/io/image_ops.h"
-#include "framework/io/image_probe.h"
-
-namespace {
-
-// No single allocation of stb_image may be larger than this: a bomb (a PNG of 1x1 that inflates to gigabytes)
-// fails like any other lack of memory.
-thread_local size_t largest_allocation = 0;
-
-// Zeroed: stb_image reads the tables that a damaged JPEG does not bring (and, unset, runs out of them).
-void* limited_malloc(size_t bytes) { return bytes <= largest_allocation ? std::calloc(1, bytes) : nullptr; }
-void* limited_realloc(void* old, size_t bytes) {
-    return bytes <= largest_allocation ? std::realloc(old, bytes) : nullptr;
-}
-
-}  // namespace
-
-// Static: a program that links this library may carry its own stb. CMake compiles this file with -fwrapv,
-// because stb_image lets integers overflow on damaged JPEGs.
-#define STBI_MALLOC limited_malloc
-#define STBI_REALLOC limited_realloc
-#define STBI_FREE std::free
-#define STB_IMAGE_IMPLEMENTATION
-#define STB_IMAGE_STATIC
-#define STBI_ONLY_PNG
-#define STBI_ONLY_JPEG
-#define STBI_ONLY_BMP
-#define STBI_ONLY_TGA
-#define STBI_NO_STDIO
-#include <stb/stb_image.h>
 
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_STATIC
@@ -55,13 +31,16 @@ OutputFormat output_format(const std::string& path) {
     fail("cannot save {}: pictures are written as .png, .jpg or .jpeg", in_quotes(path));
 }
 
-// stb ignores the TGA field that says whether the fourth byte is alpha; a picture of nothing but transparent
-// pixels is one whose fourth byte is not.
-void make_opaque_if_invisible(Image& image) {
-    const auto step = static_cast<size_t>(image.channels);
-    for (size_t i = step - 1; i < image.pixels.size(); i += step)
-        if (image.pixels[i] != 0) return;
-    for (size_t i = step - 1; i < image.pixels.size(); i += step) image.pixels[i] = 255;
+// Recognises the format and reads the picture as it is stored.
+Raster decode(Bytes bytes, const std::string& name, const ImageOptions& options) {
+    check(!bytes.empty(), "{} is empty", in_quotes(name));
+    check(bytes.size() <= std::min<size_t>(options.max_file_bytes, INT_MAX), "{} is too large: {} bytes",
+          in_quotes(name), bytes.size());
+    if (is_png(bytes)) return decode_png(bytes, name, options);
+    if (is_jpeg(bytes)) return decode_jpeg(bytes, name, options);
+    if (is_bmp(bytes, name)) return decode_bmp(bytes, name, options);
+    if (extension_of(name) == ".tga") return decode_tga(bytes, name, options);  // it has no signature
+    fail_no_picture(name);
 }
 
 }  // namespace
@@ -73,41 +52,27 @@ Image::Image(int width_, int height_, int channels_, uint8_t fill)
     pixels.assign(offset(height, 0), fill);
 }
 
-Image load_image(const std::string& path, const ImageLimits& limits) {
-    const std::vector<std::byte> bytes = read_file(path, limits.max_file_bytes);
-    return decode_image(bytes, path, limits);
+Image load_image(const std::string& path, const ImageOptions& options) {
+    return decode_image(read_file(path, options.max_file_bytes), path, options);
 }
 
-Image decode_image(Bytes bytes, const std::string& name, const ImageLimits& limits) {
-    check(bytes.size() <= std::min<size_t>(limits.max_file_bytes, INT_MAX), "{} is too large: {} bytes",
-          in_quotes(name), bytes.size());
-    const ImageHeader header = probe_image(bytes, name);
-    check(header.width > 0 && header.height > 0, "{} is damaged: its header says {} x {} pixels",
-          in_quotes(name), header.width, header.height);
-    check(header.width <= limits.max_pixels / header.height,
-          "{} is too large: {} x {} pixels, at most {} million are read", in_quotes(name), header.width,
-          header.height, limits.max_pixels / 1'000'000);
+ReducedImage load_reduced_image(const std::string& path, const ImageOptions& options) {
+    return decode_reduced_image(read_file(path, options.max_file_bytes), path, options);
+}
 
-    // 8 bytes a pixel (16-bit RGBA), twice that where a buffer doubles, sides padded to JPEG blocks.
-    const auto side = [](int64_t pixels) { return static_cast<size_t>(pixels) + 64; };
-    largest_allocation =
-        std::max(side(header.width) * side(header.height) * 16, 2 * bytes.size()) + (1 << 20);
-    int width = 0;
-    int height = 0;
-    int channels = 0;
-    const std::unique_ptr<stbi_uc, void (*)(void*)> decoded(
-        stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(bytes.data()), static_cast<int>(bytes.size()),
-                              &width, &height, &channels, 0),
-        std::free);
-    check(decoded != nullptr, "{} is damaged or of an unsupported kind ({})", in_quotes(name),
-          stbi_failure_reason());
-    check(width == header.width && height == header.height, "{} is damaged: its size is ambiguous",
-          in_quotes(name));
+Image decode_image(Bytes bytes, const std::string& name, const ImageOptions& options) {
+    ImageOptions all = options;
+    all.longest_side = all.shortest_side = 0;
+    return decode_reduced_image(bytes, name, all).image;
+}
 
-    Image image(width, height, channels);
-    std::copy_n(decoded.get(), image.pixels.size(), image.pixels.begin());
-    if (header.format == ImageFormat::kTga && image.has_alpha()) make_opaque_if_invisible(image);
-    return upright(std::move(image), exif_orientation(header.exif));
+ReducedImage decode_reduced_image(Bytes bytes, const std::string& name, const ImageOptions& options) {
+    Raster raster = decode(bytes, name, options);
+    ReducedImage image = to_srgb_image(raster);
+    if (options.remarks != nullptr)
+        for (const std::string& remark : raster.remarks)
+            options.remarks->push_back(fmt::format("{}: {}", in_quotes(name), remark));
+    return image;
 }
 
 void save_image(const std::string& path, const Image& image, int jpeg_quality) {

@@ -28,17 +28,37 @@ struct Image {
     }
 };
 
-struct ImageLimits {
+struct ImageOptions {
     int64_t max_pixels = 100'000'000;         // checked against the header, before anything is allocated
+    int64_t max_reduced_pixels = 1 << 28;     // the same for a picture that is reduced as it is read
     size_t max_file_bytes = size_t{1} << 30;  // compressed
+    // The picture will be shrunk to such a longer or shorter side, whichever is given; 0: all pixels are
+    // needed. One of more than max_pixels is then reduced as it is read, to no less than twice this.
+    int longest_side = 0, shortest_side = 0;
+    std::vector<std::string>* remarks = nullptr;  // where to add what the user should know, a line each
 };
 
-// Reads PNG, JPEG, BMP or TGA: recognised by content, TGA (which has no signature) by the extension .tga.
-// 16-bit PNG is reduced to 8 bits, palettes are expanded, the EXIF orientation is applied.
+// A rectangle in pixels, with fractions.
+struct Box {
+    double left = 0, top = 0, right = 0, bottom = 0;
+};
+
+// A picture, or a smaller one that stands for it.
+struct ReducedImage {
+    Image image;
+    int width = 0, height = 0;  // of the whole picture; those of `image` where it was not reduced
+    Box box;  // what the whole picture is in `image`: 1001 columns at 1/8 are 125.125 of 126
+};
+
+// Reads the pictures that docs/pictures.md lists: recognised by content, TGA (which has no signature) by the
+// extension .tga. 16 bits are reduced to 8, palettes are expanded, the orientation is applied.
 // A damaged or truncated file is an error, never a half-grey picture.
-Image load_image(const std::string& path, const ImageLimits& limits = {});
-// `name` is for messages and for its extension.
-Image decode_image(Bytes bytes, const std::string& name, const ImageLimits& limits = {});
+Image load_image(const std::string& path, const ImageOptions& options = {});
+// The same for one that will be shrunk; give resize_image its box.
+ReducedImage load_reduced_image(const std::string& path, const ImageOptions& options);
+// From memory. `name` is for messages and for its extension.
+Image decode_image(Bytes bytes, const std::string& name, const ImageOptions& options = {});
+ReducedImage decode_reduced_image(Bytes bytes, const std::string& name, const ImageOptions& options);
 
 // Writes PNG or JPEG, by extension, atomically. JPEG has no alpha: the picture is put on white.
 void save_image(const std::string& path, const Image& image, int jpeg_quality = 95);

@@ -30,7 +30,8 @@ struct Raster {
     // A reduced picture stands for these sides of the full one divided by the factor, a fraction (1001 at
     // 1/8: 125.125 where width is 126). A resize takes its box from here. 0: width and height themselves.
     double exact_width = 0, exact_height = 0;
-    std::vector<std::string> remarks;  // for the user, a line each: what was left out or assumed
+    int full_width = 0, full_height = 0;  // of the whole picture where this one is reduced
+    std::vector<std::string> remarks;     // for the user, a line each: what was left out or assumed
 
     int samples() const { return colour_samples(model) + (has_alpha ? 1 : 0); }
 };

@@ -10,8 +10,8 @@
 namespace lily::io {
 namespace {
 
-Image decode(const std::string& file, const std::string& name = "x.png", const ImageLimits& limits = {}) {
-    return decode_image(bytes_of(file), name, limits);
+Image decode(const std::string& file, const std::string& name = "x.png", const ImageOptions& options = {}) {
+    return decode_image(bytes_of(file), name, options);
 }
 
 // Smooth, with every channel different: survives JPEG.

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "framework/io/image.h"
+#include "framework/io/image/raster.h"
+
+namespace lily::io {
+
+// What a decoder read, as sRGB or grey of 8 bits, upright: the second half of reading any format. Adds to the
+// raster's remarks.
+ReducedImage to_srgb_image(Raster& raster);
+
+}  // namespace lily::io

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+#include "framework/io/image.h"
+#include "framework/io/image/raster.h"
+
+namespace lily::io {
+
+// The pixels of a BMP or TGA whose header says width x height; the file is `head` followed by `body`.
+Raster decode_by_stb(Bytes head, Bytes body, const std::string& name, int64_t width, int64_t height);
+
+}  // namespace lily::io
