@@ -95,6 +95,9 @@ int paint(const Settings& s) {
 
     s.say("{}", chosen.reason);
     if (!network.remark().empty()) s.say("note: {}", network.remark());
+    for (const std::string& remark : content.remarks) s.say("{}", remark);
+    for (const Picture& style : styles)
+        for (const std::string& remark : style.remarks) s.say("{}", remark);
     tell_memory(s, chosen.device, network, options.layers(), content, styles);
     network.to(chosen.device);
     StyleTransferLoss loss(network, options, content.input.to(chosen.device), style_inputs, s.blend);

@@ -16,7 +16,9 @@ g++                  g++             the compiler
 cmake                cmake           the build
 ninja-build          ninja           the build
 libdnnl-dev          -               oneDNN: convolution and matrix products
-libstb-dev           -               reading and writing pictures
+libjpeg-dev          -               reading JPEG (libjpeg-turbo)
+libspng-dev          -               reading PNG
+libstb-dev           -               reading BMP and TGA, writing and resizing pictures
 libexif-dev          -               the orientation of photographs
 zlib1g-dev           -               packed data sets
 libgif-dev           -               animations

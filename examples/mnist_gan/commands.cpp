@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "examples/mnist_gan/commands.h"
 
+#include <algorithm>
+
 #include "framework/device_choice.h"
 #include "framework/error.h"
 #include "kernels/common/parallel.h"
 
 namespace lily::mnist_gan {
+
+data::Dataset load_pictures(const Machine& machine, const std::string& folder, int size) {
+    data::Dataset set = data::load_folder(folder, size);
+    constexpr size_t kMostLines = 10;
+    for (size_t i = 0; i < std::min(set.remarks.size(), kMostLines); ++i) machine.say("{}", set.remarks[i]);
+    if (set.remarks.size() > kMostLines)
+        machine.say("… and {} more such lines", set.remarks.size() - kMostLines);
+    return set;
+}
 
 Device choose_machine(const Machine& machine) {
     if (machine.threads > 0) kernels::set_max_threads(machine.threads);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "examples/mnist_gan/command_line.h"
+#include "framework/data/dataset.h"
 #include "framework/tensor.h"
 
 namespace lily::mnist_gan {
@@ -14,6 +15,9 @@ int run(const EvaluateSettings& s);
 
 // --threads and --device of any command.
 Device choose_machine(const Machine& machine);
+
+// The pictures of a folder; prints what there is to say of their files.
+data::Dataset load_pictures(const Machine& machine, const std::string& folder, int size);
 
 // Classes of `count` samples: all of them --digit, or 0, 1, … in turn; empty for a model without classes.
 // Throws if the model does not have that class.

@@ -90,7 +90,7 @@ int run(const EvaluateSettings& s) {
     if (!s.json.empty()) io::check_writable(s.json);
     if (!s.neighbours.empty()) io::check_can_save_image(s.neighbours);
     if (s.train_classifier && !s.classifier.empty()) io::check_writable(s.classifier);
-    const data::Dataset set = data::load_folder(s.data, s.image_size);
+    const data::Dataset set = load_pictures(s, s.data, s.image_size);
     const Device device = choose_machine(s);
     const Samples samples = make_samples(s, set, device);
     LoadedClassifier judge = find_classifier(s, set, device);

@@ -253,7 +253,7 @@ int Training::finish() {
 }  // namespace
 
 int run(const TrainSettings& s) {
-    data::Dataset set = data::load_folder(s.data, s.image_size);
+    data::Dataset set = load_pictures(s, s.data, s.image_size);
     s.say("{} pictures of {}x{}{}", set.count, set.width, set.height,
           set.labels.empty() ? "" : fmt::format(", {} classes", set.classes));
     const Device device = choose_machine(s);

@@ -85,10 +85,11 @@ bool is_picture(const fs::path& path) {
 }
 
 // One grey byte per pixel: Rec. 601 luma of colours, what lies behind transparency on white.
-std::vector<uint8_t> grey_pixels(const fs::path& path, int size) {
-    io::Image image = io::load_image(path.string());
-    if (image.has_alpha()) image = io::on_white(image);
-    if (image.width != size || image.height != size) image = io::resize_image(image, size, size);
+std::vector<uint8_t> grey_pixels(const fs::path& path, int size, std::vector<std::string>& remarks) {
+    io::ReducedImage read =
+        io::load_reduced_image(path.string(), {.shortest_side = size, .remarks = &remarks});
+    if (read.image.has_alpha()) read.image = io::on_white(read.image);
+    const io::Image image = io::resize_image(read, size, size);
     if (image.channels == 1) return image.pixels;
     std::vector<uint8_t> grey(image.pixels.size() / 3);
     for (size_t i = 0; i < grey.size(); ++i) {
@@ -125,7 +126,7 @@ void count_from_zero(std::vector<uint8_t>& labels, const std::string& path) {
 void append_pictures(Dataset& set, const fs::path& folder, int label) {
     for (const fs::path& path : sorted_entries(folder)) {
         if (!is_picture(path)) continue;
-        const std::vector<uint8_t> grey = grey_pixels(path, static_cast<int>(set.width));
+        const std::vector<uint8_t> grey = grey_pixels(path, static_cast<int>(set.width), set.remarks);
         set.pixels.insert(set.pixels.end(), grey.begin(), grey.end());
         if (label >= 0) set.labels.push_back(static_cast<uint8_t>(label));
         ++set.count;

@@ -13,6 +13,7 @@ struct Dataset {
     std::vector<uint8_t> pixels = {};  // (count, channels, height, width)
     std::vector<uint8_t> labels = {};  // (count), below `classes`; empty: none
     int64_t classes = 0;
+    std::vector<std::string> remarks = {};  // of the files, for the user: a line each
 
     int64_t picture_size() const { return channels * height * width; }
     // The numbers of `wanted` pictures (of all, if there are fewer), spread evenly over them.

@@ -20,23 +20,37 @@ uint8_t to_byte(float value) { return static_cast<uint8_t>(std::lround(std::clam
 // Y of YIQ (Rec. 601).
 float luminance(const float rgb[3]) { return 0.299F * rgb[0] + 0.587F * rgb[1] + 0.114F * rgb[2]; }
 
-}  // namespace
-
-Image resize_image(const Image& image, int width, int height) {
+// `box`: the part of `image` to resize.
+Image resize_box(const Image& image, const Box& box, int width, int height) {
     check(width > 0 && height > 0, "[resize_image] cannot resize to {} x {} pixels", width, height);
     check(static_cast<int64_t>(width) * height <= INT_MAX / 4, "[resize_image] {} x {} pixels are too many",
           width, height);
-    if (width == image.width && height == image.height) return image;
+    const bool is_all = box.right - box.left == image.width && box.bottom - box.top == image.height;
+    if (is_all && width == image.width && height == image.height) return image;
     Image resized(width, height, image.channels);
     const bool shrinks =
         static_cast<int64_t>(width) * height < static_cast<int64_t>(image.width) * image.height;
+    const auto part_of = [](double at, int side) { return static_cast<float>(at / side); };
     const int alpha = image.has_alpha() ? image.channels - 1 : STBIR_ALPHA_CHANNEL_NONE;
-    const int done = stbir_resize_uint8_generic(
+    const int done = stbir_resize_region(
         image.pixels.data(), image.width, image.height, 0, resized.pixels.data(), width, height, 0,
-        image.channels, alpha, 0, STBIR_EDGE_CLAMP, STBIR_FILTER_DEFAULT,
-        shrinks ? STBIR_COLORSPACE_SRGB : STBIR_COLORSPACE_LINEAR, nullptr);
+        STBIR_TYPE_UINT8, image.channels, alpha, 0, STBIR_EDGE_CLAMP, STBIR_EDGE_CLAMP, STBIR_FILTER_DEFAULT,
+        STBIR_FILTER_DEFAULT, shrinks ? STBIR_COLORSPACE_SRGB : STBIR_COLORSPACE_LINEAR, nullptr,
+        part_of(box.left, image.width), part_of(box.top, image.height), part_of(box.right, image.width),
+        part_of(box.bottom, image.height));
     check(done != 0, "[resize_image] not enough memory for {} x {} pixels", width, height);
     return resized;
+}
+
+}  // namespace
+
+Image resize_image(const Image& image, int width, int height) {
+    return resize_box(image, {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)},
+                      width, height);
+}
+
+Image resize_image(const ReducedImage& reduced, int width, int height) {
+    return resize_box(reduced.image, reduced.box, width, height);
 }
 
 std::pair<int, int> fit_longest_side(int width, int height, int longest) {

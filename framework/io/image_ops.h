@@ -12,6 +12,8 @@ namespace lily::io {
 // Shrinking averages light (sRGB is decoded first), so that a fine black and white check becomes the grey
 // that the eye sees in it; growing interpolates the stored values, which rings less at edges.
 Image resize_image(const Image& image, int width, int height);
+// The same for a picture that may have been reduced as it was read: from its box, not from whole pixels.
+Image resize_image(const ReducedImage& reduced, int width, int height);
 
 // (width, height) scaled so that the longer side is `longest`; 0 keeps the size.
 std::pair<int, int> fit_longest_side(int width, int height, int longest);

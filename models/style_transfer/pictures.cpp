@@ -11,10 +11,11 @@
 namespace lily::models {
 
 Picture load_picture(const std::string& path, int size) {
-    const io::Image full = io::grey_to_rgb(io::load_image(path));
-    const auto [width, height] = io::fit_longest_side(full.width, full.height, size);
-    const io::Image fitted = io::resize_image(full, width, height);
     Picture picture;
+    io::ReducedImage read = io::load_reduced_image(path, {.longest_side = size, .remarks = &picture.remarks});
+    read.image = io::grey_to_rgb(read.image);
+    const auto [width, height] = io::fit_longest_side(read.width, read.height, size);
+    const io::Image fitted = io::resize_image(read, width, height);
     picture.alpha = io::split_alpha(fitted).second;
     picture.rgb = fitted.has_alpha() ? io::on_white(fitted) : fitted;
     picture.input = to_network_input(io::to_tensor(picture.rgb));

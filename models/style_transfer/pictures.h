@@ -12,9 +12,10 @@ namespace lily::models {
 
 // A picture ready for the network.
 struct Picture {
-    io::Image rgb;    // resized, alpha taken off
-    io::Image alpha;  // of the same size; width 0 if there is none
-    Tensor input;     // (1,3,H,W), normalised for Vgg19
+    io::Image rgb;                     // resized, alpha taken off
+    io::Image alpha;                   // of the same size; width 0 if there is none
+    Tensor input;                      // (1,3,H,W), normalised for Vgg19
+    std::vector<std::string> remarks;  // of the file, for the user: a line each
 };
 
 // Reads a picture and shrinks or enlarges it so that its longer side is `size` pixels (0: as it is). Grey

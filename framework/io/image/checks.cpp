@@ -27,7 +27,10 @@ void check_sides(const std::string& name, int64_t width, int64_t height, const I
 }
 
 int reduction(const std::string& name, int64_t width, int64_t height, const ImageOptions& options) {
-    check_sides_up_to(name, width, height, std::max(options.max_pixels, options.max_reduced_pixels));
+    const bool may_shrink = options.longest_side > 0 || options.shortest_side > 0;
+    check_sides_up_to(
+        name, width, height,
+        may_shrink ? std::max(options.max_pixels, options.max_reduced_pixels) : options.max_pixels);
     if (width <= options.max_pixels / height) return 1;
     const int64_t longest = std::max(width, height);
     const int64_t by_longest = options.longest_side > 0 ? longest / 2 / options.longest_side : 1;

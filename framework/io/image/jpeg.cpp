@@ -1,80 +1,109 @@
 // SPDX-License-Identifier: MIT
 #include "framework/io/image/jpeg.h"
 
+#include <cstdio>  // jpeglib.h wants to know FILE, jerror.h wants jpeglib.h
+
+#include <jpeglib.h>
+
+#include <jerror.h>
+
+#include <array>
+#include <csetjmp>
+#include <cstddef>
+#include <cstdlib>
+#include <vector>
+
+#include "framework/error.h"
 #include "framework/io/image/checks.h"
+#include "framework/io/image/jpeg_structure.h"
 #include "framework/io/image/orientation.h"
 #include "framework/io/image/reader.h"
-#include "framework/io/image/stb.h"
+#include "framework/io/image/reduce.h"
 
 namespace lily::io {
 namespace {
 
-struct Header {
-    int64_t width = 0, height = 0;
-    Bytes exif;
+// libjpeg's decoder as an object. Its errors jump out of C code, which no exception may cross: every call of
+// the library is made within `run`, from a function without destructors.
+class Decoder {
+  public:
+    Decoder(Bytes bytes, const std::string& name) : name_(name) {
+        info.err = jpeg_std_error(&errors_);
+        info.client_data = this;
+        errors_.error_exit = [](j_common_ptr common) { of(common).give_up(); };
+        errors_.emit_message = [](j_common_ptr common, int level) {
+            if (level < 0) of(common).warned();  // others are traces
+        };
+        run([&] {
+            jpeg_create_decompress(&info);
+            jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+            jpeg_save_markers(&info, JPEG_APP0 + 2, 0xFFFF);  // the profile's
+            jpeg_read_header(&info, TRUE);
+        });
+    }
+    ~Decoder() { jpeg_destroy_decompress(&info); }
+    Decoder(const Decoder&) = delete;
+    Decoder& operator=(const Decoder&) = delete;
+
+    template <class Calls>
+    void run(const Calls& calls) {
+        if (setjmp(jump_) != 0) fail("{} is damaged: {}", in_quotes(name_), message_.data());
+        calls();
+    }
+
+    jpeg_decompress_struct info{};
+    bool profile_is_incomplete = false;
+
+  private:
+    static Decoder& of(j_common_ptr common) { return *static_cast<Decoder*>(common->client_data); }
+
+    [[noreturn]] void give_up() {
+        errors_.format_message(reinterpret_cast<j_common_ptr>(&info), message_.data());
+        std::longjmp(jump_, 1);
+    }
+
+    // libjpeg goes on with grey where data are missing or make no sense, and warns: for us that is the end.
+    void warned() {
+        switch (errors_.msg_code) {
+            case JWRN_BOGUS_ICC:
+                profile_is_incomplete = true;
+                return;
+            case JWRN_EXTRANEOUS_DATA:  // more data than pixels
+            case JWRN_ADOBE_XFORM:
+            case JWRN_JFIF_MAJOR:
+                return;
+            default:
+                give_up();
+        }
+    }
+
+    const std::string& name_;
+    jpeg_error_mgr errors_{};
+    std::jmp_buf jump_{};
+    std::array<char, JMSG_LENGTH_MAX> message_{};
 };
 
-// Tables of u8 id, 16 counts (codes of 1 to 16 bits), and a byte for each code: at most 256, or the decoder's
-// table overflows (stb_image 2.27 does not look).
-void check_huffman_tables(Reader tables) {
-    while (tables.left() > 0) {
-        tables.skip(1);
-        uint32_t codes = 0;
-        for (int bits = 1; bits <= 16; ++bits) codes += tables.u8();
-        if (codes > 256) tables.damaged("a Huffman table of {} codes", codes);
-        tables.skip(codes);
-    }
+// Bytes of the coefficients that a JPEG of several scans keeps until its last one.
+int64_t coefficient_bytes(const jpeg_decompress_struct& info) {
+    int64_t blocks = 0;
+    for (int i = 0; i < info.num_components; ++i)
+        blocks += int64_t{info.comp_info[i].width_in_blocks} * info.comp_info[i].height_in_blocks;
+    return blocks * DCTSIZE2 * static_cast<int64_t>(sizeof(JCOEF));
 }
 
-// SOI, then segments FF marker u16 length data; after a scan header come entropy-coded bytes, where FF 00 is
-// a data byte FF and FF D0..D7 are restart markers. The file is whole when the end marker FF D9 is reached.
-Header walk_jpeg(Bytes bytes, const std::string& name) {
-    Reader in(bytes, name);
-    in.skip(2);
-    Header header;
-    bool has_scan = false;
-    for (;;) {
-        uint32_t marker = in.u8();
-        if (marker != 0xFF) in.damaged("no JPEG marker at byte {}", in.position - 1);
-        while (marker == 0xFF) marker = in.u8();  // any number of fill bytes FF
-        if (marker == 0xD9) break;
-        if (marker == 0x01 || (marker >= 0xD0 && marker <= 0xD7)) continue;  // markers without a segment
-        if (marker < 0xC0) in.damaged("unknown JPEG marker FF {:02X}", marker);
-
-        const uint32_t length = in.u16_be();
-        if (length < 2) in.damaged("JPEG segment of {} bytes", length);
-        const Bytes data = in.take(length - 2);
-        const bool is_frame =
-            marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
-        if (is_frame) {
-            if (marker > 0xC2) in.unsupported("lossless, hierarchical and arithmetic JPEG are not supported");
-            if (header.width != 0) in.damaged("more than one JPEG frame header");
-            Reader frame(data, name);
-            if (frame.u8() != 8) in.unsupported("only 8-bit JPEG is supported");
-            header.height = frame.u16_be();
-            header.width = frame.u16_be();
-            if (header.width == 0 || header.height == 0)
-                in.unsupported("its JPEG header does not give its size");
-        }
-        if (marker == 0xC4) check_huffman_tables(Reader(data, name));
-        if (marker == 0xE1 && header.exif.empty() && starts_with(data, std::string_view("Exif\0\0", 6)))
-            header.exif = data;
-        if (marker != 0xDA) continue;
-
-        if (header.width == 0) in.damaged("a JPEG scan before the frame header");
-        has_scan = true;
-        for (;;) {  // to the next marker that is neither a stuffed byte nor a restart
-            const Bytes rest = bytes.subspan(in.position);
-            const auto* ff = static_cast<const std::byte*>(std::memchr(rest.data(), 0xFF, rest.size()));
-            in.skip(ff == nullptr ? rest.size() : static_cast<size_t>(ff - rest.data()));
-            in.need(2);
-            const auto next = std::to_integer<uint32_t>(bytes[in.position + 1]);
-            if (next != 0 && (next < 0xD0 || next > 0xD7)) break;
-            in.skip(2);
-        }
+// The profile in the APP2 segments, joined by their numbers.
+void read_profile(Decoder& decoder, Raster& raster) {
+    JOCTET* profile = nullptr;
+    unsigned size = 0;
+    decoder.run([&] { jpeg_read_icc_profile(&decoder.info, &profile, &size); });
+    if (profile != nullptr) {
+        const auto* first = reinterpret_cast<const std::byte*>(profile);
+        raster.profile.assign(first, first + size);
+        std::free(profile);
     }
-    if (!has_scan) in.damaged("a JPEG without a picture in it");
-    return header;
+    if (decoder.profile_is_incomplete)
+        raster.remarks.push_back(
+            "its colour profile lacks a piece and is left out: colours are taken as sRGB's");
 }
 
 }  // namespace
@@ -82,10 +111,49 @@ Header walk_jpeg(Bytes bytes, const std::string& name) {
 bool is_jpeg(Bytes bytes) { return starts_with(bytes, "\xFF\xD8\xFF"); }
 
 Raster decode_jpeg(Bytes bytes, const std::string& name, const ImageOptions& options) {
-    const Header header = walk_jpeg(bytes, name);
-    check_sides(name, header.width, header.height, options);
-    Raster raster = decode_by_stb(bytes, {}, name, header.width, header.height);
-    raster.orientation = stored_orientation(header.exif);
+    const JpegStructure structure = walk_jpeg(bytes, name);
+    const int by = reduction(name, structure.width, structure.height, options);
+
+    Decoder decoder(bytes, name);
+    jpeg_decompress_struct& info = decoder.info;
+    constexpr int64_t kMostBytes = 256 << 20;
+    if (by > 1 && jpeg_has_multiple_scans(&info) && coefficient_bytes(info) > kMostBytes)
+        fail(
+            "{} is too large for a progressive JPEG: {} x {} pixels need {} MB before the first is known; "
+            "save it "
+            "again as baseline JPEG",
+            in_quotes(name), structure.width, structure.height, coefficient_bytes(info) / 1'000'000);
+
+    Raster raster;
+    raster.orientation = stored_orientation(structure.exif, structure.xmp);
+    read_profile(decoder, raster);
+    const bool has_inks = info.num_components == 4;
+    if (has_inks) info.out_color_space = JCS_CMYK;
+    raster.model = has_inks                   ? ColourModel::cmyk
+                   : info.num_components == 1 ? ColourModel::grey
+                                              : ColourModel::rgb;
+    decoder.run([&] { jpeg_start_decompress(&info); });
+
+    const size_t row = static_cast<size_t>(info.output_width) * static_cast<size_t>(info.output_components);
+    std::vector<uint8_t> line(by > 1 ? row : 0);
+    const auto read_row = [&](uint8_t* to) {
+        decoder.run([&] { jpeg_read_scanlines(&info, &to, 1); });
+        if (has_inks && info.saw_Adobe_marker != 0)  // Adobe writes 255 for no ink
+            for (size_t i = 0; i < row; ++i) to[i] = static_cast<uint8_t>(255 - to[i]);
+    };
+    const auto height = static_cast<int>(info.output_height);
+    if (by == 1) {
+        raster.width = static_cast<int>(info.output_width), raster.height = height;
+        raster.samples8.resize(row * static_cast<size_t>(height));
+        for (int y = 0; y < height; ++y) read_row(raster.samples8.data() + row * static_cast<size_t>(y));
+    } else {
+        RowReducer reducer(raster, static_cast<int>(info.output_width), height, by);
+        for (int y = 0; y < height; ++y) {
+            read_row(line.data());
+            reducer.add(line.data());
+        }
+    }
+    decoder.run([&] { jpeg_finish_decompress(&info); });
     return raster;
 }
 

@@ -28,7 +28,16 @@ inline std::string png_chunk(const std::string& type, const std::string& data) {
     return big(data.size(), 4) + body + big(~crc, 4);
 }
 
-// `rows`: for each row its filter byte (0) and its samples; `extra`: chunks before the pixels.
+// `packed`: a zlib stream of rows; `extra`: chunks before the pixels.
+inline std::string png_of_packed(uint32_t width, uint32_t height, int depth, int colour_type,
+                                 const std::string& packed, const std::string& extra = "") {
+    const std::string header = big(width, 4) + big(height, 4) + static_cast<char>(depth) +
+                               static_cast<char>(colour_type) + std::string(3, '\0');
+    return "\x89PNG\r\n\x1a\n" + png_chunk("IHDR", header) + extra + png_chunk("IDAT", packed) +
+           png_chunk("IEND", "");
+}
+
+// `rows`: for each row its filter byte (0) and its samples, packed as they are.
 inline std::string png(uint32_t width, uint32_t height, int depth, int colour_type, const std::string& rows,
                        const std::string& extra = "") {
     uint32_t a = 1;
@@ -36,10 +45,7 @@ inline std::string png(uint32_t width, uint32_t height, int depth, int colour_ty
     for (const char c : rows) a = (a + static_cast<uint8_t>(c)) % 65521, b = (b + a) % 65521;
     const std::string stored = "\x78\x01\x01" + little(rows.size(), 2) + little(~rows.size(), 2) + rows +
                                big(b, 2) + big(a, 2);  // zlib: one stored block
-    const std::string header = big(width, 4) + big(height, 4) + static_cast<char>(depth) +
-                               static_cast<char>(colour_type) + std::string(3, '\0');
-    return "\x89PNG\r\n\x1a\n" + png_chunk("IHDR", header) + extra + png_chunk("IDAT", stored) +
-           png_chunk("IEND", "");
+    return png_of_packed(width, height, depth, colour_type, stored, extra);
 }
 
 // 24-bit (`pixels` BGR) or, with a palette (BGR0 each), 8-bit BMP; rows bottom to top, padded by the caller.
