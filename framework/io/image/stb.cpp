@@ -10,27 +10,21 @@
 
 namespace {
 
-// No single allocation of stb_image may be larger than this: a bomb (a PNG of 1x1 that inflates to gigabytes)
-// fails like any other lack of memory.
+// No allocation of stb_image may be larger: a header that asks for gigabytes fails like any lack of memory.
 thread_local size_t largest_allocation = 0;
 
-// Zeroed: stb_image reads the tables that a damaged JPEG does not bring (and, unset, runs out of them).
+// Zeroed: what a damaged file does not bring is black, not undefined.
 void* limited_malloc(size_t bytes) { return bytes <= largest_allocation ? std::calloc(1, bytes) : nullptr; }
-void* limited_realloc(void* old, size_t bytes) {
-    return bytes <= largest_allocation ? std::realloc(old, bytes) : nullptr;
-}
 
 }  // namespace
 
 // Static: a program that links this library may carry its own stb. CMake compiles this file with -fwrapv,
 // because stb_image lets integers overflow on damaged files.
 #define STBI_MALLOC limited_malloc
-#define STBI_REALLOC limited_realloc
+#define STBI_REALLOC std::realloc  // only PNG, which is not read by it, would grow memory
 #define STBI_FREE std::free
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
-#define STBI_ONLY_PNG
-#define STBI_ONLY_JPEG
 #define STBI_ONLY_BMP
 #define STBI_ONLY_TGA
 #define STBI_NO_STDIO
@@ -88,7 +82,20 @@ Raster decode_by_stb(Bytes head, Bytes body, const std::string& name, int64_t wi
     raster.has_alpha = channels % 2 == 0;
     const stbi_uc* first = decoded.get();
     raster.samples8.assign(first, first + width * height * channels);
+    if (raster
+            .has_alpha) {  // a picture of nothing but transparent pixels is one whose last byte is not alpha
+        const auto step = static_cast<size_t>(channels);
+        bool is_visible = false;
+        for (size_t i = step - 1; i < raster.samples8.size(); i += step)
+            is_visible |= raster.samples8[i] != 0;
+        if (!is_visible) make_opaque(raster);
+    }
     return raster;
+}
+
+void make_opaque(Raster& raster) {
+    const auto step = static_cast<size_t>(raster.samples());
+    for (size_t i = step - 1; i < raster.samples8.size(); i += step) raster.samples8[i] = 255;
 }
 
 }  // namespace lily::io

@@ -119,18 +119,6 @@ TEST_CASE("BMP and TGA", "[io][image]") {
     CHECK(error_of([] { decode(bytes::bmp(2, 1, std::string("\2\0\0\0", 4), std::string(8, '\1'))); }) ==
           "'x.png' is damaged: colour 2 of a palette of 2");
 
-    // OS/2's header of 12 bytes: width, height, 1, bits, two bytes each.
-    const auto os2 = [](int bits, const std::string& pixels) {
-        return "BM" + bytes::little(26 + pixels.size(), 4) + bytes::little(0, 4) + bytes::little(26, 4) +
-               bytes::little(12, 4) + bytes::little(1, 2) + bytes::little(2, 2) + bytes::little(1, 2) +
-               bytes::little(static_cast<uint64_t>(bits), 2) + pixels;
-    };
-    CHECK(decode(os2(24, std::string("\1\2\3\0\4\5\6\0", 8))).pixels == bmp.pixels);
-    CHECK(error_of([&] { decode(os2(8, std::string(8, '\0'))); }) ==
-          "'x.png' cannot be read: an OS/2 BMP with a palette; save it again as PNG");
-    CHECK(error_of([&] { decode(os2(5, std::string(8, '\0'))); }) ==
-          "'x.png' cannot be read: a BMP of 5 bits per pixel");
-
     const Image grey = decode(bytes::tga(3, 2, 1, 8, "\x0B\x16"), "x.TGA");
     CHECK(grey.pixels == std::vector<uint8_t>{11, 22});
     const Image runs = decode(bytes::tga(10, 3, 1, 24, std::string("\x81\1\2\3\0\4\5\6", 8)), "x.tga");
