@@ -36,16 +36,40 @@ RowReducer::RowReducer(Raster& raster, int width, int height, int by)
 void RowReducer::add(const uint8_t* row) { add_row(row, raster_.samples8); }
 void RowReducer::add(const uint16_t* row) { add_row(row, raster_.samples16); }
 
+// The innermost loop: a square's part of one row.
+template <int kColours, bool kHasAlpha, class T>
+const T* RowReducer::add_pixels(const T* row, int count, double* sum) const {
+    const float* light = light_.data();
+    for (int x = 0; x < count; ++x) {
+        const double alpha = kHasAlpha ? row[kColours] : 1;
+        for (int c = 0; c < kColours; ++c) sum[c] += alpha * light[row[c]];
+        if (kHasAlpha) sum[kColours] += alpha;
+        row += kColours + (kHasAlpha ? 1 : 0);
+    }
+    return row;
+}
+
 template <class T>
 void RowReducer::add_row(const T* row, std::vector<T>& samples) {
-    const int colours = colour_samples(raster_.model);
     double* sum = sums_.data();
     for (int left = 0; left < width_; left += by_) {
-        for (int x = left; x < std::min(left + by_, width_); ++x) {
-            double alpha = 1;
-            if (raster_.has_alpha) sum[colours] += alpha = row[colours];
-            for (int c = 0; c < colours; ++c) sum[c] += alpha * light_[row[c]];
-            row += raster_.samples();
+        const int count = std::min(by_, width_ - left);
+        switch (raster_.samples()) {
+            case 1:
+                row = add_pixels<1, false>(row, count, sum);
+                break;
+            case 2:
+                row = add_pixels<1, true>(row, count, sum);
+                break;
+            case 3:
+                row = add_pixels<3, false>(row, count, sum);
+                break;
+            case 4:
+                row = raster_.has_alpha ? add_pixels<3, true>(row, count, sum)
+                                        : add_pixels<4, false>(row, count, sum);
+                break;
+            default:
+                row = add_pixels<4, true>(row, count, sum);
         }
         sum += raster_.samples();
     }

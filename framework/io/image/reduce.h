@@ -21,6 +21,8 @@ class RowReducer {
     void add(const uint16_t* row);
 
   private:
+    template <int kColours, bool kHasAlpha, class T>
+    const T* add_pixels(const T* row, int count, double* sum) const;
     template <class T>
     void add_row(const T* row, std::vector<T>& samples);
     template <class T>

@@ -18,8 +18,8 @@ namespace lily::io::bytes {
 struct JpegKind {
     int h = 1, v = 1;  // how many luma samples there are for one of chroma, across and down
     bool progressive = false, separate_scans = false, arithmetic = false, adobe = true;
-    bool inks_as_ycck = false;
-    unsigned restart_interval = 0;  // in MCUs
+    bool inks_as_ycck = false, rgb = false;  // how colours are stored, where not as usual
+    unsigned restart_interval = 0;           // in MCUs
     int quality = 92;
 };
 
@@ -37,6 +37,7 @@ inline std::string jpeg(const Image& image, const JpegKind& kind = {}) {
     info.input_components = image.channels;
     info.in_color_space = image.channels == 1 ? JCS_GRAYSCALE : image.channels == 3 ? JCS_RGB : JCS_CMYK;
     jpeg_set_defaults(&info);
+    if (kind.rgb) jpeg_set_colorspace(&info, JCS_RGB);
     if (kind.inks_as_ycck) jpeg_set_colorspace(&info, JCS_YCCK);
     jpeg_set_quality(&info, kind.quality, TRUE);
     info.comp_info[0].h_samp_factor = kind.h;

@@ -136,6 +136,15 @@ TEST_CASE("inks of a JPEG: with Adobe's marker 255 is none, without it 0; both b
     }
 }
 
+TEST_CASE("a JPEG of red, green and blue as they are, not of luma and chroma", "[io][image][jpeg]") {
+    const Image image = flat(16, 16, {200, 60, 40});
+    const std::string file = jpeg(image, {.rgb = true, .quality = 100});
+    CHECK(decode(file).pixels == image.pixels);
+    // By its components' names alone, without Adobe's marker (16 bytes behind the first).
+    REQUIRE(file.substr(2, 4) == std::string("\xFF\xEE\0\x0E", 4));
+    CHECK(decode(file.substr(0, 2) + file.substr(18)).pixels == image.pixels);
+}
+
 TEST_CASE("any number of FF may stand before a JPEG's markers", "[io][image][jpeg]") {
     const std::string file = jpeg(busy(40, 24, 3), {.h = 2, .v = 2, .restart_interval = 1});
     const Image image = decode(file);
@@ -222,6 +231,11 @@ TEST_CASE("JPEGs that are not read are named", "[io][image][jpeg]") {
           "'x.jpg' cannot be read: a JPEG of 2 components; grey has 1, colours have 3 or 4");
     CHECK(error_with(frame(0xC0, 8, 0, 1)) ==
           "'x.jpg' cannot be read: its JPEG header does not give its size");
+    const std::string progressive = jpeg(busy(16, 16, 1), {.progressive = true});
+    const auto [first, last] = scans_of(progressive).back();
+    std::string many = progressive.substr(0, first);
+    for (int i = 0; i < 500; ++i) many += "\xFF\xDA" + bytes::big(8, 2) + std::string("\1\1\0\1\x3F\0", 6);
+    CHECK(error_with(many + kEnd) == "'x.jpg' cannot be read: a JPEG of more than 500 scans");
     CHECK(error_with(frame(0xC0, 8, 8, 1)) == "'x.jpg' is damaged: a JPEG without a picture in it");
 }
 
