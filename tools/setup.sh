@@ -22,6 +22,7 @@ libstb-dev           -               reading BMP and TGA, writing and resizing p
 libexif-dev          -               the orientation of photographs
 zlib1g-dev           -               packed data sets
 libgif-dev           -               animations
+liblcms2-dev         -               colour profiles of pictures
 libfmt-dev           -               formatted output
 nlohmann-json3-dev   -               JSON headers of weight files
 libcli11-dev         -               command lines

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "framework/io/image/color_profile.h"
 #include "framework/io/image_ops.h"
 
 namespace lily::io {
@@ -48,7 +49,7 @@ Box upright_box(const Raster& raster) {
 }  // namespace
 
 ReducedImage to_srgb_image(Raster& raster) {
-    // An embedded profile is applied here, before 16 bits become 8 and inks become light without one.
+    apply_profile(raster);  // while there are 16 bits: wide profiles stretch them
     if (raster.model == ColourModel::cmyk) {
         raster.bits == 16 ? inks_to_rgb(raster.samples16, raster.has_alpha)
                           : inks_to_rgb(raster.samples8, raster.has_alpha);
