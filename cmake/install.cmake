@@ -20,4 +20,4 @@ configure_package_config_file(cmake/lilyConfig.cmake.in ${PROJECT_BINARY_DIR}/li
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/lilyConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/lilyConfig.cmake ${PROJECT_BINARY_DIR}/lilyConfigVersion.cmake
         cmake/find_by_path.cmake cmake/FindDnnl.cmake cmake/FindExif.cmake cmake/FindLcms2.cmake cmake/FindSpng.cmake
-        DESTINATION ${package_dir})
+        cmake/FindWebP.cmake cmake/FindWebPDemux.cmake DESTINATION ${package_dir})

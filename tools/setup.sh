@@ -23,6 +23,8 @@ libexif-dev          -               the orientation of photographs
 zlib1g-dev           -               packed data sets
 libgif-dev           -               animations
 liblcms2-dev         -               colour profiles of pictures
+libwebp-dev          -               reading WebP
+libtiff-dev          -               reading TIFF
 libfmt-dev           -               formatted output
 nlohmann-json3-dev   -               JSON headers of weight files
 libcli11-dev         -               command lines

@@ -7,11 +7,14 @@
 
 #include "framework/error.h"
 #include "framework/io/image/bmp.h"
-#include "framework/io/image/checks.h"
+#include "framework/io/image/gif.h"
 #include "framework/io/image/jpeg.h"
+#include "framework/io/image/kinds.h"
 #include "framework/io/image/pixels.h"
 #include "framework/io/image/png.h"
 #include "framework/io/image/tga.h"
+#include "framework/io/image/tiff.h"
+#include "framework/io/image/webp.h"
 #include "framework/io/image_ops.h"
 
 #define STB_IMAGE_WRITE_IMPLEMENTATION
@@ -39,8 +42,12 @@ Raster decode(Bytes bytes, const std::string& name, const ImageOptions& options)
     if (is_png(bytes)) return decode_png(bytes, name, options);
     if (is_jpeg(bytes)) return decode_jpeg(bytes, name, options);
     if (is_bmp(bytes, name)) return decode_bmp(bytes, name, options);
+    if (is_gif(bytes)) return decode_gif(bytes, name, options);
+    if (is_webp(bytes)) return decode_webp(bytes, name, options);
+    if (is_tiff(bytes)) return decode_tiff(bytes, name, options);
+    refuse_other_formats(bytes, name);
     if (extension_of(name) == ".tga") return decode_tga(bytes, name, options);  // it has no signature
-    fail_no_picture(name);
+    refuse_unknown(bytes, name);
 }
 
 }  // namespace

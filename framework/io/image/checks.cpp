@@ -18,10 +18,6 @@ void check_sides_up_to(const std::string& name, int64_t width, int64_t height, i
 
 }  // namespace
 
-void fail_no_picture(const std::string& name) {
-    fail("{} is not a picture (PNG, JPEG, BMP or TGA)", in_quotes(name));
-}
-
 void check_sides(const std::string& name, int64_t width, int64_t height, const ImageOptions& options) {
     check_sides_up_to(name, width, height, options.max_pixels);
 }

@@ -10,8 +10,6 @@ namespace lily::io {
 
 // What all decoders check of a header before they allocate; each throws an Error that names the file.
 
-[[noreturn]] void fail_no_picture(const std::string& name);
-
 // Sides of at least one pixel, and at most options.max_pixels of them.
 void check_sides(const std::string& name, int64_t width, int64_t height, const ImageOptions& options);
 

@@ -48,6 +48,17 @@ Box upright_box(const Raster& raster) {
 
 }  // namespace
 
+void drop_alpha_if_opaque(Raster& raster) {
+    std::vector<uint8_t>& samples = raster.samples8;
+    for (size_t i = 3; i < samples.size(); i += 4)
+        if (samples[i] != 255) return;
+    size_t to = 0;
+    for (size_t i = 0; i < samples.size(); ++i)
+        if (i % 4 != 3) samples[to++] = samples[i];
+    samples.resize(to);
+    raster.has_alpha = false;
+}
+
 ReducedImage to_srgb_image(Raster& raster) {
     apply_profile(raster);  // while there are 16 bits: wide profiles stretch them
     if (raster.model == ColourModel::cmyk) {

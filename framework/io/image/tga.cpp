@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "framework/io/image/checks.h"
+#include "framework/io/image/kinds.h"
 #include "framework/io/image/reader.h"
 #include "framework/io/image/stb.h"
 
@@ -23,7 +24,7 @@ struct Header {
 Header walk_tga(Bytes bytes, const std::string& name) {
     Reader in(bytes, name);
     const auto implausible = [&](bool is) {
-        if (is) fail_no_picture(name);
+        if (is) refuse_unknown(bytes, name);
     };
     implausible(bytes.size() < 18);
     const uint32_t id_length = in.u8();

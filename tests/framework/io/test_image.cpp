@@ -132,7 +132,7 @@ TEST_CASE("BMP and TGA", "[io][image]") {
           "'x.tga' cannot be read: an unusual colour map; save it without one");
     // Without the extension nothing says that it is a TGA.
     CHECK(error_of([] { decode(bytes::tga(3, 2, 1, 8, "\x0B\x16"), "x.dat"); }) ==
-          "'x.dat' is not a picture (PNG, JPEG, BMP or TGA)");
+          "'x.dat' is not a picture (read are PNG, JPEG, BMP, TGA, GIF, WebP and TIFF)");
 }
 
 TEST_CASE("EXIF orientations 1 to 8 are turned upright", "[io][image]") {
@@ -221,11 +221,11 @@ TEST_CASE("what is no picture, and sizes out of all reason", "[io][image]") {
     const ScratchFolder dir;
     write_file_atomically(dir / "x.jpg", "Dear diary,\n");
     CHECK(error_of([&] { load_image(dir / "x.jpg"); }) ==
-          "'" + dir / "x.jpg" + "' is not a picture (PNG, JPEG, BMP or TGA)");
+          "'" + dir / "x.jpg" + "' is not a picture: it is text");
     CHECK(error_of([] { decode("BM is how this text begins, not a bitmap"); }) ==
-          "'x.png' is not a picture (PNG, JPEG, BMP or TGA)");
+          "'x.png' is not a picture: it is text");
     CHECK(error_of([] { decode("just a text in a .tga file", "x.tga"); }) ==
-          "'x.tga' is not a picture (PNG, JPEG, BMP or TGA)");
+          "'x.tga' is not a picture: it is text");
     CHECK(error_of([] { decode(""); }) == "'x.png' is empty");
     CHECK(error_of([&] { load_image(dir / "none.png"); }).find("No such file") != std::string::npos);
 
