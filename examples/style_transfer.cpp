@@ -62,6 +62,8 @@ RunSettings settings_that_matter(const Settings& s, const Vgg19& network, const 
         {"--pooling", word_for(s.pooling, kPoolings)},
         {"--weights", fingerprint(network.state_dict().at("features.28.weight").to(Device::cpu))},
     };
+    if (content.matte.opacity().defined())
+        settings["the transparency of --content"] = fingerprint(content.matte.opacity());
     for (size_t i = 0; i < styles.size(); ++i)
         settings[fmt::format("--style {}", i + 1)] = fingerprint(styles[i].input);
     return settings;
@@ -103,7 +105,7 @@ int paint(const Settings& s) {
     StyleTransferLoss loss(network, options, content.input.to(chosen.device), style_inputs, s.blend);
 
     StyleTransfer run(std::move(loss), initial_image(s.init, content, styles[0], s.seed).to(chosen.device),
-                      s.optimizer, s.learning_rate);
+                      s.optimizer, s.learning_rate, content.matte.to(chosen.device));
     Outputs outputs(s, run, content, styles,
                     [&] { return settings_that_matter(s, network, content, styles); });
     RunProfile profile(s, s.iterations - run.iteration());

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "models/style_transfer/pictures.h"
 
+#include <tuple>
+
 #include "framework/autograd.h"
 #include "framework/io/image_ops.h"
 #include "framework/io/image_tensor.h"
@@ -15,26 +17,27 @@ Picture load_picture(const std::string& path, int size) {
     io::ReducedImage read = io::load_reduced_image(path, {.longest_side = size, .remarks = &picture.remarks});
     read.image = io::grey_to_rgb(read.image);
     const auto [width, height] = io::fit_longest_side(read.width, read.height, size);
-    const io::Image fitted = io::resize_image(read, width, height);
-    picture.alpha = io::split_alpha(fitted).second;
-    picture.rgb = fitted.has_alpha() ? io::on_white(fitted) : fitted;
-    picture.input = to_network_input(io::to_tensor(picture.rgb));
+    std::tie(picture.rgb, picture.alpha) = io::split_alpha(io::resize_image(read, width, height));
+    picture.matte = Matte(picture.alpha);
+    picture.input = picture.matte(to_network_input(io::to_tensor(picture.rgb)));
     return picture;
 }
+
+io::Image Picture::with_alpha() const { return io::attach_alpha(rgb, alpha); }
 
 Tensor initial_image(Init init, const Picture& content, const Picture& style, uint64_t seed) {
     switch (init) {
         case Init::content:
             break;
         case Init::style:
-            return to_network_input(
-                io::to_tensor(io::resize_image(style.rgb, content.rgb.width, content.rgb.height)));
+            return to_network_input(io::to_tensor(
+                io::resize_image(io::on_white(style.with_alpha()), content.rgb.width, content.rgb.height)));
         case Init::noise: {  // faint: what Adam's small steps leave of it is seen in the result
             Generator generator(seed);
             return randn(content.input.shape(), generator) * 0.1;
         }
     }
-    return content.input.clone();
+    return to_network_input(io::to_tensor(content.rgb));
 }
 
 io::Image finished_picture(const Tensor& image, const Picture& content, bool preserve_color) {
@@ -46,8 +49,8 @@ io::Image finished_picture(const Tensor& image, const Picture& content, bool pre
 
 io::Image comparison_sheet(const Picture& content, const std::vector<Picture>& styles,
                            const io::Image& result) {
-    std::vector<io::Image> row = {io::attach_alpha(content.rgb, content.alpha)};
-    for (const Picture& style : styles) row.push_back(style.rgb);
+    std::vector<io::Image> row = {content.with_alpha()};
+    for (const Picture& style : styles) row.push_back(style.with_alpha());
     row.push_back(result);
     return io::side_by_side(row, 8);
 }

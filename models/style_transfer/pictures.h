@@ -7,25 +7,29 @@
 
 #include "framework/io/image.h"
 #include "framework/tensor.h"
+#include "models/style_transfer/matte.h"
 
 namespace lily::models {
 
 // A picture ready for the network.
 struct Picture {
-    io::Image rgb;                     // resized, alpha taken off
-    io::Image alpha;                   // of the same size; width 0 if there is none
-    Tensor input;                      // (1,3,H,W), normalised for Vgg19
+    io::Image rgb;    // resized, alpha taken off: the colours of what is painted there, not mixed with white
+    io::Image alpha;  // of the same size; width 0 if there is none
+    Matte matte;      // of alpha
+    Tensor input;     // (1,3,H,W), normalised for Vgg19: what is seen on white
     std::vector<std::string> remarks;  // of the file, for the user: a line each
+
+    io::Image with_alpha() const;  // RGB, or RGBA
 };
 
 // Reads a picture and shrinks or enlarges it so that its longer side is `size` pixels (0: as it is). Grey
-// becomes RGB; what lies behind transparent pixels is seen on white.
+// becomes RGB.
 Picture load_picture(const std::string& path, int size);
 
 enum class Init { content, style, noise };
 
-// Where the optimisation starts: the content, the style scaled to the content's size, or noise N(0,1)/10 from
-// `seed`.
+// Where the optimisation starts: the content, the style (on white) scaled to the content's size, or noise
+// N(0,1)/10 from `seed`. Colours without the content's alpha: content.matte puts them on white.
 Tensor initial_image(Init init, const Picture& content, const Picture& style, uint64_t seed);
 
 // The optimised tensor as a picture: denormalised, with the content's alpha, and its colours if asked for.

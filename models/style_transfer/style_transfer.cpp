@@ -26,8 +26,9 @@ std::unique_ptr<optim::Optimizer> make_optimizer(OptimizerKind kind, const Tenso
 }  // namespace
 
 StyleTransfer::StyleTransfer(StyleTransferLoss loss, const Tensor& initial, OptimizerKind optimizer,
-                             double learning_rate)
+                             double learning_rate, Matte matte)
     : loss_(std::move(loss)),
+      matte_(std::move(matte)),
       image_(initial.detach().clone()),
       last_good_(initial.detach().clone()),
       computing_(capture(initial.device(), [this] { compute(); })) {
@@ -37,7 +38,7 @@ StyleTransfer::StyleTransfer(StyleTransferLoss loss, const Tensor& initial, Opti
 
 void StyleTransfer::compute() {
     image_.set_grad({});
-    const LossTerms terms = loss_(image_);
+    const LossTerms terms = loss_(matte_(image_));
     terms.total.backward();
     losses_ = in_one(terms);
 }

@@ -9,6 +9,7 @@
 #include "framework/io/tensors.h"
 #include "framework/optim/optimizer.h"
 #include "models/style_transfer/loss.h"
+#include "models/style_transfer/matte.h"
 
 namespace lily::models {
 
@@ -23,9 +24,10 @@ class Diverged : public Error {
 class StyleTransfer {
   public:
     // `initial` (1,3,H,W): where the optimisation starts, as Vgg19's input. The learning rate is Adam's;
-    // L-BFGS takes steps of length 1 with a strong Wolfe line search, as torch.optim.LBFGS does.
+    // L-BFGS takes steps of length 1 with a strong Wolfe line search, as torch.optim.LBFGS does. The loss
+    // sees the image through `matte`, on white where it is transparent.
     StyleTransfer(StyleTransferLoss loss, const Tensor& initial, OptimizerKind optimizer,
-                  double learning_rate);
+                  double learning_rate, Matte matte = {});
     StyleTransfer(const StyleTransfer&) = delete;  // the captured step knows this one
     StyleTransfer& operator=(const StyleTransfer&) = delete;
 
@@ -48,6 +50,7 @@ class StyleTransfer {
     void check_finite(const LossValues& losses);
 
     StyleTransferLoss loss_;
+    Matte matte_;
     Tensor image_, last_good_;
     Tensor losses_;           // in_one of the last terms
     CapturedStep computing_;  // on a GPU, compute() as one launch

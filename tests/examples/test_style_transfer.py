@@ -205,6 +205,64 @@ class StyleTransferTest(unittest.TestCase):
         self.succeeds(content="alpha.png", output="out.jpg", iterations=1)
         self.assertEqual(self.picture("out.jpg").shape, (36, 48, 3))
 
+    UNCHANGED = ("--iterations", 1, "--learning-rate", 1e-9)
+
+    def test_transparency_comes_out_as_it_went_in(self):
+        rgb = wave_picture(36, 48, 1)
+        every_alpha = np.arange(36 * 48).reshape(36, 48) * 37 % 256
+        soft_edge = np.clip(np.arange(48)[None] * 16 - 200, 0, 255).repeat(36, 0)
+        for alpha in (np.full((36, 48), 128), every_alpha, soft_edge):
+            content = np.dstack([rgb, alpha.astype(np.uint8)])
+            Image.fromarray(content).save(self.dir / "alpha.png")
+            for more in ((), ("--preserve-color",), ("--optimizer", "adam", "--save-every", 1)):
+                self.succeeds(*self.UNCHANGED, "--sheet", self.dir / "sheet.png", *more, content="alpha.png")
+                for name in ("out.png", "out_0001.png") if "--save-every" in more else ("out.png",):
+                    result = self.picture(name).astype(int)
+                    self.assertTrue((result[..., 3] == alpha).all())
+                    self.assertLessEqual(np.abs(result - content)[alpha > 0].max(), 1, more)
+                seen = (rgb * (alpha[..., None] / 255) + 255 - alpha[..., None]).round()
+                sheet = self.picture("sheet.png").astype(int)
+                for left in (0, sheet.shape[1] - 48):  # the content and the result
+                    self.assertLessEqual(np.abs(sheet[:, left:left + 48] - seen).max(), 1)
+        # A JPEG is put on white once. Its own error is small in flat areas.
+        for grey, alpha, seen in ((100, 128, 177), (0, 255, 0), (77, 0, 255), (200, 51, 244)):
+            Image.new("LA", (48, 32), (grey, alpha)).save(self.dir / "flat.png")
+            self.succeeds(*self.UNCHANGED, content="flat.png", output="out.jpg")
+            self.assertLessEqual(np.abs(self.picture("out.jpg").astype(int) - seen).max(), 1)
+
+    def test_what_lies_under_transparent_pixels_is_not_seen(self):
+        rgb = wave_picture(64, 64, 1)
+        alpha = np.where((np.arange(64) // 16 % 2)[None].repeat(64, 0) == 1, 255, 0)[..., None]
+        losses, sheets = [], []
+        for under in (0, 255, 131):
+            picture = np.dstack([np.where(alpha > 0, rgb, under), alpha]).astype(np.uint8)
+            Image.fromarray(picture).save(self.dir / "content.png")
+            Image.fromarray(picture[::-1].copy()).save(self.dir / "style.png")
+            for size in (64, 40):
+                self.succeeds("--size", size, "--sheet", self.dir / "sheet.png", "--log", self.dir / "run.csv", "--init", "style", iterations=3)
+                losses.append([r["total"] for r in self.rows()])
+                sheets.append(self.picture("sheet.png").astype(int))
+        for i in range(2):
+            self.assertEqual(losses[i], losses[2 + i])
+            self.assertEqual(losses[i], losses[4 + i])
+            self.assertTrue((sheets[i] == sheets[2 + i]).all() and (sheets[i] == sheets[4 + i]).all())
+
+    def test_transparency_that_is_painted(self):
+        # What is seen on white is what was optimised: the visible part changes, the margin does not.
+        alpha = np.clip(np.abs(np.arange(48) - 24) * -30 + 500, 0, 255)[None].repeat(36, 0)
+        Image.fromarray(np.dstack([wave_picture(36, 48, 1), alpha.astype(np.uint8)])).save(self.dir / "alpha.png")
+        self.succeeds("--sheet", self.dir / "sheet.png", "--learning-rate", 0.05, content="alpha.png", iterations=20)
+        result, sheet = self.picture().astype(float), self.picture("sheet.png").astype(float)
+        self.assertTrue((result[..., 3] == alpha).all())
+        before, after = sheet[:, :48], sheet[:, -48:]
+        seen = result[..., :3] * alpha[..., None] / 255 + 255 - alpha[..., None]
+        self.assertLessEqual(np.abs(after - seen).max(), 1)
+        change = np.abs(after - before).mean(axis=(0, 2))
+        self.assertEqual(change[alpha[0] == 0].max(), 0)
+        self.assertGreater(change[alpha[0] == 255].min(), 5)
+        soft = np.abs(result[..., :3] - self.picture("alpha.png")[..., :3]).mean(axis=(0, 2))[(alpha[0] > 0) & (alpha[0] < 255)]
+        self.assertLess(soft.max(), 2.5 * change[alpha[0] == 255].max(), "no fringe: soft edges change as much as what they belong to")
+
     def test_exif_orientation(self):
         image = Image.fromarray(wave_picture(48, 64, 1))
         exif = Image.Exif()

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "framework/autograd.h"
+#include "framework/ops/reduce.h"
 #include "tests/catch.h"
 #include "tests/models/golden_vgg19.h"
 
@@ -197,6 +198,21 @@ TEST_CASE("style transfer: after the first steps nothing is asked of the operati
     run.step();
     CHECK(allocator(Device::cpu).stats().allocations == before.allocations);
     CHECK(allocator(Device::cpu).stats().current_bytes == before.current_bytes);
+}
+
+TEST_CASE("style transfer: the loss sees transparent pictures on white", "[style_transfer]") {
+    io::Image alpha(2, 1, 1);
+    alpha.pixels = {51, 255};
+    const Matte matte(alpha);
+    const Tensor rgb = from_vector<float>({0.5f, 0.5f, 0, 0.25f, 1, 1}, {1, 3, 1, 2});
+    Tensor x = to_network_input(rgb).set_requires_grad();
+    const Tensor seen = matte(x);
+    const std::vector<float> want = {0.9f, 0.5f, 0.8f, 0.25f, 1, 1},
+                             got = from_network_input(seen).to_vector();
+    for (size_t i = 0; i < want.size(); ++i) CHECK(std::fabs(got[i] - want[i]) <= 1e-6f);
+    sum(seen).backward();
+    for (size_t i = 0; i < 6; ++i) CHECK(x.grad().to_vector()[i] == (i % 2 == 0 ? 0.2f : 1.0f));
+    CHECK(Matte(io::Image{})(x).to_vector() == x.to_vector());
 }
 
 TEST_CASE("layer lists", "[style_transfer]") {
