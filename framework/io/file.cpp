@@ -2,16 +2,21 @@
 #include "framework/io/file.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 
 #include "framework/error.h"
 
@@ -72,7 +77,62 @@ std::string follow_links(const std::string& path) {
     return at.string();
 }
 
+// ".NAME.tmp-", of the temporary files of `target`: PID and a number follow. NAME is cut where the whole
+// would be too long for the file system.
+std::string temporary_prefix(const fs::path& target) {
+    const std::string most_digits = fmt::format("-{}", std::numeric_limits<int>::max());
+    const std::string ending = ".tmp";
+    const std::string longest = ending + most_digits + most_digits;
+    const std::string name =
+        cut_to_fit(target.parent_path().string(), "." + target.filename().string(), longest);
+    return name.substr(0, name.size() - longest.size()) + ending + "-";
+}
+
+// The process that a temporary file of this prefix belongs to; 0: it is another file.
+pid_t owner_of(const std::string& name, const std::string& prefix) {
+    if (!name.starts_with(prefix)) return 0;
+    pid_t pid = 0;
+    const char* end = name.data() + name.size();
+    const auto after_pid = std::from_chars(name.data() + prefix.size(), end, pid);
+    if (after_pid.ec != std::errc() || after_pid.ptr == end || *after_pid.ptr != '-') return 0;
+    int number = 0;
+    const auto after_number = std::from_chars(after_pid.ptr + 1, end, number);
+    return after_number.ec == std::errc() && after_number.ptr == end ? pid : 0;
+}
+
+// Removes what processes left behind that were killed while they wrote `target`. A writer holds a lock: its
+// process may be another container's or another machine's, and so look dead.
+void remove_leftovers(const fs::path& target, const std::string& prefix) {
+    const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+        const pid_t owner = owner_of(entry->path().filename().string(), prefix);
+        if (owner <= 0 || ::kill(owner, 0) == 0 || errno != ESRCH) continue;
+        const int fd = ::open(entry->path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd < 0) continue;
+        struct stat info {};
+        if (::fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && ::flock(fd, LOCK_EX | LOCK_NB) == 0)
+            ::unlink(entry->path().c_str());
+        ::close(fd);
+    }
+}
+
 }  // namespace
+
+std::string cut_to_fit(const std::string& folder, std::string name, const std::string& ending) {
+    constexpr size_t kUsual = 255;
+    const long limit = ::pathconf(folder.empty() ? "." : folder.c_str(), _PC_NAME_MAX);
+    const size_t most = limit > 0 ? static_cast<size_t>(limit) : kUsual;
+    if (name.size() + ending.size() > most) {
+        size_t kept = most - std::min(most, ending.size());
+        const auto is_inside_character = [&] {
+            return (static_cast<unsigned char>(name[kept]) & 0xc0) == 0x80;
+        };
+        while (kept > 0 && is_inside_character()) --kept;  // UTF-8
+        name.resize(kept);
+    }
+    return name + ending;
+}
 
 std::string in_quotes(std::string_view text) {
     constexpr size_t kLongest = 200;
@@ -169,6 +229,15 @@ Destination::Destination(const std::string& path) : path_(path), target_(path) {
     std::error_code error;
     target_ = fs::canonical(path, error).string();
     if (error) fail_errno(error.value());
+    check_replaceable(info.st_uid);
+}
+
+// What rename would say at the end: in a folder like /tmp a file of somebody else stays, writable or not.
+void Destination::check_replaceable(unsigned owner) const {
+    struct stat folder {};
+    const uid_t me = ::geteuid();
+    if (::stat(fs::path(target_).parent_path().c_str(), &folder) != 0) fail_errno(errno);
+    if ((folder.st_mode & S_ISVTX) != 0 && me != 0 && me != owner && me != folder.st_uid) fail_errno(EPERM);
 }
 
 int Destination::open_in_place(int flags) const {
@@ -188,14 +257,16 @@ AtomicFile::AtomicFile(const std::string& path) : to_(path) {
         return;
     }
     const fs::path final_path(to_.target());
+    const std::string prefix = temporary_prefix(final_path);
+    remove_leftovers(final_path, prefix);
     static std::atomic<int> counter{0};
     do {
-        const std::string name =
-            fmt::format(".{}.tmp-{}-{}", final_path.filename().string(), ::getpid(), counter++);
-        temporary_ = (final_path.parent_path() / name).string();
+        temporary_ =
+            (final_path.parent_path() / fmt::format("{}{}-{}", prefix, ::getpid(), counter++)).string();
         fd_ = not_a_stream(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     } while (fd_ < 0 && errno == EEXIST);
     if (fd_ < 0) to_.fail_errno(errno);
+    ::flock(fd_, LOCK_EX | LOCK_NB);  // see remove_leftovers; a file system without locks does without
     if (to_.replaced_mode()) ::fchmod(fd_, *to_.replaced_mode());  // a replaced file keeps its permissions
 }
 
@@ -216,8 +287,12 @@ void AtomicFile::write(Bytes bytes) {
 
 void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
-void AtomicFile::commit() {
+void AtomicFile::sync() {
     if (::fsync(fd_) != 0 && errno != EINVAL && errno != EROFS) to_.fail_errno(errno);  // EINVAL: a pipe
+}
+
+void AtomicFile::commit() {
+    sync();
     if (!temporary_.empty() && ::rename(temporary_.c_str(), to_.target().c_str()) != 0) to_.fail_errno(errno);
     const int fd = std::exchange(fd_, -1);  // renamed: nothing left for the destructor to remove
     if (::close(fd) != 0 && errno != EINTR) to_.fail_errno(errno);
@@ -253,7 +328,11 @@ void finish_stdout() {
 
 void check_writable(const std::string& path) {
     // A named pipe must not be opened for a look: its reader would take the close for the end.
-    if (Destination(path).is_replaceable()) const AtomicFile probe(path);
+    if (!Destination(path).is_replaceable()) return;
+    AtomicFile probe(path);
+    constexpr std::array<std::byte, 4096> kPage{};
+    probe.write(kPage);  // a full disk and a quota have room for names
+    probe.sync();
 }
 
 }  // namespace lily::io

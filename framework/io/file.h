@@ -17,6 +17,10 @@ using Bytes = std::span<const std::byte>;
 // `text` in single quotes on one line, fit for an error message: control characters escaped, long names cut.
 std::string in_quotes(std::string_view text);
 
+// name + ending as a file's name; `name` loses its last characters where the file system of `folder` does not
+// hold as many.
+std::string cut_to_fit(const std::string& folder, std::string name, const std::string& ending);
+
 // The lower-case extension of a path with its dot (".png"), or "".
 std::string extension_of(const std::string& path);
 
@@ -58,6 +62,8 @@ class Destination {
     [[noreturn]] void fail_errno(int error) const;
 
   private:
+    void check_replaceable(unsigned owner) const;
+
     std::string path_, target_;
     int stream_ = -1;  // stdout or stderr, if they write there already
     bool is_device_ = false;
@@ -66,7 +72,8 @@ class Destination {
 
 // A file that appears under its name complete or not at all: written beside it under a temporary name, then
 // fsync, rename, fsync of the folder. Without commit() the destructor removes the temporary file and what was
-// there before stays. Only a killed process leaves one behind (".NAME.tmp-PID-N").
+// there before stays. Only a killed process leaves one behind (".NAME.tmp-PID-N", NAME cut if that is too
+// long); the next writer of the same file removes it.
 // A Destination that cannot be replaced is written directly.
 class AtomicFile {
   public:
@@ -77,6 +84,7 @@ class AtomicFile {
 
     void write(Bytes bytes);
     void write(std::string_view text);
+    void sync();  // throws what only shows when the bytes reach the disk
     void commit();
 
     int descriptor() const { return fd_; }  // for a child process to write into
@@ -98,7 +106,8 @@ std::string written_path(const std::string& path);
 // Throws unless all that was printed to stdout has got there.
 void finish_stdout();
 
-// Throws now what a later write to `path` would throw (no such folder, no permission, ...); leaves no file.
+// Throws now what a later write to `path` would throw (no such folder, no permission, a full disk, ...), by
+// writing 4 KB beside it; leaves no file.
 void check_writable(const std::string& path);
 
 }  // namespace lily::io

@@ -2,11 +2,16 @@
 #include "framework/io/file.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
 
+#include "framework/io/save_somewhere.h"
 #include "tests/framework/io/io_test.h"
 
 namespace lily::io {
@@ -169,6 +174,122 @@ TEST_CASE("unwritable paths are found early, and nothing stays behind", "[io][fi
     check_writable(dir / "f");
     CHECK(text_of(dir / "f") == "x");
     CHECK(dir.listing() == "f");
+}
+
+TEST_CASE("a name as long as names may be is written; temporary names are cut", "[io][file]") {
+    const ScratchFolder dir;
+    const std::string longest = std::string(251, 'n') + ".png";
+    std::string umlauts = "x";  // so that the cut falls into a character
+    while (umlauts.size() + 2 <= 255) umlauts += "\xc3\xa4";
+    for (const std::string& name : {longest, umlauts, std::string(230, 'a')}) {
+        check_writable(dir / name);
+        write_file_atomically(dir / name, "1");
+        {
+            const AtomicFile file(dir / name);
+            for (const auto& entry : fs::directory_iterator(dir / "")) {
+                const std::string at = entry.path().filename().string();
+                CHECK(
+                    (at == name || (at.size() <= 255 && at.starts_with(".") && at.find(".tmp-") != at.npos)));
+                CHECK(fs::path(at).u32string().size() > 0);  // throws where half a character was left
+            }
+        }
+        write_file_atomically(dir / name, "2");
+        CHECK(text_of(dir / name) == "2");
+        fs::remove(dir / name);
+        CHECK(dir.listing().empty());
+    }
+    CHECK(cut_to_fit(dir / "", "short", ".checkpoint") == "short.checkpoint");
+    CHECK(cut_to_fit(dir / "", longest, ".checkpoint") == std::string(244, 'n') + ".checkpoint");
+    CHECK(cut_to_fit("", umlauts, "-2").size() == 255);
+    CHECK(cut_to_fit("", umlauts, "-20").size() == 254);
+}
+
+TEST_CASE("what a killed process left beside a file goes with the next write", "[io][file]") {
+    const ScratchFolder dir;
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(0);
+    REQUIRE(::waitpid(child, nullptr, 0) == child);  // a process that is dead
+    const auto put = [&](const std::string& name) { std::ofstream(dir / name) << "half"; };
+    const std::string dead = fmt::format(".f.tmp-{}-3", child),
+                      alive = fmt::format(".f.tmp-{}-7", ::getppid());
+    for (const std::string& name :
+         {dead, alive, fmt::format(".f.tmp-{}", child), fmt::format(".f.tmp-{}-3x", child),
+          fmt::format(".g.tmp-{}-3", child), fmt::format("f.tmp-{}-3", child), std::string(".f.tmp-x-1")})
+        put(name);
+    const std::string locked = fmt::format(".f.tmp-{}-4", child);  // by a process that is not seen from here
+    put(locked);
+    const int fd = ::open((dir / locked).c_str(), O_RDWR);
+    REQUIRE(::flock(fd, LOCK_EX) == 0);
+    write_file_atomically(dir / "f", "whole");
+    CHECK_FALSE(fs::exists(dir / dead));
+    CHECK(fs::exists(dir / locked));
+    ::close(fd);
+    check_writable(dir / "f");
+    CHECK_FALSE(fs::exists(dir / locked));
+    CHECK(std::distance(fs::directory_iterator(dir / ""), fs::directory_iterator{}) == 7);
+}
+
+TEST_CASE("check_writable finds a disk that has no room", "[io][file]") {
+    const ScratchFolder dir;
+    struct rlimit before {};
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+    struct rlimit small = before;
+    small.rlim_cur = 1000;  // EFBIG where a disk would say ENOSPC
+    const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+    const std::string said = error_of([&] { check_writable(dir / "f"); });
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    ::signal(SIGXFSZ, handler);
+    CHECK(said == "cannot write '" + dir / "f" + "': File too large");
+    CHECK(dir.listing().empty());
+}
+
+TEST_CASE("a file of somebody else in a folder like /tmp is refused early", "[io][file]") {
+    if (::geteuid() != 0) SKIP("only root can make files of two users");
+    const ScratchFolder dir;
+    write_file_atomically(dir / "f", "x");
+    REQUIRE(::chmod((dir / "f").c_str(), 0666) == 0);
+    REQUIRE(::chown((dir / "f").c_str(), 12, 12) == 0);
+    REQUIRE(::chmod((dir / "").c_str(), 01777) == 0);
+    REQUIRE(::chown((dir / "").c_str(), 13, 13) == 0);
+    REQUIRE(::seteuid(65534) == 0);
+    const std::string said = error_of([&] { check_writable(dir / "f"); });
+    const std::string fine = error_of([&] { check_writable(dir / "g"); });
+    REQUIRE(::seteuid(0) == 0);
+    CHECK(said == "cannot write '" + dir / "f" + "': Operation not permitted");
+    CHECK(fine == "(no error)");
+}
+
+TEST_CASE("save_somewhere takes the working directory, then the temporary folder", "[io][file]") {
+    const ScratchFolder dir, temporary;
+    const fs::path before = fs::current_path();
+    fs::create_directory(dir / "here");
+    fs::current_path(dir / "here");
+    const char* set = std::getenv("TMPDIR");
+    const std::string old = set ? set : "";
+    ::setenv("TMPDIR", (temporary / "").c_str(), 1);
+    std::vector<std::string> tried;
+    std::string refused;  // paths that begin so
+    const auto save = [&](const std::string& path) {
+        tried.push_back(path);
+        if (!refused.empty() && path.starts_with(refused)) fail("no room in {}", path);
+        write_file_atomically(path, "x");
+    };
+    CHECK(save_somewhere(dir / "a.png", save).problem.empty());
+    refused = dir / "a.png";
+    const SavedFile moved = save_somewhere(dir / "a.png", save);
+    CHECK(fs::path(moved.path) == fs::path(dir / "here") / "a.png");
+    CHECK(moved.problem == fmt::format("no room in {}; it is in '{}'", dir / "a.png", moved.path));
+    CHECK(fs::path(save_somewhere(dir / "a.png", save).path).filename() == "a-2.png");  // nothing is replaced
+    refused = dir / "";
+    CHECK(fs::path(save_somewhere(dir / "a.png", save).path) == fs::path(temporary / "a.png"));
+    refused = "/";
+    CHECK(error_of([&] { save_somewhere(dir / "b.png", save); }) ==
+          fmt::format("no room in {}; the working directory and the temporary folder did not take it either",
+                      dir / "b.png"));
+    CHECK(tried.size() >= 9);
+    fs::current_path(before);
+    set ? ::setenv("TMPDIR", old.c_str(), 1) : ::unsetenv("TMPDIR");
 }
 
 TEST_CASE("a full disk is an error; a device is written in place", "[io][file]") {
