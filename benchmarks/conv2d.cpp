@@ -47,14 +47,15 @@ void convolve(benchmark::State& state, const Layer& layer, int64_t size, Conv2dP
     Queue& queue = default_queue(Device::cpu);
     const auto& kernel = kernels::conv2d<float>(Device::cpu);
     kernels::set_conv2d_algorithm(algorithm);
-    const kernels::Conv2dPlan& plan = kernel.plan(s, pass);
+    const std::shared_ptr<const kernels::Conv2dPlan> kept = kernel.plan(s, pass);
+    const kernels::Conv2dPlan& plan = *kept;
     kernels::set_conv2d_algorithm(Conv2dAlgorithm::rule);
 
     Tensor x = tensor({1, s.c, m, m}, plan.x_layout), y = tensor({1, s.k, m, m}, plan.y_layout);
     Tensor w = tensor({s.k, s.c, 3, 3}, 1), packed = empty({std::max<int64_t>(1, plan.packed_bytes / 4)});
     if (plan.packed_bytes) kernel.pack(queue, plan, w.data<float>(), packed.mutable_data<float>());
     const std::vector<float> bias = random_values(s.k);
-    const float* weights = plan.packed_bytes ? packed.data<float>() : w.data<float>();
+    const kernels::Conv2dWeights<float> weights{w.data<float>(), packed.data<float>()};
     for (auto _ : state) {
         if (pass == Conv2dPass::backward_data)
             kernel.backward_data(queue, plan, {y.data<float>()}, weights, false, x.mutable_data<float>());

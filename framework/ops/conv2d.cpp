@@ -59,7 +59,8 @@ Tensor conv2d_backward_weights(const Tensor& x, const Tensor& dy, std::array<int
         return visit_floating(op, x.dtype(), [&](auto zero) {
             using T = decltype(zero);
             const auto& kernel = kernels::conv2d<T>(x.device());
-            const Conv2dPlan& plan = kernel.plan(s, Conv2dPass::backward_weights);
+            const std::shared_ptr<const Conv2dPlan> kept = kernel.plan(s, Conv2dPass::backward_weights);
+            const Conv2dPlan& plan = *kept;
             const Tensor from_x = x.to(format_of(plan.x_layout)), from_y = dy.to(format_of(plan.y_layout));
             Tensor dw = empty(w_shape, plain);
             kernel.backward_weights(x.queue(), plan, from_x.data<T>(), from_y.data<T>(),

@@ -19,14 +19,18 @@ std::shared_ptr<Storage> packed_weights(const kernels::Conv2dKernels<float>& ker
     });
 }
 
-// run(weights): `weight` as itself or packed.
+// run(weights), packed where the plan wants that.
 template <class T, class Run>
 void with_weights(const kernels::Conv2dKernels<T>& kernel, const Conv2dPlan& plan, const Tensor& weight,
                   const Run& run) {
+    const T* w = weight.data<T>();
     if constexpr (std::is_same_v<T, float>) {
-        if (plan.packed_bytes > 0) return run(packed_weights(kernel, plan, weight)->data());
+        if (plan.packed_bytes > 0) {
+            const std::shared_ptr<Storage> packed = packed_weights(kernel, plan, weight);
+            return run(kernels::Conv2dWeights<T>{w, packed->data()});
+        }
     }
-    run(static_cast<const void*>(weight.data<T>()));
+    run(kernels::Conv2dWeights<T>{w});
 }
 
 // db = Σ_n,h,w dy
@@ -109,11 +113,12 @@ Tensor forward(const Tensor& given_x, const Tensor& given_weight, const Tensor& 
     return visit_floating("conv2d", given_x.dtype(), [&](auto zero) {
         using T = decltype(zero);
         const auto& kernel = kernels::conv2d<T>(given_x.device());
-        const Conv2dPlan& plan = kernel.plan(s, pass);
+        const std::shared_ptr<const Conv2dPlan> kept = kernel.plan(s, pass);
+        const Conv2dPlan& plan = *kept;
         const Tensor x = given_x.to(format_of(plan.x_layout)), weight = given_weight.contiguous();
         options.format = format_of(plan.y_layout);
         Tensor y = empty(shape, options);
-        with_weights(kernel, plan, weight, [&](const void* w) {
+        with_weights(kernel, plan, weight, [&](const kernels::Conv2dWeights<T>& w) {
             kernel.forward(x.queue(), plan, x.data<T>(), w, data_or_null<T>(given_bias),
                            {y.mutable_data<T>(), index ? index->mutable_data<uint8_t>() : nullptr});
         });
@@ -130,14 +135,15 @@ Tensor backward_data(const Tensor& dy, const Tensor& y, const Tensor& index, con
     return visit_floating("conv2d_backward_data", dy.dtype(), [&](auto zero) {
         using T = decltype(zero);
         const auto& kernel = kernels::conv2d<T>(dy.device());
-        const Conv2dPlan& plan = kernel.plan(s, pass);
+        const std::shared_ptr<const Conv2dPlan> kept = kernel.plan(s, pass);
+        const Conv2dPlan& plan = *kept;
         const MemoryFormat format = format_of(plan.y_layout);
         const Tensor from = dy.to(format), output = y.defined() ? y.to(format) : y,
                      filters = weight.contiguous();
         const TensorOptions options{plain.dtype, plain.device, format_of(plan.x_layout)};
         const bool add = sum.defined() && plan.can_add && sum.options() == options;
         Tensor dx = add ? sum : empty(x_shape, options);
-        with_weights(kernel, plan, filters, [&](const void* w) {
+        with_weights(kernel, plan, filters, [&](const kernels::Conv2dWeights<T>& w) {
             kernel.backward_data(dy.queue(), plan,
                                  {from.data<T>(), data_or_null<T>(output), data_or_null<uint8_t>(index)}, w,
                                  add, dx.mutable_data<T>());

@@ -6,8 +6,8 @@
 
 namespace lily {
 
-// relu(conv2d(...)). Where the convolution is oneDNN's (not 3x3 with stride 1, or few channels) or cuDNN's,
-// its ReLU may turn NaN into 0; relu() does not.
+// relu(conv2d(...)). On a GPU, where the convolution is cuDNN's, its ReLU may turn NaN into 0; relu() does
+// not, nor does this on the CPU.
 Tensor conv2d_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dOptions options = {});
 
 // max_pool2d(relu(conv2d(...)), 2), (N,K,OH/2,OW/2). Where our Winograd form convolves, the map before the

@@ -8,15 +8,14 @@
 //   positions
 #include "kernels/conv2d/conv2d.h"
 
-#include <map>
 #include <memory>
-#include <mutex>
 #include <tuple>
 
 #include "kernels/common/cublas.h"
 #include "kernels/common/cudnn.h"
 #include "kernels/common/error.h"
 #include "kernels/common/tiled_product.h"
+#include "kernels/conv2d/plan_store.h"
 #include "kernels/pool2d/pool2d.h"
 #include "kernels/reduce/reduce.h"
 
@@ -248,25 +247,21 @@ std::unique_ptr<CudnnConvolution> make_library(const Conv2dShape& s, Conv2dPass 
     return CudnnConvolution::make("conv2d", shape, kind, precision, gpu_engine() == Engine::measured);
 }
 
-// Plans are kept for the life of the process.
-const Conv2dPlan& plan(const Conv2dShape& s, Conv2dPass pass) {
+std::shared_ptr<const Conv2dPlan> plan(const Conv2dShape& s, Conv2dPass pass) {
     using Key = std::tuple<Conv2dShape, Conv2dPass, Engine, Precision>;
-    static std::mutex mutex;
-    static auto& plans = *new std::map<Key, std::unique_ptr<GpuConv2dPlan>>;
+    static auto& plans = *new PlanStore<Key, GpuConv2dPlan>;
     const Precision precision = product_precision();
-    const std::lock_guard lock(mutex);
-    auto& found = plans[{s, pass, gpu_engine(), precision}];
-    if (found) return *found;
-    constexpr int64_t kMost = 0x7fffffff;
-    if (s.n * s.h * s.w > kMost || s.n * s.out_h() * s.out_w() > kMost || s.c * s.r * s.s > kMost ||
-        s.k * s.r * s.s > kMost)
-        throw Error("[conv2d] more than 2^31 positions or taps: split the batch");
-    auto made = std::make_unique<GpuConv2dPlan>(s, pass);
-    made->library = make_library(s, pass, precision);
-    made->algorithm = made->library ? made->library->algorithm() : "implicit GEMM";
-    made->can_add = is_backward_data(pass);
-    found = std::move(made);
-    return *found;
+    return plans.get({s, pass, gpu_engine(), precision}, [&] {
+        constexpr int64_t kMost = 0x7fffffff;
+        if (s.n * s.h * s.w > kMost || s.n * s.out_h() * s.out_w() > kMost || s.c * s.r * s.s > kMost ||
+            s.k * s.r * s.s > kMost)
+            throw Error("[conv2d] more than 2^31 positions or taps: split the batch");
+        auto made = std::make_shared<GpuConv2dPlan>(s, pass);
+        made->library = make_library(s, pass, precision);
+        made->algorithm = made->library ? made->library->algorithm() : "implicit GEMM";
+        made->can_add = is_backward_data(pass);
+        return made;
+    });
 }
 
 bool fuses_pool(const Conv2dShape& s) { return s.out_h() >= 2 && s.out_w() >= 2; }
@@ -296,10 +291,10 @@ void forward_by_library(Queue& queue, CudnnConvolution& library, const Conv2dPla
     pool2d<float>(queue.device()).max(queue, pool, map.data(), out.y, out.index);
 }
 
-void forward(Queue& queue, const Conv2dPlan& plan, const float* x, const void* weights, const float* bias,
-             const Conv2dOutput<float>& out) {
+void forward(Queue& queue, const Conv2dPlan& plan, const float* x, const Conv2dWeights<float>& weights,
+             const float* bias, const Conv2dOutput<float>& out) {
     const Convolution s(plan.shape);
-    const auto* w = static_cast<const float*>(weights);
+    const float* w = weights.w;
     if (CudnnConvolution* library = library_of(plan, x, w, bias, out.y))
         return forward_by_library(queue, *library, plan, x, w, bias, out);
     const int64_t columns = has_pool(plan.pass) ? 4 * s.windows() : s.positions();
@@ -311,9 +306,9 @@ void forward(Queue& queue, const Conv2dPlan& plan, const float* x, const void* w
 }
 
 void backward_data(Queue& queue, const Conv2dPlan& plan, const Conv2dGradient<float>& gradient,
-                   const void* weights, bool add, float* dx) {
+                   const Conv2dWeights<float>& weights, bool add, float* dx) {
     const Convolution s(plan.shape);
-    const auto* w = static_cast<const float*>(weights);
+    const float* w = weights.w;
     const bool relu = plan.pass != Conv2dPass::backward_data;
     const Conv2dGradient<float> g{gradient.dy, relu ? gradient.y : nullptr,
                                   has_pool(plan.pass) ? gradient.index : nullptr};

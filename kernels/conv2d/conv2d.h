@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -80,6 +81,12 @@ struct Conv2dPlan {
     uint64_t packing = 0;                // names the packed layout; plans with the same one can share it
 };
 
+// The filters w (K, C/groups, R, S), and what pack() made of them where plan.packed_bytes > 0.
+template <class T>
+struct Conv2dWeights {
+    const T* w;
+    const void* packed = nullptr;
+};
 // What forward writes. index, of forward_relu_pool only, and null if not wanted: 2·row + column of each y in
 // its window, the first maximum or a NaN, in y's order.
 template <class T>
@@ -95,20 +102,22 @@ struct Conv2dGradient {
     const uint8_t* index = nullptr;
 };
 
+// VGG-19 takes some 60 for pictures of one size, all passes of a training.
+inline constexpr size_t kMostConv2dPlans = 256;
+
 template <class T>
 struct Conv2dKernels {
     // Is there a plan with pooling for this shape? The other passes have one for every shape.
     bool (*fuses_pool)(const Conv2dShape&);
-    // Plans are kept for the life of the process: asking again for one costs a look-up.
-    const Conv2dPlan& (*plan)(const Conv2dShape&, Conv2dPass);
+    // The last kMostConv2dPlans are kept: asking again for one of them costs a look-up.
+    std::shared_ptr<const Conv2dPlan> (*plan)(const Conv2dShape&, Conv2dPass);
     // packed (plan.packed_bytes) = w (K, C/groups, R, S), for forward and backward data
     void (*pack)(Queue&, const Conv2dPlan&, const T* w, void* packed);
-    // `w` below: the packed weights, or w itself if packed_bytes is 0
-    void (*forward)(Queue&, const Conv2dPlan&, const T* x, const void* w, const T* bias,
+    void (*forward)(Queue&, const Conv2dPlan&, const T* x, const Conv2dWeights<T>&, const T* bias,
                     const Conv2dOutput<T>&);  // bias or null
     // dx =, or with add (only if plan.can_add) dx +=
-    void (*backward_data)(Queue&, const Conv2dPlan&, const Conv2dGradient<T>&, const void* w, bool add,
-                          T* dx);
+    void (*backward_data)(Queue&, const Conv2dPlan&, const Conv2dGradient<T>&, const Conv2dWeights<T>&,
+                          bool add, T* dx);
     void (*backward_weights)(Queue&, const Conv2dPlan&, const T* x, const T* dy, T* dw);
     // db[k] = Σ_n,m dy[n,k,m] of dy (N, K, M) in the layout 1 or b
     void (*backward_bias)(Queue&, int64_t n, int64_t k, int64_t m, int64_t layout, const T* dy, T* db);

@@ -4,14 +4,13 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <map>
-#include <mutex>
 #include <tuple>
 
 #include "kernels/common/error.h"
 #include "kernels/common/parallel.h"
 #include "kernels/conv2d/conv2d_loops.h"
 #include "kernels/conv2d/conv2d_plans.h"
+#include "kernels/conv2d/plan_store.h"
 
 namespace lily::kernels {
 namespace {
@@ -107,27 +106,18 @@ bool fuses_pool_f32(const Conv2dShape& s) {
     return s.out_h() >= 2 && s.out_w() >= 2 && takes_winograd(s, conv2d_algorithm());
 }
 
-const Conv2dPlan& plan_f32(const Conv2dShape& s, Conv2dPass pass) {
+std::shared_ptr<const Conv2dPlan> plan_f32(const Conv2dShape& s, Conv2dPass pass) {
     // A primitive is made for a number of threads.
     using Key = std::tuple<Conv2dShape, Conv2dPass, Conv2dAlgorithm, int>;
-    static std::mutex mutex;
-    static auto& plans = *new std::map<Key, std::unique_ptr<CpuConv2dPlan>>;
+    static auto& plans = *new PlanStore<Key, CpuConv2dPlan>;
     const Conv2dAlgorithm algorithm = conv2d_algorithm();
-    const std::lock_guard lock(mutex);
-    auto& plan = plans[{s, pass, algorithm, max_threads()}];
-    if (!plan) plan = make_plan(s, pass, algorithm);
-    return *plan;
+    return plans.get({s, pass, algorithm, max_threads()}, [&] { return make_plan(s, pass, algorithm); });
 }
 
 const CpuConv2dPlan& cpu(const Conv2dPlan& plan) { return static_cast<const CpuConv2dPlan&>(plan); }
 
-const Conv2dPlan& plan_f64(const Conv2dShape& s, Conv2dPass pass) {
-    static std::mutex mutex;
-    static auto& plans = *new std::map<std::tuple<Conv2dShape, Conv2dPass>, std::unique_ptr<Conv2dPlan>>;
-    const std::lock_guard lock(mutex);
-    auto& plan = plans[{s, pass}];
-    if (!plan) plan = std::make_unique<Conv2dPlan>(s, pass);
-    return *plan;
+std::shared_ptr<const Conv2dPlan> plan_f64(const Conv2dShape& s, Conv2dPass pass) {
+    return std::make_shared<Conv2dPlan>(s, pass);
 }
 
 template <class T>
@@ -163,12 +153,10 @@ const Conv2dKernels<float> cpu_f32{
     [](Queue& queue, const Conv2dPlan& plan, const float* w, void* packed) {
         cpu(plan).pack(queue, w, packed);
     },
-    [](Queue& queue, const Conv2dPlan& plan, const float* x, const void* w, const float* bias,
-       const Conv2dOutput<float>& out) {
-        cpu(plan).forward(queue, x, static_cast<const float*>(w), bias, out);
-    },
-    [](Queue& queue, const Conv2dPlan& plan, const Conv2dGradient<float>& g, const void* w, bool add,
-       float* dx) { cpu(plan).backward_data(queue, g, static_cast<const float*>(w), add, dx); },
+    [](Queue& queue, const Conv2dPlan& plan, const float* x, const Conv2dWeights<float>& w, const float* bias,
+       const Conv2dOutput<float>& out) { cpu(plan).forward(queue, x, w, bias, out); },
+    [](Queue& queue, const Conv2dPlan& plan, const Conv2dGradient<float>& g, const Conv2dWeights<float>& w,
+       bool add, float* dx) { cpu(plan).backward_data(queue, g, w, add, dx); },
     [](Queue& queue, const Conv2dPlan& plan, const float* x, const float* dy, float* dw) {
         cpu(plan).backward_weights(queue, x, dy, dw);
     },
@@ -179,15 +167,14 @@ const Conv2dKernels<double> cpu_f64{
     [](const Conv2dShape&) { return false; },
     plan_f64,
     [](Queue&, const Conv2dPlan&, const double*, void*) {},
-    [](Queue&, const Conv2dPlan& plan, const double* x, const void* w, const double* bias,
+    [](Queue&, const Conv2dPlan& plan, const double* x, const Conv2dWeights<double>& w, const double* bias,
        const Conv2dOutput<double>& out) {
-        conv2d_loops::forward(plan.shape, plan.pass == Conv2dPass::forward_relu, x,
-                              static_cast<const double*>(w), bias, out.y);
+        conv2d_loops::forward(plan.shape, plan.pass == Conv2dPass::forward_relu, x, w.w, bias, out.y);
     },
-    [](Queue&, const Conv2dPlan& plan, const Conv2dGradient<double>& g, const void* w, bool, double* dx) {
+    [](Queue&, const Conv2dPlan& plan, const Conv2dGradient<double>& g, const Conv2dWeights<double>& w, bool,
+       double* dx) {
         conv2d_loops::backward_data(plan.shape, g.dy,
-                                    plan.pass == Conv2dPass::backward_data_relu ? g.y : nullptr,
-                                    static_cast<const double*>(w), dx);
+                                    plan.pass == Conv2dPass::backward_data_relu ? g.y : nullptr, w.w, dx);
     },
     [](Queue&, const Conv2dPlan& plan, const double* x, const double* dy, double* dw) {
         conv2d_loops::backward_weights(plan.shape, x, dy, dw);

@@ -131,7 +131,7 @@ class FewChannelsConv2d final : public CpuConv2dPlan {
                         w[(k * s.c + c) * s.r * s.s + tap];
     }
 
-    void backward_data(Queue& queue, const Conv2dGradient<float>& g, const float* w, bool,
+    void backward_data(Queue& queue, const Conv2dGradient<float>& g, const Conv2dWeights<float>& w, bool,
                        float* dx) const override {
         using Run = void (*)(Queue&, const Conv2dShape&, const Conv2dGradient<float>&, const float*, float*);
         static constexpr std::array<Run, kMaxChannels> by_8 = {
@@ -141,7 +141,8 @@ class FewChannelsConv2d final : public CpuConv2dPlan {
             kernels::backward_data<16, 1>, kernels::backward_data<16, 2>, kernels::backward_data<16, 3>,
             kernels::backward_data<16, 4>};
         const Run run = (y_layout == 16 ? by_16 : by_8)[static_cast<size_t>(shape.c - 1)];
-        run(queue, shape, {g.dy, pass == Conv2dPass::backward_data_relu ? g.y : nullptr}, w, dx);
+        run(queue, shape, {g.dy, pass == Conv2dPass::backward_data_relu ? g.y : nullptr},
+            static_cast<const float*>(w.packed), dx);
     }
 };
 

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
 // oneDNN's convolutions behind the plan interface: bias and ReLU as part of the primitive, scratch memory
 // from the queue, weights packed once.
+//
+// Two of its habits are mended here. A ReLU in the primitive turns NaN into 0: it is used only where a look
+// at the operands shows that no NaN can arise. And what its Winograd form computes of large values or
+// infinities is not finite in places where the convolution is (winograd_direct.h): then the direct form
+// computes it again.
+#include <cfloat>
 #include <mutex>
 #include <vector>
 
 #include "kernels/common/onednn.h"
 #include "kernels/conv2d/conv2d_plans.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/vector/vector.h"
 
 namespace lily::kernels {
 namespace {
@@ -56,7 +63,7 @@ class OneDnnConv2d final : public CpuConv2dPlan {
         const memory::desc x = keep_layouts ? x_ : onednn_any_layout(x_),
                            y = keep_layouts ? y_ : onednn_any_layout(y_);
         attributes_.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-        if (pass == Conv2dPass::forward_relu) attributes_.set_post_ops(onednn_relu());
+        if (fuses_relu()) attributes_.set_post_ops(onednn_relu());
         const bool built = is_backward_data(pass)                 ? build_backward_data(x, y)
                            : pass == Conv2dPass::backward_weights ? build_backward_weights(x, y)
                                                                   : build_forward(x, y);
@@ -72,33 +79,48 @@ class OneDnnConv2d final : public CpuConv2dPlan {
 
     void pack(Queue&, const float* w, void* packed) const override { copy_layout(w_, w, prim_w_, packed); }
 
-    void forward(Queue& queue, const float* x, const float* w, const float* bias,
+    void forward(Queue& queue, const float* x, const Conv2dWeights<float>& w, const float* bias,
                  const Conv2dOutput<float>& out) const override {
-        const auto zeros = queue.scratch<float>(bias ? 0 : shape.k);
-        if (!bias) std::fill(zeros.data(), zeros.data() + shape.k, 0.0f);
-        const Input from(queue, x_, x, prim_x_);
-        const Output to(queue, y_, out.y, prim_y_);
-        execute(queue, {{DNNL_ARG_SRC, from.memory()},
-                        {DNNL_ARG_WEIGHTS, wrap(prim_w_, w)},
-                        {DNNL_ARG_BIAS, wrap(bias_, bias ? bias : zeros.data())},
-                        {DNNL_ARG_DST, to.memory()}});
-        to.finish();
+        bool again = fuses_relu() && !stays_finite(queue, x, w.w, bias);
+        if (!again) {
+            const auto zeros = queue.scratch<float>(bias ? 0 : shape.k);
+            if (!bias) std::fill(zeros.data(), zeros.data() + shape.k, 0.0f);
+            const Input from(queue, x_, x, prim_x_);
+            const Output to(queue, y_, out.y, prim_y_);
+            execute(queue, {{DNNL_ARG_SRC, from.memory()},
+                            {DNNL_ARG_WEIGHTS, wrap(prim_w_, w.packed)},
+                            {DNNL_ARG_BIAS, wrap(bias_, bias ? bias : zeros.data())},
+                            {DNNL_ARG_DST, to.memory()}});
+            to.finish();
+            if (fuses_relu()) return;
+            again = is_winograd() && !is_finite(queue, y_count(), out.y);
+        }
+        if (again)
+            run_direct(queue, w.w, [&](const CpuConv2dPlan& plan, const Conv2dWeights<float>& packed) {
+                plan.forward(queue, x, packed, bias, out);
+            });
+        if (pass == Conv2dPass::forward_relu)
+            elementwise<float>(queue.device()).unary(queue, Unary::relu, {}, y_count(), out.y, out.y);
     }
 
-    void backward_data(Queue& queue, const Conv2dGradient<float>& g, const float* w, bool,
+    void backward_data(Queue& queue, const Conv2dGradient<float>& g, const Conv2dWeights<float>& w, bool,
                        float* dx) const override {
-        const int64_t count =
-            pass == Conv2dPass::backward_data_relu ? shape.n * shape.k * shape.out_h() * shape.out_w() : 0;
-        const auto dz = queue.scratch<float>(count);
-        if (count > 0)
+        const bool relu = pass == Conv2dPass::backward_data_relu;
+        const auto masked = queue.scratch<float>(relu ? y_count() : 0);
+        if (relu)
             elementwise<float>(queue.device())
-                .unary_backward(queue, Unary::relu, {}, count, nullptr, g.y, g.dy, dz.data());
-        const Input from(queue, y_, count > 0 ? dz.data() : g.dy, prim_y_);
+                .unary_backward(queue, Unary::relu, {}, y_count(), nullptr, g.y, g.dy, masked.data());
+        const float* dz = relu ? masked.data() : g.dy;
+        const Input from(queue, y_, dz, prim_y_);
         const Output to(queue, x_, dx, prim_x_);
         execute(queue, {{DNNL_ARG_DIFF_DST, from.memory()},
-                        {DNNL_ARG_WEIGHTS, wrap(prim_w_, w)},
+                        {DNNL_ARG_WEIGHTS, wrap(prim_w_, w.packed)},
                         {DNNL_ARG_DIFF_SRC, to.memory()}});
         to.finish();
+        if (is_winograd() && !is_finite(queue, x_count(), dx))
+            run_direct(queue, w.w, [&](const CpuConv2dPlan& plan, const Conv2dWeights<float>& packed) {
+                plan.backward_data(queue, {dz}, packed, false, dx);
+            });
     }
 
     void backward_weights(Queue& queue, const float* x, const float* dy, float* dw) const override {
@@ -108,6 +130,7 @@ class OneDnnConv2d final : public CpuConv2dPlan {
                         {DNNL_ARG_DIFF_DST, from_y.memory()},
                         {DNNL_ARG_DIFF_WEIGHTS, to.memory()}});
         to.finish();
+        if (is_winograd() && !is_finite(queue, w_count(), dw)) direct().backward_weights(queue, x, dy, dw);
     }
 
   private:
@@ -157,6 +180,49 @@ class OneDnnConv2d final : public CpuConv2dPlan {
         arguments.emplace(DNNL_ARG_SCRATCHPAD, wrap(scratchpad_, scratch.data()));
         primitive_.execute(onednn_stream(), arguments);
         onednn_stream().wait();
+    }
+
+    int64_t x_count() const { return shape.n * shape.c * shape.h * shape.w; }
+    int64_t y_count() const { return shape.n * shape.k * shape.out_h() * shape.out_w(); }
+    int64_t w_count() const { return shape.k * (shape.c / shape.groups) * shape.r * shape.s; }
+
+    // Where looking at the operands reads less than a pass over y would: of a picture's few channels.
+    bool fuses_relu() const {
+        return pass == Conv2dPass::forward_relu && choice_ == OneDnnAlgorithm::direct &&
+               x_count() + w_count() < y_count();
+    }
+    bool is_winograd() const { return algorithm.find("wino") != std::string::npos; }  // its own guess too
+
+    static bool is_finite(Queue& queue, int64_t n, const float* values) {
+        return kernels::vector<float>(queue.device()).abs_max(queue, n, values) <= FLT_MAX;
+    }
+    // No sum of products can overflow, so no NaN can arise.
+    bool stays_finite(Queue& queue, const float* x, const float* w, const float* bias) const {
+        const auto largest = [&](int64_t n, const float* values) {
+            return kernels::vector<float>(queue.device()).abs_max(queue, n, values);
+        };
+        const double terms = static_cast<double>(w_count() / shape.k);
+        const double most = largest(x_count(), x) * largest(w_count(), w) * terms;
+        return most + (bias ? largest(shape.k, bias) : 0) <= 0x1p126;
+    }
+
+    // The direct form of the convolution alone, made when first needed.
+    const CpuConv2dPlan& direct() const {
+        std::call_once(direct_once_, [&] {
+            const Conv2dPass alone = is_forward(pass)         ? Conv2dPass::forward
+                                     : is_backward_data(pass) ? Conv2dPass::backward_data
+                                                              : pass;
+            direct_ = make_onednn_conv2d(shape, alone, OneDnnAlgorithm::direct);
+            if (!direct_) throw std::invalid_argument("[conv2d] oneDNN cannot convolve this shape");
+        });
+        return *direct_;
+    }
+    // run(plan, weights)
+    template <class Run>
+    void run_direct(Queue& queue, const float* w, const Run& run) const {
+        const auto packed = queue.scratch<std::byte>(direct().packed_bytes);
+        direct().pack(queue, w, packed.data());
+        run(direct(), {w, packed.data()});
     }
 
     dnnl::algorithm onednn_algorithm() const {
@@ -230,6 +296,8 @@ class OneDnnConv2d final : public CpuConv2dPlan {
     memory::desc bias_{{shape.k}, memory::data_type::f32, Tag::x};
     memory::desc scratchpad_;
     dnnl::primitive primitive_;
+    mutable std::once_flag direct_once_;
+    mutable std::unique_ptr<CpuConv2dPlan> direct_;
 };
 
 }  // namespace

@@ -12,9 +12,10 @@ namespace lily::kernels {
 struct CpuConv2dPlan : Conv2dPlan {
     using Conv2dPlan::Conv2dPlan;
     virtual void pack(Queue&, const float*, void*) const {}
-    virtual void forward(Queue&, const float*, const float*, const float*, const Conv2dOutput<float>&) const {
-    }
-    virtual void backward_data(Queue&, const Conv2dGradient<float>&, const float*, bool, float*) const {}
+    virtual void forward(Queue&, const float*, const Conv2dWeights<float>&, const float*,
+                         const Conv2dOutput<float>&) const {}
+    virtual void backward_data(Queue&, const Conv2dGradient<float>&, const Conv2dWeights<float>&, bool,
+                               float*) const {}
     virtual void backward_weights(Queue&, const float*, const float*, float*) const {}
 };
 

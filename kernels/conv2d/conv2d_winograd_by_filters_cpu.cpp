@@ -3,10 +3,11 @@
 //   1. all their patches are transformed, shared by all threads
 //   2. each task takes two blocks of output channels, one if there are few. For a slice of the input channels
 //      it transforms the filters between them and multiplies, element by element; after the last slice
-//   3. the sums become outputs.
+//   3. the sums become outputs, or are computed again, by the definition, where they are not finite.
 // u, m and a slice of one element of v stay in the second-level cache.
 #include "kernels/common/parallel.h"
 #include "kernels/conv2d/winograd_by_filters.h"
+#include "kernels/conv2d/winograd_direct.h"
 #include "kernels/conv2d/winograd_filters.h"
 #include "kernels/conv2d/winograd_patches.h"
 #include "kernels/conv2d/winograd_products.h"
@@ -56,6 +57,7 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* w, c
     const int64_t u_element = padded(V * B * kDepth), of_thread = kElements * (u_element + m_element);
     const auto scratch = queue.scratch<float>(kElements * v_element + max_threads() * of_thread);
     float* v = scratch.data();
+    const auto broken = queue.scratch<uint8_t>(p.out / B * p.tiles());
     const int64_t all_blocks = p.out / B, of_task = all_blocks < V * max_threads() ? 1 : V;
     // Where there are more threads than that makes tasks, they share the tiles too.
     const int64_t parts = ceil_div(all_blocks, of_task), shares = std::max<int64_t>(1, max_threads() / parts);
@@ -102,11 +104,12 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* w, c
                 }
             }
             if constexpr (kBackward)
-                transform_tiles_across<B>(p, piece, m, out);
+                transform_tiles_across<B>(p, piece, m, out, broken.data());
             else
-                transform_tiles<B>(p, piece, m, out);
+                transform_tiles<B>(p, piece, m, out, broken.data());
         });
     }
+    repair<kBackward, B>(p, in, w, out, broken.data());
 }
 
 }  // namespace

@@ -3,7 +3,8 @@
 // at a time, few enough for their transforms to stay in cache:
 //   1. each 6x6 patch of the input, B channels wide, becomes 36 vectors, one of each element v
 //   2. for each element a product over the input channels, m = u v
-//   3. the 36 vectors of m become 4x4 outputs; bias, ReLU and pooling on the way.
+//   3. the 36 vectors of m become 4x4 outputs; bias, ReLU and pooling on the way. Tiles that are not finite
+//      are computed again, by the definition.
 // A ReLU's and a pooling's gradient are taken in the first stage of backward data, so that neither the map
 // between a convolution and its pooling nor its gradient is ever in memory.
 // Every output is summed in one order, whatever the number of threads.
@@ -12,6 +13,7 @@
 #include "kernels/common/parallel.h"
 #include "kernels/conv2d/conv2d_plans.h"
 #include "kernels/conv2d/winograd_by_filters.h"
+#include "kernels/conv2d/winograd_direct.h"
 #include "kernels/conv2d/winograd_patches.h"
 #include "kernels/conv2d/winograd_products.h"
 #include "kernels/conv2d/winograd_tiles.h"
@@ -44,7 +46,8 @@ TaskSize task_size_for(int64_t tiles, int64_t blocks) {
 }
 
 template <bool kBackward, int B, class Input, class Output>
-void convolve(Queue& queue, const Problem& p, const Input& in, const float* u, const Output& out) {
+void convolve(Queue& queue, const Problem& p, const Input& in, const Conv2dWeights<float>& w,
+              const Output& out) {
     const int64_t blocks = p.out / B;
     const Slices slices{p.in, kDepth};
     const TaskSize task_size = task_size_for(p.tiles(), blocks);
@@ -55,8 +58,10 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* u, c
     const int64_t m_element = padded(std::min(kBlocksOfM, task_size.blocks) * B * stride);
     const int64_t floats = kElements * (v_element + m_element);
     const int64_t u_element = kBackward ? weight_element(B, p.in, p.out) : weight_element(B, p.out, p.in);
+    const auto* u = static_cast<const float*>(w.packed);
     const auto weights = [&](int e) { return u + (kBackward ? turned(e) : e) * u_element; };
     const auto scratch = queue.scratch<float>(max_threads() * floats);
+    const auto broken = queue.scratch<uint8_t>(blocks * p.tiles());
     parallel_tasks<B>(ceil_div(p.tiles(), task_size.tiles) * parts, true, [&](int64_t task, int64_t thread) {
         const int64_t first = task / parts * task_size.tiles;
         const int64_t first_block = task % parts * task_size.blocks;
@@ -80,11 +85,12 @@ void convolve(Queue& queue, const Problem& p, const Input& in, const float* u, c
                     multiply<B>(p, piece, slices, now, next, v + e * v_element, m + e * m_element);
             }
             if constexpr (kBackward)
-                transform_tiles_across<B>(p, piece, m, out);
+                transform_tiles_across<B>(p, piece, m, out, broken.data());
             else
-                transform_tiles<B>(p, piece, m, out);
+                transform_tiles<B>(p, piece, m, out, broken.data());
         }
     });
+    repair<kBackward, B>(p, in, w.w, out, broken.data());
 }
 
 class WinogradConv2d final : public CpuConv2dPlan {
@@ -104,7 +110,7 @@ class WinogradConv2d final : public CpuConv2dPlan {
         pack_winograd_weights(x_layout, shape.k, shape.c, w, static_cast<float*>(packed));
     }
 
-    void forward(Queue& queue, const float* x, const float* w, const float* bias,
+    void forward(Queue& queue, const float* x, const Conv2dWeights<float>& w, const float* bias,
                  const Conv2dOutput<float>& out) const override {
         const Conv2dShape& s = shape;
         const Problem p{s.n, s.c, s.h, s.w, s.k, s.out_h(), s.out_w(), s.padding[0], s.padding[1]};
@@ -115,7 +121,7 @@ class WinogradConv2d final : public CpuConv2dPlan {
             run<false>(queue, p, in, w, PlainOutput{bias, out.y, pass == Conv2dPass::forward_relu, false});
     }
 
-    void backward_data(Queue& queue, const Conv2dGradient<float>& g, const float* w, bool add,
+    void backward_data(Queue& queue, const Conv2dGradient<float>& g, const Conv2dWeights<float>& w, bool add,
                        float* dx) const override {
         const Conv2dShape& s = shape;
         const Problem p{s.n, s.k, s.out_h(), s.out_w(), s.c, s.h, s.w, 2 - s.padding[0], 2 - s.padding[1]};
@@ -132,9 +138,10 @@ class WinogradConv2d final : public CpuConv2dPlan {
     const WinogradCut cut;
 
     template <bool kBackward, class Input, class Output>
-    void run(Queue& queue, const Problem& p, const Input& in, const float* w, const Output& out) const {
+    void run(Queue& queue, const Problem& p, const Input& in, const Conv2dWeights<float>& w,
+             const Output& out) const {
         if (cut == WinogradCut::by_filters)
-            return convolve_by_filters<kBackward>(x_layout, queue, p, in, w, out);
+            return convolve_by_filters<kBackward>(x_layout, queue, p, in, w.w, out);
         if (x_layout == 16)
             convolve<kBackward, 16>(queue, p, in, w, out);
         else

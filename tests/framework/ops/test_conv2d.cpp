@@ -129,7 +129,7 @@ class Poison {
 std::string plan_of(const Shape& x, const Shape& w, const Conv2dOptions& o, Conv2dPass pass) {
     return kernels::conv2d<float>(Device::cpu)
         .plan({x[0], x[1], x[2], x[3], w[0], w[2], w[3], o.stride, o.padding, o.dilation, o.groups}, pass)
-        .algorithm;
+        ->algorithm;
 }
 
 }  // namespace

@@ -12,7 +12,8 @@ namespace {
 template <class T, class Run>
 void run_plan(Device device, const kernels::Conv2dShape& s, kernels::Conv2dPass pass, const Run& run) {
     const auto& kernel = kernels::conv2d<T>(device);
-    const kernels::Conv2dPlan& plan = kernel.plan(s, pass);
+    const std::shared_ptr<const kernels::Conv2dPlan> kept = kernel.plan(s, pass);
+    const kernels::Conv2dPlan& plan = *kept;
     REQUIRE((plan.x_layout == 1 && plan.y_layout == 1 && plan.packed_bytes == 0));
     run(kernel, default_queue(device), plan);
 }
@@ -38,22 +39,23 @@ void check_convolution(Device device, const kernels::Conv2dShape& s, int64_t shi
     for (const auto pass : {forward, forward_relu}) {
         const bool bias = pass == forward_relu;
         run_plan<float>(device, s, pass, [&](const auto& kernel, Queue& queue, const auto& plan) {
-            kernel.forward(queue, plan, x.on_device(), w.on_device(), bias ? b.on_device() : nullptr,
+            kernel.forward(queue, plan, x.on_device(), {w.on_device()}, bias ? b.on_device() : nullptr,
                            {y.on_device()});
         });
         run_plan<double>(Device::cpu, s, pass, [&](const auto& kernel, Queue& queue, const auto& plan) {
-            kernel.forward(queue, plan, x_64.data(), w_64.data(), bias ? b_64.data() : nullptr,
+            kernel.forward(queue, plan, x_64.data(), {w_64.data()}, bias ? b_64.data() : nullptr,
                            {y_64.data()});
         });
         compare(y, y_64, out);
     }
     for (const auto pass : {backward_data, backward_data_relu}) {  // y is forward_relu's
         run_plan<float>(device, s, pass, [&](const auto& kernel, Queue& queue, const auto& plan) {
-            kernel.backward_data(queue, plan, {dy.on_device(), y.on_device()}, w.on_device(), false,
+            kernel.backward_data(queue, plan, {dy.on_device(), y.on_device()}, {w.on_device()}, false,
                                  dx.on_device());
         });
         run_plan<double>(Device::cpu, s, pass, [&](const auto& kernel, Queue& queue, const auto& plan) {
-            kernel.backward_data(queue, plan, {dy_64.data(), y_64.data()}, w_64.data(), false, dx_64.data());
+            kernel.backward_data(queue, plan, {dy_64.data(), y_64.data()}, {w_64.data()}, false,
+                                 dx_64.data());
         });
         compare(dx, dx_64, in);
     }
@@ -63,11 +65,11 @@ void check_convolution(Device device, const kernels::Conv2dShape& s, int64_t shi
         sum.randomise(5), sum_64.randomise(5);
         run_plan<float>(device, s, backward_data, [&](const auto& kernel, Queue& queue, const auto& plan) {
             REQUIRE(plan.can_add);
-            kernel.backward_data(queue, plan, {dy.on_device()}, w.on_device(), add, sum.on_device());
+            kernel.backward_data(queue, plan, {dy.on_device()}, {w.on_device()}, add, sum.on_device());
         });
         run_plan<double>(
             Device::cpu, s, backward_data, [&](const auto& kernel, Queue& queue, const auto& plan) {
-                kernel.backward_data(queue, plan, {dy_64.data()}, w_64.data(), false, dx_64.data());
+                kernel.backward_data(queue, plan, {dy_64.data()}, {w_64.data()}, false, dx_64.data());
             });
         for (int64_t i = 0; i < in; ++i) sum_64[i] = add ? sum_64[i] + dx_64[i] : dx_64[i];
         compare(sum, sum_64, in);
@@ -100,12 +102,12 @@ void check_pooled(Device device, const kernels::Conv2dShape& s, int64_t shift) {
     dy.randomise(4), dy_64.randomise(4);
     REQUIRE(kernels::conv2d<float>(device).fuses_pool(s));
     run_plan<float>(device, s, forward_relu_pool, [&](const auto& kernel, Queue& queue, const auto& plan) {
-        kernel.forward(queue, plan, x.on_device(), w.on_device(), b.on_device(),
+        kernel.forward(queue, plan, x.on_device(), {w.on_device()}, b.on_device(),
                        {y.on_device(), index.on_device()});
     });
     y.fetch(), index.fetch();
     run_plan<double>(Device::cpu, s, forward_relu, [&](const auto& kernel, Queue& queue, const auto& plan) {
-        kernel.forward(queue, plan, x_64.data(), w_64.data(), b_64.data(), {map_64.data()});
+        kernel.forward(queue, plan, x_64.data(), {w_64.data()}, b_64.data(), {map_64.data()});
     });
     std::fill(dmap_64.data(), dmap_64.data() + map, 0.0);
     int64_t wrong = 0;  // indices that do not name the largest
@@ -126,11 +128,11 @@ void check_pooled(Device device, const kernels::Conv2dShape& s, int64_t shift) {
     run_plan<float>(device, s, backward_data_relu_pool,
                     [&](const auto& kernel, Queue& queue, const auto& plan) {
                         kernel.backward_data(queue, plan, {dy.on_device(), y.on_device(), index.on_device()},
-                                             w.on_device(), false, dx.on_device());
+                                             {w.on_device()}, false, dx.on_device());
                     });
     dx.fetch();
     run_plan<double>(Device::cpu, s, backward_data, [&](const auto& kernel, Queue& queue, const auto& plan) {
-        kernel.backward_data(queue, plan, {dmap_64.data()}, w_64.data(), false, dx_64.data());
+        kernel.backward_data(queue, plan, {dmap_64.data()}, {w_64.data()}, false, dx_64.data());
     });
     CHECK(worst_error(dx, dx_64, in) <= 2e-6);
     CHECK(dx.fences_stand());
@@ -176,7 +178,7 @@ TEST_CASE("conv2d on the GPUs: a library for large shapes, by rule or by measure
     for (const Device device : devices()) {
         if (device == Device::cpu) continue;
         const auto algorithm = [&](const kernels::Conv2dShape& s, kernels::Conv2dPass pass) {
-            return kernels::conv2d<float>(device).plan(s, pass).algorithm;
+            return kernels::conv2d<float>(device).plan(s, pass)->algorithm;
         };
         {
             const WithEngine with(kernels::Engine::rule);
@@ -202,7 +204,7 @@ TEST_CASE("conv2d on the GPUs: what cuDNN refuses is told with its status", "[ke
         Buffer<float> host(16 * 16 * 16);
         CHECK_THROWS_WITH(run_plan<float>(device, s, kernels::Conv2dPass::forward,
                                           [&](const auto& kernel, Queue& queue, const auto& plan) {
-                                              kernel.forward(queue, plan, host.data(), host.data(), nullptr,
+                                              kernel.forward(queue, plan, host.data(), {host.data()}, nullptr,
                                                              {host.data()});
                                           }),
                           Catch::Matchers::StartsWith("[conv2d] CUDNN_STATUS_"));
@@ -223,7 +225,7 @@ TEST_CASE("conv2d on the GPUs: TF32 where it is allowed", "[kernels][conv2d]") {
         const auto loops = [&](double* y) {
             run_plan<double>(Device::cpu, s, kernels::Conv2dPass::forward,
                              [&](const auto& kernel, Queue& queue, const auto& plan) {
-                                 kernel.forward(queue, plan, x_64.data(), w_64.data(), nullptr, {y});
+                                 kernel.forward(queue, plan, x_64.data(), {w_64.data()}, nullptr, {y});
                              });
         };
         loops(y_64.data());
@@ -235,7 +237,7 @@ TEST_CASE("conv2d on the GPUs: TF32 where it is allowed", "[kernels][conv2d]") {
             Buffer<float> y(out, 32, device);
             run_plan<float>(device, s, kernels::Conv2dPass::forward,
                             [&](const auto& kernel, Queue& queue, const auto& plan) {
-                                kernel.forward(queue, plan, x.on_device(), w.on_device(), nullptr,
+                                kernel.forward(queue, plan, x.on_device(), {w.on_device()}, nullptr,
                                                {y.on_device()});
                             });
             y.fetch();
@@ -249,6 +251,25 @@ TEST_CASE("conv2d on the GPUs: TF32 where it is allowed", "[kernels][conv2d]") {
             CHECK(worst <= (exact ? 0.002 : 1.01));
             CHECK((exact || worst >= 0.01));
         }
+    }
+}
+
+TEST_CASE("conv2d: plans are kept up to a number, the last ones asked for", "[kernels][conv2d]") {
+    for (const Device device : devices()) {
+        INFO(lily::name(device));
+        const auto plan = [&](int64_t width) {
+            const kernels::Conv2dShape s{1, 1, 3, width, 1, 3, 3, {1, 1}, {1, 1}};
+            return kernels::conv2d<float>(device).plan(s, kernels::Conv2dPass::forward);
+        };
+        const auto held = plan(5);
+        const std::weak_ptr<const kernels::Conv2dPlan> often = plan(6), once = plan(7);
+        for (size_t i = 0; i < kernels::kMostConv2dPlans; ++i) {
+            plan(100 + static_cast<int64_t>(i));
+            REQUIRE(plan(6) == often.lock());
+        }
+        CHECK(once.expired());
+        CHECK(held->shape.w == 5);
+        CHECK(plan(5) != held);  // it had to go, but lives with who holds it
     }
 }
 
