@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "framework/storage.h"
 
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <set>
+#include <thread>
 
 #include "framework/error.h"
 #include "framework/tensor.h"
@@ -116,6 +119,24 @@ TEST_CASE("derived copies are made once per layout, and again after a change", "
     storage.bump_version();
     CHECK(storage.derived(1, make) != first);
     CHECK(made == 3);
+}
+
+TEST_CASE("derived copies: threads that ask at the same time get the same one", "[storage]") {
+    Storage storage(Device::cpu, 64);
+    std::atomic<int> made{0};
+    std::vector<std::shared_ptr<Storage>> got(4);
+    std::vector<std::thread> threads;
+    for (auto& mine : got)
+        threads.emplace_back([&] {
+            mine = storage.derived(1, [&] {
+                ++made;
+                std::this_thread::sleep_for(std::chrono::milliseconds(50));
+                return new_storage(64);
+            });
+        });
+    for (std::thread& t : threads) t.join();
+    CHECK(made == 1);
+    for (const auto& mine : got) CHECK(mine == got[0]);
 }
 
 TEST_CASE("no two states of any memory have the same version", "[storage]") {

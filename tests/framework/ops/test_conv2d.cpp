@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <thread>
+
 #include "framework/autograd.h"
 #include "kernels/common/parallel.h"
 #include "kernels/conv2d/conv2d.h"
@@ -368,6 +370,27 @@ TEST_CASE("conv2d: packed weights follow a change in place", "[conv2d]") {
     const Tensor before = conv2d(t[0], w, {});
     w.copy_(w * 2.0);
     CHECK(difference(conv2d(t[0], w, {}), before * 2.0, 1e-6) == "");
+}
+
+TEST_CASE("conv2d: several threads may use one model", "[conv2d]") {
+    const Conv2dOptions o{.padding = kOne};
+    const Tensors t = random_tensors(
+        {{1, 3, 16, 16}, {32, 3, 3, 3}, {32, 32, 3, 3}, {32}, {512, 256, 1, 1}, {1, 256, 8, 8}}, DType::f32);
+    const auto run = [&](const Tensors& weights) {
+        const NoGrad no_grad;
+        const Tensor h = conv2d_relu(t[0], weights[0], t[3], o);
+        return Tensors{conv2d_relu_max_pool2d(h, weights[1], t[3], o), conv2d(t[5], weights[2], {})};
+    };
+    const Tensors want = run({t[1], t[2], t[4]});
+    for (int round = 0; round < 5; ++round) {
+        const Tensors fresh = {t[1].clone(), t[2].clone(), t[4].clone()};  // not packed yet
+        std::vector<Tensors> got(4);
+        std::vector<std::thread> threads;
+        for (Tensors& mine : got) threads.emplace_back([&] { mine = run(fresh); });
+        for (std::thread& thread : threads) thread.join();
+        for (const Tensors& mine : got)
+            for (size_t i = 0; i < want.size(); ++i) CHECK(difference(mine[i], want[i], 0) == "");
+    }
 }
 
 TEST_CASE("conv2d: keeps x only for the weights' gradient", "[conv2d]") {
