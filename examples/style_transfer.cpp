@@ -108,7 +108,7 @@ int paint(const Settings& s) {
                       s.optimizer, s.learning_rate, content.matte.to(chosen.device));
     Outputs outputs(s, run, content, styles,
                     [&] { return settings_that_matter(s, network, content, styles); });
-    RunProfile profile(s, s.iterations - run.iteration());
+    RunProfile profile(s, chosen.device, s.iterations - run.iteration());
     heed_interrupts();
     try {
         outputs.begin();

@@ -4,9 +4,62 @@
 #include <algorithm>
 #include <utility>
 
+#include "framework/capture.h"
+#include "framework/device.h"
 #include "framework/tensor.h"
+#include "kernels/common/gpu.h"
 
 namespace lily {
+
+// The events of a queue that were not read yet, and whose time each of them ends.
+class Profiler::GpuClock {
+  public:
+    explicit GpuClock(Device device) : gpu_(kernels::gpu(device)), stream_(default_queue(device).stream()) {
+        restart();
+    }
+    ~GpuClock() {
+        for (const Mark& mark : marks_) gpu_.destroy_event(mark.event);
+        gpu_.destroy_event(last_);
+    }
+    GpuClock(const GpuClock&) = delete;
+    GpuClock& operator=(const GpuClock&) = delete;
+
+    // What the queue has done since the last mark is the row's, whose address stays.
+    void mark(ProfileRow& row) {
+        constexpr size_t kMost = 4096;
+        marks_.push_back({record(), &row});
+        if (marks_.size() == kMost) settle();
+    }
+    // The time since the last mark is nobody's.
+    void restart() {
+        settle();
+        void* const now = record();
+        if (last_) gpu_.destroy_event(last_);
+        last_ = now;
+    }
+    void settle() {
+        for (const Mark& mark : marks_) {
+            mark.row->seconds += gpu_.seconds_between(last_, mark.event);
+            gpu_.destroy_event(std::exchange(last_, mark.event));
+        }
+        marks_.clear();
+    }
+
+  private:
+    struct Mark {
+        void* event;
+        ProfileRow* row;
+    };
+    void* record() {
+        refuse_in_capture("profiler", "be timed by its ops: profile it without capture()");
+        return gpu_.record_event(stream_);
+    }
+
+    const kernels::GpuRuntime& gpu_;
+    void* stream_;
+    void* last_ = nullptr;
+    std::vector<Mark> marks_;
+};
 
 std::string_view name(ProfilePass pass) {
     switch (pass) {
@@ -29,14 +82,20 @@ std::string OpShapes::text() const {
     return text + "-> " + words(output);
 }
 
-Profiler::Profiler() : before_(std::exchange(active_, this)) {}
+Profiler::Profiler(Device device) : before_(active_) {
+    if (device != Device::cpu) gpu_ = std::make_unique<GpuClock>(device);
+    active_ = this;
+}
 
 Profiler::~Profiler() {
     active_ = before_;
-    if (before_) before_->last_mark_ = Clock::now();
+    if (!before_) return;
+    if (before_->gpu_) before_->gpu_->restart();
+    before_->last_mark_ = Clock::now();
 }
 
 std::vector<ProfileRow> Profiler::rows() const {
+    if (gpu_) gpu_->settle();
     std::vector<ProfileRow> result;
     for (const auto& [key, row] : rows_) result.push_back(row);
     std::stable_sort(result.begin(), result.end(),
@@ -45,6 +104,7 @@ std::vector<ProfileRow> Profiler::rows() const {
 }
 
 double Profiler::seconds() const {
+    if (gpu_) gpu_->settle();
     double sum = 0;
     for (const auto& [key, row] : rows_) sum += row.seconds;
     return sum;
@@ -56,6 +116,7 @@ void Profiler::mark(const char* op, ProfilePass pass, const std::shared_ptr<cons
     ProfileRow& row = rows_[{op, pass, shapes ? shapes->text() : std::string()}];
     if (row.calls == 0) row = {.op = op, .pass = pass, .shapes = shapes};
     ++row.calls;
+    if (gpu_) return gpu_->mark(row);
     row.seconds += passed.count();
     last_mark_ = Clock::now();
 }

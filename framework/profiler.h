@@ -7,6 +7,10 @@
 // one counts as the inner one's, and what lies between two ops as the later one's. Everything that a backward
 // function does is its node's, ops inside it too. No time is counted twice, and none is lost but that of the
 // marks themselves.
+//
+// An op on a GPU returns when its kernels are queued. A profiler of a GPU reads the GPU's clock: each mark is
+// an event in the device's queue, and a row has the time from one to the next as the GPU came to them, which
+// is what its kernels took, and what the GPU waited for them.
 #pragma once
 
 #include <chrono>
@@ -19,6 +23,7 @@
 #include <vector>
 
 #include "framework/shape.h"
+#include "kernels/common/device.h"
 
 namespace lily {
 
@@ -49,12 +54,12 @@ struct ProfileRow {
 // the outer one's clock stands still meanwhile. They end in reverse order, on their thread.
 class Profiler {
   public:
-    Profiler();
+    explicit Profiler(Device device = Device::cpu);  // whose clock is read; not inside of a captured step
     ~Profiler();
     Profiler(const Profiler&) = delete;
     Profiler& operator=(const Profiler&) = delete;
 
-    std::vector<ProfileRow> rows() const;  // the slowest first
+    std::vector<ProfileRow> rows() const;  // the slowest first; waits for the GPU
     double seconds() const;                // of all rows
 
     // This thread's; null: nothing is timed, and that test is all that a hook costs.
@@ -71,10 +76,13 @@ class Profiler {
     using Clock = std::chrono::steady_clock;
     using Key = std::tuple<std::string, ProfilePass, std::string>;  // op, pass, shapes
 
+    class GpuClock;
+
     void mark(const char* op, ProfilePass pass, const std::shared_ptr<const OpShapes>& shapes);
 
     static inline thread_local Profiler* active_ = nullptr;
     Profiler* before_;
+    std::unique_ptr<GpuClock> gpu_;  // null: the CPU's clock
     Clock::time_point last_mark_ = Clock::now();
     std::map<Key, ProfileRow> rows_;
     int passes_ = 0, nodes_ = 0;  // backward passes and nodes that are running, one inside the other

@@ -50,7 +50,7 @@ struct Sum {
 
 }  // namespace
 
-RunProfile::RunProfile(const Settings& s, int64_t iterations) : s_(s) {
+RunProfile::RunProfile(const Settings& s, Device device, int64_t iterations) : s_(s), device_(device) {
     check(s.profile.empty() || iterations > kLeftOut,
           "a profile leaves the first {} iterations out, and this run has {}; pass --iterations {} or more",
           kLeftOut, iterations, s.iterations - iterations + kLeftOut + 1);
@@ -59,7 +59,7 @@ RunProfile::RunProfile(const Settings& s, int64_t iterations) : s_(s) {
 void RunProfile::after_step() {
     if (s_.profile.empty()) return;
     profile_rest("output");
-    if (++done_ == kLeftOut) profiler_.emplace();
+    if (++done_ == kLeftOut) profiler_.emplace(device_);
 }
 
 void RunProfile::stop() {

@@ -16,7 +16,7 @@ class RunProfile {
 
     // For a run of `iterations`. Does nothing without --profile. Throws if the run has no iteration to
     // profile.
-    RunProfile(const Settings& s, int64_t iterations);
+    RunProfile(const Settings& s, Device device, int64_t iterations);
 
     void after_step();
     void stop();  // the steps are over: what follows is not profiled
@@ -29,6 +29,7 @@ class RunProfile {
     void say_convolutions() const;
 
     const Settings& s_;
+    Device device_;
     int64_t done_ = 0;
     std::optional<Profiler> profiler_;
     std::vector<ProfileRow> rows_;

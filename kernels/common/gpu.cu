@@ -106,14 +106,34 @@ void destroy_graph(const GpuGraph& graph) noexcept {
         cudaGetLastError();
 }
 
+void* record_event(void* stream) {
+    cudaEvent_t event = nullptr;
+    check(cudaEventCreate(&event), "profiler");
+    check(cudaEventRecord(event, as_stream(stream)), "profiler");
+    return event;
+}
+
+double seconds_between(void* from, void* to) {
+    float milliseconds = 0;
+    check(cudaEventSynchronize(static_cast<cudaEvent_t>(to)), "profiler");
+    check(cudaEventElapsedTime(&milliseconds, static_cast<cudaEvent_t>(from), static_cast<cudaEvent_t>(to)),
+          "profiler");
+    return static_cast<double>(milliseconds) / 1e3;
+}
+
+void destroy_event(void* event) noexcept {
+    if (cudaEventDestroy(static_cast<cudaEvent_t>(event)) != cudaSuccess) cudaGetLastError();
+}
+
 }  // namespace
 }  // namespace LILY_CUDA_DEVICE
 
 const GpuRuntime& gpu_on(LILY_CUDA_DEVICE::Gpu) {
     using namespace LILY_CUDA_DEVICE;
     static const GpuRuntime runtime{
-        problem, description, make_stream,   allocate,    release,         fill_bytes,   copy,
-        wait,    memory,      begin_capture, end_capture, abandon_capture, launch_graph, destroy_graph};
+        problem,      description,   make_stream,  allocate,        release,      fill_bytes,
+        copy,         wait,          memory,       begin_capture,   end_capture,  abandon_capture,
+        launch_graph, destroy_graph, record_event, seconds_between, destroy_event};
     return runtime;
 }
 

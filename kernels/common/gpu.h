@@ -40,6 +40,10 @@ struct GpuRuntime {
     void (*abandon_capture)(void* stream) noexcept;
     void (*launch_graph)(void* stream, const GpuGraph&);
     void (*destroy_graph)(const GpuGraph&) noexcept;
+    // A mark in the stream: when everything asked of it so far is done, by the GPU's own clock.
+    void* (*record_event)(void* stream);
+    double (*seconds_between)(void* from, void* to);  // two events; waits for `to`
+    void (*destroy_event)(void* event) noexcept;
 };
 
 bool has_gpu(Device device);           // of this build

@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "framework/autograd.h"
+#include "framework/capture.h"
+#include "framework/device.h"
 #include "framework/ops.h"
 #include "tests/catch.h"
 
@@ -161,6 +163,63 @@ TEST_CASE("a profiler changes no bits, of second derivatives neither", "[profile
     const Profiler profiler;
     CHECK(second() == plain);
     CHECK(row_of(profiler, "exp", ProfilePass::backward).calls >= 2);
+}
+
+TEST_CASE("on a GPU a row has what its kernels took, not their launches", "[profiler][simt]") {
+    for (const Device device : {Device::simt, Device::cuda}) {
+        if (!is_available(device)) continue;
+        const Tensor x = full({192, 192}, 0.5, {.device = device}).set_requires_grad();
+        synchronize(device);
+        const Clock::time_point start = Clock::now();
+        Profiler profiler(device);
+        const Tensor y = sum(square(matmul(x, x)));
+        y.backward();
+        const double launched = seconds_since(start);
+        synchronize(device);
+        profile_rest("wait");
+        const double took = seconds_since(start), total = profiler.seconds();
+        const double forward = row_of(profiler, "matmul", ProfilePass::forward).seconds;
+        const double backward = row_of(profiler, "matmul", ProfilePass::backward).seconds;
+        INFO(name(device) << ": launched in " << launched << " s, done in " << took << ", matmul " << forward
+                          << " and " << backward << ", all " << total);
+        CHECK(forward > 2 * row_of(profiler, "square", ProfilePass::forward).seconds);
+        CHECK(backward > forward / 2);  // two products
+        CHECK(forward + backward > 0.5 * total);
+        CHECK(total <= 1.01 * took + 1e-3);
+        CHECK(profiler.seconds() == total);
+    }
+}
+
+TEST_CASE("a profiler of a GPU stands still while another lives, and ends with its events",
+          "[profiler][simt]") {
+    for (const Device device : {Device::simt, Device::cuda}) {
+        if (!is_available(device)) continue;
+        const Tensor x = full({128, 128}, 0.5, {.device = device});
+        Profiler outer(device);
+        square(x);
+        {
+            const Profiler inner(device);
+            for (int i = 0; i < 5000; ++i) profile_rest("nothing");  // more than are kept unread
+            matmul(x, x);
+            CHECK(row_of(inner, "nothing", ProfilePass::other).calls == 5000);
+            CHECK(row_of(inner, "matmul", ProfilePass::forward).calls == 1);
+        }
+        square(x);
+        CHECK(outer.rows().size() == 1);
+        CHECK(row_of(outer, "square", ProfilePass::forward).calls == 2);
+    }
+}
+
+TEST_CASE("a captured step is not timed by its ops", "[profiler][simt]") {
+    if (!is_available(Device::simt)) SKIP("this build has no software GPU");
+    Profiler profiler(Device::simt);
+    const Tensor x = full({4}, 0.5, {.device = Device::simt});
+    CapturedStep step = capture(Device::simt, [&] { square(x); });
+    CHECK_THROWS_WITH(
+        [&] {
+            for (int i = 0; i < 8; ++i) step.replay();
+        }(),
+        "[profiler] a captured step cannot be timed by its ops: profile it without capture()");
 }
 
 }  // namespace lily
