@@ -8,7 +8,7 @@
 namespace lily::optim {
 
 // Scales all gradients by one factor so that their common Euclidean norm is at most max_norm. Returns the
-// norm before.
+// norm before. On a GPU that is three launches and one wait, however many there are.
 double clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm);
 
 // Limits every element of every gradient to [-clip_value, clip_value].

@@ -6,19 +6,36 @@
 
 namespace lily::optim {
 
-void lerp_(Tensor& x, const Tensor& end, double weight) {
-    check(x.is_leaf(), "[lerp_] only leaves can be changed in place");
-    check(x.shape() == end.shape(), "[lerp_] expected equal shapes, got {} and {}", x.shape(), end.shape());
-    check(x.dtype() == end.dtype(), "[lerp_] expected equal dtypes, got {} and {}", name(x.dtype()),
-          name(end.dtype()));
-    check_same_device("lerp_", x, end);
+void lerp_(const std::vector<Tensor>& x, const std::vector<Tensor>& end, double weight) {
+    check(x.size() == end.size(), "[lerp_] expected as many ends as tensors, {}, got {}", x.size(),
+          end.size());
     const NoGrad no_grad;
-    const Tensor from = end.to(x.format());
-    visit_floating("lerp_", x.dtype(), [&](auto zero) {
+    std::vector<Tensor> from;
+    for (size_t i = 0; i < x.size(); ++i) {
+        check(x[i].is_leaf(), "[lerp_] only leaves can be changed in place");
+        check(x[i].shape() == end[i].shape(), "[lerp_] expected equal shapes, got {} and {}", x[i].shape(),
+              end[i].shape());
+        for (const Tensor& other : {x[0], end[i]}) {
+            check(x[i].dtype() == other.dtype(), "[lerp_] expected equal dtypes, got {} and {}",
+                  name(x[i].dtype()), name(other.dtype()));
+            check_same_device("lerp_", x[i], other);
+        }
+        from.push_back(end[i].to(x[i].format()));
+    }
+    if (x.empty()) return;
+    visit_floating("lerp_", x[0].dtype(), [&](auto zero) {
         using T = decltype(zero);
-        kernels::vector<T>(x.device())
-            .lerp(x.queue(), x.numel(), weight, from.data<T>(), x.mutable_data<T>());
+        std::vector<kernels::VectorPair<T>> pairs;
+        for (size_t i = 0; i < x.size(); ++i) {
+            Tensor to = x[i];
+            pairs.push_back({to.numel(), from[i].data<T>(), to.mutable_data<T>()});
+        }
+        kernels::vector<T>(x[0].device()).lerp(x[0].queue(), weight, pairs);
     });
+}
+
+void lerp_(const Tensor& x, const Tensor& end, double weight) {
+    lerp_(std::vector{x}, std::vector{end}, weight);
 }
 
 }  // namespace lily::optim

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <vector>
+
 #include "framework/tensor.h"
 
 namespace lily::optim {
 
-// x ← x + weight (end - x), in place and outside of the graph, in one pass: a step of a running average, such
-// as that of a generator's weights. Tensors of one shape, dtype and device.
-void lerp_(Tensor& x, const Tensor& end, double weight);
+// x ← x + weight (end - x) for each x and its end, in place and outside of the graph, in one pass and on a
+// GPU in one launch: a step of a running average, such as that of a generator's weights. An x and its end
+// have one shape, all of them one dtype and device.
+void lerp_(const std::vector<Tensor>& x, const std::vector<Tensor>& end, double weight);
+void lerp_(const Tensor& x, const Tensor& end, double weight);
 
 }  // namespace lily::optim

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/vector/vector.h"
 
+#include <vector>
+
 #include "kernels/common/fold.h"
-#include "kernels/common/packs.h"
+#include "kernels/common/many.h"
 
 namespace lily::kernels {
 namespace LILY_CUDA_DEVICE {
@@ -24,15 +26,17 @@ struct Axpy {
 };
 
 // On the host: the optimiser decides by it, so this waits for the device.
+double on_host(Queue& queue, const double* result) {
+    double value = 0;
+    check(cudaMemcpyAsync(&value, result, sizeof value, cudaMemcpyDeviceToHost, stream(queue)), "vector");
+    check(cudaStreamSynchronize(stream(queue)), "vector");
+    return value;
+}
 template <class Term, class Fold>
 double fold_on_host(Queue& queue, int64_t n, Term term, Fold fold) {
     const auto result = queue.scratch<double>(1);
     fold_terms("vector", queue, n, term, fold, 1.0, result.data());
-    double value = 0;
-    check(cudaMemcpyAsync(&value, result.data(), sizeof value, cudaMemcpyDeviceToHost, stream(queue)),
-          "vector");
-    check(cudaStreamSynchronize(stream(queue)), "vector");
-    return value;
+    return on_host(queue, result.data());
 }
 
 double dot(Queue& queue, int64_t n, const float* x, const float* y) {
@@ -49,13 +53,68 @@ void axpy(Queue& queue, int64_t n, double alpha, const float* x, float* y) {
     map("vector", queue, n, Axpy{static_cast<float>(alpha)}, y, x, static_cast<const float*>(y));
 }
 
-struct Lerp {
-    float alpha;
-    __device__ float operator()(float x, float y) const { return y + alpha * (x - y); }
+struct Slice {
+    int64_t n;
+    const float* x;
+    float* y;
+    uint32_t first_block;
+    bool packed;
 };
 
-void lerp(Queue& queue, int64_t n, double alpha, const float* x, float* y) {
-    map("vector", queue, n, Lerp{static_cast<float>(alpha)}, y, x, static_cast<const float*>(y));
+std::vector<Slice> slices_of(std::span<const VectorPair<float>> pairs) {
+    std::vector<Slice> slices;
+    for (const VectorPair<float>& a : pairs) slices.push_back({a.n, a.x, a.y, 0, packable(a.x, a.y)});
+    return slices;
+}
+
+// partial[block] = Σ x² of its piece
+struct Squares {
+    double* partial;
+    __device__ void operator()(const Slice& a, int64_t begin, int64_t end) const {
+        double sum = 0;
+        for (int64_t i = begin + threadIdx.x * kPack; i < end; i += kManyThreads * kPack) {
+            const Pack<float> x = load_pack(a.x, i, a.n, a.packed);
+            for (int k = 0; k < kPack; ++k)
+                sum += static_cast<double>(x.lane[k]) * static_cast<double>(x.lane[k]);
+        }
+        sum = block_reduce<kManyThreads>(sum, Add{});
+        if (threadIdx.x == 0) partial[blockIdx.x] = sum;
+    }
+};
+
+double squares(Queue& queue, std::span<const VectorPair<float>> pairs) {
+    std::vector<Slice> slices = slices_of(pairs);
+    const int64_t blocks = place_pieces(slices);
+    const auto sums = queue.scratch<double>(blocks + 1);  // and their own
+    for_each_piece("vector", queue, slices, blocks, Squares{sums.data()});
+    fold_rest("vector", queue, blocks, sums.data(), Add{}, 1.0, sums.data() + blocks);
+    return on_host(queue, sums.data() + blocks);
+}
+
+// y = α x, or what is between y and x
+template <bool kLerp>
+struct Towards {
+    float alpha;
+    __device__ void operator()(const Slice& a, int64_t begin, int64_t end) const {
+        for (int64_t i = begin + threadIdx.x * kPack; i < end; i += kManyThreads * kPack) {
+            const Pack<float> x = load_pack(a.x, i, a.n, a.packed);
+            Pack<float> y;
+            if constexpr (kLerp) y = load_pack<float>(a.y, i, a.n, a.packed);
+            for (int k = 0; k < kPack; ++k)
+                if constexpr (kLerp)
+                    y.lane[k] += alpha * (x.lane[k] - y.lane[k]);
+                else
+                    y.lane[k] = alpha * x.lane[k];
+            store_pack(a.y, i, a.n, a.packed, y);
+        }
+    }
+};
+
+template <bool kLerp>
+void towards(Queue& queue, double alpha, std::span<const VectorPair<float>> pairs) {
+    std::vector<Slice> slices = slices_of(pairs);
+    const int64_t blocks = place_pieces(slices);
+    for_each_piece("vector", queue, slices, blocks, Towards<kLerp>{static_cast<float>(alpha)});
 }
 
 }  // namespace
@@ -63,7 +122,8 @@ void lerp(Queue& queue, int64_t n, double alpha, const float* x, float* y) {
 
 const VectorKernels<float>& vector_on(LILY_CUDA_DEVICE::Gpu) {
     using namespace LILY_CUDA_DEVICE;
-    static const VectorKernels<float> table{dot, abs_sum, abs_max, axpy, LILY_CUDA_DEVICE::lerp};
+    static const VectorKernels<float> table{dot,     abs_sum,        abs_max,      axpy,
+                                            squares, towards<false>, towards<true>};
     return table;
 }
 

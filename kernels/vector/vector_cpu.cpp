@@ -48,18 +48,35 @@ void axpy(Queue&, int64_t n, double alpha, const T* x, T* y) {
 }
 
 template <class T>
-void lerp(Queue&, int64_t n, double alpha, const T* x, T* y) {
+double squares(Queue& queue, std::span<const VectorPair<T>> pairs) {
+    double sum = 0;
+    for (const VectorPair<T>& a : pairs) sum += dot(queue, a.n, a.x, a.x);
+    return sum;
+}
+
+template <class T>
+void scale(Queue&, double alpha, std::span<const VectorPair<T>> pairs) {
     const T a = static_cast<T>(alpha);
-    parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) y[i] += a * (x[i] - y[i]);
-    });
+    for (const VectorPair<T>& pair : pairs)
+        parallel_for(pair.n, kGrain, [=, x = pair.x, y = pair.y](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) y[i] = a * x[i];
+        });
+}
+
+template <class T>
+void lerp(Queue&, double alpha, std::span<const VectorPair<T>> pairs) {
+    const T a = static_cast<T>(alpha);
+    for (const VectorPair<T>& pair : pairs)
+        parallel_for(pair.n, kGrain, [=, x = pair.x, y = pair.y](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) y[i] += a * (x[i] - y[i]);
+        });
 }
 
 }  // namespace
 
 template <class T>
 const VectorKernels<T>& vector(Device device) {
-    static const VectorKernels<T> cpu{dot<T>, abs_sum<T>, abs_max<T>, axpy<T>, lerp<T>};
+    static const VectorKernels<T> cpu{dot<T>, abs_sum<T>, abs_max<T>, axpy<T>, squares<T>, scale<T>, lerp<T>};
     return choose(
         "vector", device, cpu, [](auto gpu) -> const auto& { return vector_on(gpu); });
 }

@@ -137,9 +137,7 @@ void GanTrainer::update_average() {
     const NoGrad no_grad;
     const auto t = static_cast<double>(iteration_);
     const double decay = std::min(recipe_.ema, (1 + t) / (10 + t));
-    std::vector<Tensor> averages = average_.parameters();
-    const std::vector<Tensor> values = generator_.parameters();
-    for (size_t i = 0; i < averages.size(); ++i) optim::lerp_(averages[i], values[i], 1 - decay);
+    optim::lerp_(average_.parameters(), generator_.parameters(), 1 - decay);
     average_is_settled_ = false;
 }
 

@@ -26,7 +26,8 @@ TEST_CASE("vector kernels: f32 as f64, on every device", "[kernels][vector]") {
             f64.axpy(cpu, n, 0.5, x_64.data(), y_64.data());
             y.fetch();
             CHECK(worst_error(y, y_64, n) <= 1e-6);
-            f32.lerp(queue, n, 0.25, x.on_device(), y.on_device());
+            const kernels::VectorPair<float> pair{n, x.on_device(), y.on_device()};
+            f32.lerp(queue, 0.25, {&pair, 1});
             for (int64_t i = 0; i < n; ++i) y_64[i] = 0.75 * y_64[i] + 0.25 * x_64[i];
             y.fetch();
             CHECK(worst_error(y, y_64, n) <= 1e-6);
@@ -36,6 +37,47 @@ TEST_CASE("vector kernels: f32 as f64, on every device", "[kernels][vector]") {
             CHECK(f32.abs_max(queue, n, x.on_device()) == INFINITY);
             x[20] = std::nanf("");
             CHECK(std::isnan(f32.abs_max(queue, n, x.on_device())));
+        }
+}
+
+TEST_CASE("vector kernels: many vectors at once, a few and more than a kernel's arguments hold",
+          "[kernels][vector]") {
+    for (const Device device : devices())
+        for (const int count : {0, 1, 4, 5, 56, 57}) {
+            INFO(name(device) << ", " << count << " vectors");
+            Queue& queue = default_queue(device);
+            const auto& f32 = kernels::vector<float>(device);
+            std::vector<Buffer<float>> x, y, z;
+            std::vector<std::vector<float>> z_before;
+            std::vector<kernels::VectorPair<float>> to_y, to_z;
+            double squares = 0;
+            for (int v = 0; v < count; ++v) {
+                const int64_t n = v % 7 == 3 ? 0 : (v % 5 == 1 ? 4096 + 17 * v : 1 + v);
+                x.emplace_back(n, v % 4, device);
+                y.emplace_back(n, v % 3, device);  // NaN
+                z.emplace_back(n, 1, device);
+                x.back().randomise(static_cast<uint32_t>(v)),
+                    z.back().randomise(static_cast<uint32_t>(v) + 9);
+                z_before.emplace_back(z.back().data(), z.back().data() + n);
+                for (int64_t i = 0; i < n; ++i)
+                    squares += static_cast<double>(x.back()[i]) * static_cast<double>(x.back()[i]);
+                to_y.push_back({n, x.back().on_device(), y.back().on_device()});
+                to_z.push_back({n, to_y.back().x, z.back().on_device()});
+            }
+            CHECK(f32.squares(queue, to_y) == squares);  // multiples of 1/4096: exact
+            f32.scale(queue, -0.5, to_y);
+            f32.lerp(queue, 0.25, to_z);
+            int64_t wrong = 0;
+            for (size_t v = 0; v < x.size(); ++v) {
+                y[v].fetch(), z[v].fetch();
+                for (int64_t i = 0; i < to_y[v].n; ++i) {
+                    const float before = z_before[v][static_cast<size_t>(i)];
+                    wrong += y[v][i] != -0.5f * x[v][i];
+                    wrong += z[v][i] != before + 0.25f * (x[v][i] - before);
+                }
+                wrong += !y[v].fences_stand() + !z[v].fences_stand();
+            }
+            CHECK(wrong == 0);
         }
 }
 
