@@ -100,7 +100,7 @@ def normalise(network, layers, names, cache, log):
     return scaling.normalise(network, layers, scaling.mean_activations(network, layers, loaded, log))
 
 
-def is_done(output, source_sha256, convention, normalised):
+def is_done(output, source_sha256, convention, normalised, prefix=""):
     """Whether the output is there, whole, and made from this source in this way."""
     from safetensors_file import read_header
 
@@ -108,10 +108,10 @@ def is_done(output, source_sha256, convention, normalised):
         metadata = read_header(output)[2]
     except ToolError:
         return False
-    wanted = {"source_sha256": source_sha256, "normalised": normalised, "format_version": FORMAT_VERSION}
+    wanted = {"source_sha256": source_sha256, "normalised": normalised, "format_version": FORMAT_VERSION, "source_prefix": prefix}
     if convention != "auto":
         wanted["source_convention"] = convention
-    return all(metadata.get(key) == value for key, value in wanted.items())
+    return all(metadata.get(key, "") == value for key, value in wanted.items())
 
 
 def main():
@@ -123,7 +123,7 @@ def main():
 
     if arguments.if_needed:
         sha256 = sha256_file(arguments.source) if arguments.source else pins["wheel"]["sha256"]
-        if is_done(output, sha256, arguments.convention, normalised):
+        if is_done(output, sha256, arguments.convention, normalised, arguments.prefix):
             log(f"{output} is up to date")
             return 0
     if output.is_dir():
@@ -155,6 +155,8 @@ def main():
         "input": INPUT,
         "normalised": normalised,
     }
+    if arguments.prefix:
+        metadata["source_prefix"] = arguments.prefix
     if not arguments.no_normalise:
         network = normalise(network, layers, pins["normalised_on"], arguments.cache, log)
         metadata["normalised_on"] = ", ".join(pins["normalised_on"])

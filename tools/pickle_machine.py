@@ -12,7 +12,6 @@ import pickletools
 import sys
 
 import numpy as np
-
 from toolkit import ToolError, one_line
 
 MAX_OBJECTS = 1 << 20

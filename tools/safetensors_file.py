@@ -12,7 +12,6 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
-
 from toolkit import ToolError, explain_os_error, one_line, write_whole
 
 ALIGNMENT = 64

@@ -16,7 +16,6 @@ import re
 import zipfile
 
 import numpy as np
-
 from toolkit import ToolError, explain_os_error, one_line
 from vgg19_names import listing, the_one
 

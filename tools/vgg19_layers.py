@@ -11,7 +11,6 @@ import zipfile
 from dataclasses import dataclass
 
 import numpy as np
-
 import vgg19_keras
 from restricted_pickle import load_from_stream, load_state_dict
 from safetensors_file import load_tensors, read_header

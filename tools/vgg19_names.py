@@ -9,7 +9,6 @@ features alone were saved, and with wrappers around the model `module.`, `_orig_
 import re
 
 import numpy as np
-
 from toolkit import ToolError, one_line
 
 NAME = re.compile(r"(?:(.*)\.)?(\d{1,3})\.(weight|bias)", re.DOTALL)

@@ -390,6 +390,10 @@ class Program(Folder):
         self.assertFalse(convert_vgg19.is_done(output, "s", "rgb-normalised", "true"))
         self.assertFalse(convert_vgg19.is_done(output, "s", "auto", "false"))
         self.assertFalse(convert_vgg19.is_done(output, "t", "auto", "true"))
+        self.assertFalse(convert_vgg19.is_done(output, "s", "auto", "true", "model_ema"))
+        write_safetensors(output, {"a": np.ones(4, "<f4")}, {**metadata, "source_prefix": "model_ema"})
+        self.assertTrue(convert_vgg19.is_done(output, "s", "auto", "true", "model_ema"))
+        self.assertFalse(convert_vgg19.is_done(output, "s", "auto", "true"))
         output.write_bytes(output.read_bytes()[:-1])
         self.assertFalse(convert_vgg19.is_done(output, "s", "auto", "true"))
 

@@ -12,7 +12,6 @@ from torch_files import TOOLS, np
 sys.path.insert(0, str(TOOLS.parent / "tests" / "golden"))
 
 import make_safetensors_headers as golden
-
 from safetensors_file import load_tensors, read_header, read_safetensors, write_safetensors
 from toolkit import ToolError
 

@@ -13,11 +13,10 @@ import unittest
 import zipfile
 
 import torch_files as make
-from test_convert_vgg19 import LAYERS, Folder, network, run, state_of
-from torch_files import Call, Object, Storage, np, rebuild
-
 import vgg19_layers as vgg
+from test_convert_vgg19 import LAYERS, Folder, network, run, state_of
 from toolkit import ToolError
+from torch_files import Call, Object, Storage, np, rebuild
 
 try:
     import h5py
