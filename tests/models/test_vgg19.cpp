@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include <unistd.h>
 
+#include <bit>
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <span>
 
 #include "framework/autograd.h"
+#include "framework/io/safetensors.h"
 #include "models/vgg19/vgg19.h"
 #include "tests/catch.h"
+#include "tests/framework/io/io_test.h"
 #include "tests/models/golden_vgg19.h"
 
 namespace lily::testing {
@@ -107,6 +111,51 @@ TEST_CASE("VGG-19: weights that are not VGG-19's are refused by name", "[vgg19]"
                       ContainsSubstring("there is no layer 'relu5_2'"));
     std::filesystem::remove(path);
     CHECK_THROWS_WITH(Vgg19("/nowhere/w.safetensors"), ContainsSubstring("/nowhere/w.safetensors"));
+}
+
+TEST_CASE("VGG-19: weights of others in bf16 run, with the command that converts them", "[vgg19]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    CHECK(Vgg19(kWeights).remark().empty());
+    const StateDict weights = io::load_tensors(kWeights).tensors;
+    std::map<std::string, std::vector<uint16_t>> halves;
+    std::vector<io::SafetensorsEntry> entries;
+    for (const auto& [name, tensor] : weights) {
+        std::vector<uint16_t>& upper = halves[name];
+        for (const float value : tensor.to_vector<float>())
+            upper.push_back(static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16));
+        entries.push_back({name, "BF16", tensor.shape().dims(), std::as_bytes(std::span(upper))});
+    }
+    const std::vector<int16_t> classes = {1, 2, 3};
+    entries.push_back({"classifier.codes", "I16", {3}, std::as_bytes(std::span(classes))});  // not looked at
+    const io::ScratchFolder folder;
+    const std::string path = folder / "of others.safetensors";
+    io::write_safetensors(path, entries, {{"format", "pt"}});
+    const Vgg19 network(path);
+    CHECK_THAT(network.remark(),
+               ContainsSubstring("of others.safetensors' was not made by tools/convert_vgg19.py") &&
+                   ContainsSubstring("build/venv/bin/python tools/convert_vgg19.py '" + path + "' -o '" +
+                                     folder / "of others-normalised.safetensors'"));
+    const StateDict read = network.state_dict();
+    for (const auto& [name, tensor] : weights) {
+        const std::vector<float> got = read.at(name).to_vector<float>();
+        bool same = true;
+        for (size_t i = 0; i < got.size(); ++i)
+            same &= std::bit_cast<uint32_t>(got[i]) == uint32_t{halves[name][i]} << 16;
+        CHECK(same);
+    }
+    entries.erase(entries.begin());
+    for (io::SafetensorsEntry& entry : entries) entry.name = "module." + entry.name;
+    io::write_safetensors(path, entries);
+    CHECK_THROWS_WITH(
+        Vgg19(path),
+        ContainsSubstring("has no tensor features.0.bias, it holds 'module.classifier.codes', "
+                          "'module.features.0.weight', ") &&
+            ContainsSubstring(" and 26 more; where these are VGG-19's by other names: build/venv"));
+    for (const char* start : {"PK\3\4", "\x89HDF\r\n", "\x80\2"}) {
+        io::write_file_atomically(path, std::string_view(start));
+        CHECK_THROWS_WITH(Vgg19(path),
+                          ContainsSubstring("is a file of PyTorch or Keras; convert it: build/venv"));
+    }
 }
 
 TEST_CASE("the network's input and back is the identity", "[vgg19]") {
