@@ -27,8 +27,8 @@ enum class Split { train, test };
 // The files of MNIST and its relatives in a folder: train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…
 // for the test split, each also with .gz; or a pair images-idx3-ubyte, labels-idx1-ubyte, which is the
 // training split; or one set of EMNIST, emnist-letters-train-images-idx3-ubyte, …-test-…, whose pictures lie
-// transposed in the file and are turned upright here, and whose letters are the classes 0 (a, A) to 25, in the
-// file 1 to 26. Labels may be missing.
+// transposed in the file and are turned upright here, and whose letters are the classes 0 (a, A) to 25, in
+// the file 1 to 26. Labels may be missing.
 Dataset load_mnist(const std::string& folder, Split split = Split::train);
 bool has_mnist(const std::string& folder, Split split);
 
