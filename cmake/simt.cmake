@@ -19,7 +19,8 @@ set(simt_options -Wno-unknown-pragmas -fno-tree-sra -fno-tree-vectorize -fno-cro
     -fno-tree-tail-merge -fno-gnu-unique $<$<NOT:$<CONFIG:Debug>>:-O2>
     $<IF:$<CONFIG:Debug>,-g,-g1>)
 if(NOT LILY_SANITIZE)
-    list(APPEND simt_options -fsanitize=thread -Wno-tsan --param=tsan-instrument-func-entry-exit=0)
+    list(APPEND simt_options -fsanitize=thread -Wno-tsan --param=tsan-instrument-func-entry-exit=0
+         --param=tsan-distinguish-volatile=1)
 endif()
 
 # lily_simt_sources(<target> <dir>): compiles every .cu file below <dir> into the target, for the software GPU. CMake ties

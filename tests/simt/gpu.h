@@ -59,13 +59,20 @@ inline std::vector<float> counting(size_t n) {
     return values;
 }
 
+// The lines of a file of tests/simt that end with the comment.
+inline std::vector<int> marked_lines(const std::string& name, const std::string& comment) {
+    std::ifstream file(LILY_SOURCE_DIR "/tests/simt/" + name);
+    std::string line;
+    std::vector<int> found;
+    for (int number = 1; std::getline(file, line); ++number)
+        if (line.ends_with("// " + comment)) found.push_back(number);
+    return found;
+}
+
 // The line of tests/simt/faults.cu that bears the mark.
 inline int marked_line(const std::string& mark) {
-    std::ifstream file(LILY_SOURCE_DIR "/tests/simt/faults.cu");
-    std::string line;
-    for (int number = 1; std::getline(file, line); ++number)
-        if (line.ends_with("// fault: " + mark)) return number;
-    return 0;
+    const auto found = marked_lines("faults.cu", "fault: " + mark);
+    return found.empty() ? 0 : found[0];
 }
 
 inline bool same(uint3 a, uint3 b) { return a.x == b.x && a.y == b.y && a.z == b.z; }

@@ -62,6 +62,10 @@ cudaError_t bits_and_numbers(const Shape&, unsigned* u, float* f);
 cudaError_t last_block_sum(const Shape&, const float* x, float* partial, unsigned* ticket, float* y);
 cudaError_t warp_exchange(const Shape&, int* out);  // shared memory and __syncwarp
 
+// sgemm.cu: C = A B, n x n
+cudaError_t naive_sgemm(const Shape&, const float* a, const float* b, float* c, int n);
+cudaError_t tiled_sgemm(const Shape&, const float* a, const float* b, float* c, int n);
+
 // of reverse_dynamic's kernel
 cudaError_t occupancy(int* blocks, int threads, size_t shared);
 cudaError_t best_block(int* grid, int* block);

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "gpu.h"
+#include "races.h"
 #include "sanitizer.h"
 #include "symbols.h"
 
@@ -66,11 +67,9 @@ Arena::Arena() {
         void* memory = reserve(size, PROT_NONE);
         void* allocated = reserve(size / 8, PROT_READ | PROT_WRITE);
         void* initialised = reserve(size / 8, PROT_READ | PROT_WRITE);
-        void* race = reserve(size * 4, PROT_READ | PROT_WRITE);
-        if (memory && allocated && initialised && race) {
+        if (memory && allocated && initialised) {
             g_shadow.allocated = static_cast<uint8_t*>(allocated);
             g_shadow.initialised = static_cast<uint8_t*>(initialised);
-            g_shadow.race = static_cast<uint64_t*>(race);
             g_shadow.base = reinterpret_cast<uintptr_t>(memory);
             g_shadow.size = size;
             top_ = committed_ = g_shadow.base;
@@ -79,7 +78,6 @@ Arena::Arena() {
         if (memory) munmap(memory, size);
         if (allocated) munmap(allocated, size / 8);
         if (initialised) munmap(initialised, size / 8);
-        if (race) munmap(race, size * 4);
     }
     throw std::bad_alloc();
 }
@@ -117,6 +115,7 @@ void Arena::release(Block& block, const void* site) {
     if (!block.pinned) used_ -= block.bytes;
     set_bits(g_shadow.allocated, block.address - g_shadow.base, block.bytes, false);
     set_bits(g_shadow.initialised, block.address - g_shadow.base, block.bytes, false);
+    forget_races(block.address, block.bytes, top_);
     // The addresses are never used again; the memory is given back where it is worth the call.
     const uintptr_t begin = (block.address + 4095) / 4096 * 4096,
                     end = (block.address + block.bytes) / 4096 * 4096;
@@ -204,6 +203,7 @@ std::vector<Allocation> Arena::living() const {
 void Arena::clear() {
     for (auto& [address, block] : blocks_)
         if (!block.freed) release(block, nullptr);
+    forget_races();
 }
 
 }  // namespace simt

@@ -20,7 +20,6 @@ struct Shadow {
     size_t size = 0;  // 0 until the first allocation
     uint8_t* allocated = nullptr;
     uint8_t* initialised = nullptr;
-    uint64_t* race = nullptr;  // two words per four bytes: who wrote last, who read last
 };
 extern constinit Shadow g_shadow;
 

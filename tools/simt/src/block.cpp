@@ -7,9 +7,9 @@
 #include <cstring>
 #include <new>
 
+#include "counters.h"
 #include "engine.h"
 #include "fiber.h"
-#include "log.h"
 #include "report.h"
 #include "sanitizer.h"
 
@@ -48,7 +48,7 @@ Worker::Worker() : main_(std::make_unique<Fiber>(nullptr)), running_(main_.get()
     shared = reinterpret_cast<uintptr_t>(memory) + kSharedGuard;
     poison(memory, kSharedGuard);
     ready_.reserve(2 * kMaxThreads);
-    log = std::make_unique<Log>();
+    counting = std::make_unique<Counting>();
 }
 
 Worker::~Worker() {
@@ -62,9 +62,13 @@ void Worker::run_blocks(Launch& which) {
     blockDim = which.block;
     gridDim = which.grid;
     count_ = which.block.x * which.block.y * which.block.z;
-    for (unsigned i = 0; i < count_; ++i)
+    for (unsigned i = 0; i < count_; ++i) {
         indices_[i] = {i % which.block.x, i / which.block.x % which.block.y,
                        i / (which.block.x * which.block.y)};
+        lanes_at[i] = {static_cast<int32_t>(i % which.block.x), static_cast<int32_t>(i / which.block.x)};
+    }
+    for (unsigned i = count_; i % kWarp != 0; ++i) lanes_at[i] = lanes_at[count_ - 1];
+    for (auto& records : all_lists_) records->clear();
     shared_bytes = which.dynamic_shared;
     unpoison(dynamic_shared(), shared_bytes);
     poison(reinterpret_cast<void*>(shared + shared_bytes), kMostShared - shared_bytes + kSharedGuard);
@@ -78,6 +82,7 @@ void Worker::run_blocks(Launch& which) {
             run_block(b);
         }
     }
+    if (full) counting->publish(which.function);
     launch = nullptr;
 }
 
@@ -85,11 +90,11 @@ void Worker::begin_block(uint64_t index) {
     const dim3 grid = launch->grid;
     blockIdx = {static_cast<unsigned>(index % grid.x), static_cast<unsigned>(index / grid.x % grid.y),
                 static_cast<unsigned>(index / grid.x / grid.y)};
-    block_serial = launch->first_serial + static_cast<uint32_t>(index);
+    block_index = static_cast<uint32_t>(index);
     epoch = 0;
-    std::memset(warp_epoch, 0, sizeof(warp_epoch));
     std::memset(done_, 0, sizeof(done_));
     std::memset(pending_, 0, sizeof(pending_));
+    std::memset(settled_, 0, sizeof(settled_));
     for (unsigned i = 0; i < count_; ++i) threads_[i].state = State::waiting_to_start;
     ready_.clear();
     ready_head_ = next_ = finished_ = waiting_ = 0;
@@ -98,6 +103,10 @@ void Worker::begin_block(uint64_t index) {
     sites_differ_ = aborted_ = false;
     if (shared_bytes > 0) std::memset(reinterpret_cast<void*>(shared), 0xff, shared_bytes);
     clear_shared_shadow(*this);
+    if (full) {
+        order.begin_block();
+        begin_epoch();
+    }
     if (copied_) {
         for (unsigned i = 0; i < kMaxThreads; ++i) copies_[i].clear(), batches_[i] = 0;
         copied_ = false;
@@ -112,14 +121,12 @@ void Worker::run_block(uint64_t index) {
     while (!aborted_ && finished_ < count_) stuck();  // does not come back to a thread: it aborts
     t_worker = t_checked = nullptr;
     if (aborted_) {  // what was running on the fibers is left where it was
-        log->forget();
+        for (unsigned warp = 0; warp < kMaxThreads / kWarp; ++warp) end_list(warp);
         idle_.clear();
         for (auto& fiber : fibers_) {
             fiber->restart();
             idle_.push_back(fiber.get());
         }
-    } else if (full) {
-        log->flush(*this);
     }
 }
 
@@ -146,6 +153,95 @@ void Worker::take_up(unsigned index) {
     thread = index;
     threadIdx = indices_[index];
     threads_[index].state = State::running;
+    if (full) bind();
+}
+
+// Where the running thread records: the list of its warp.
+void Worker::bind() {
+    const unsigned warp = thread / kWarp, lane = thread % kWarp;
+    list = lists[warp];
+    if (list == nullptr)
+        cursor = nowhere();
+    else if (list->cursors[lane].expected != nullptr)
+        cursor = list->cursors[lane];
+    else if (Record* first = list->data + (list->start != 0 ? list->start : list->links[0].next); true)
+        cursor = {first, first, list->data};
+    lane_bit = 1u << lane;
+    lane_at = lanes_at + warp * kWarp;
+    x = lane_at[lane].x;
+    y = lane_at[lane].y;
+    scope = Scope::device;
+}
+
+void Worker::unbind() {
+    if (list != nullptr) list->cursors[thread % kWarp] = cursor;
+}
+
+void Worker::begin_list() {
+    if (idle_lists_.empty()) {
+        all_lists_.push_back(std::make_unique<Records>());
+        idle_lists_.push_back(all_lists_.back().get());
+    }
+    lists[thread / kWarp] = idle_lists_.back();
+    idle_lists_.pop_back();
+    bind();
+}
+
+void Worker::end_list(unsigned warp) {
+    if (lists[warp] == nullptr) return;
+    lists[warp]->finish();
+    idle_lists_.push_back(lists[warp]);
+    lists[warp] = nullptr;
+    if (thread / kWarp == warp) bind();
+}
+
+// The lane has come to the end of what it does without the others. The last one of the warp: all of it can be
+// looked at.
+void Worker::settle(unsigned index) {
+    if (!full) return;
+    const unsigned warp = index / kWarp, left = count_ - warp * kWarp;
+    settled_[warp] |= 1u << index % kWarp;
+    if (settled_[warp] == (left >= kWarp ? ~0u : (1u << left) - 1)) flush_warp(*this, warp);
+}
+
+void Worker::begin_epoch() {
+    const unsigned warps = (count_ + kWarp - 1) / kWarp;
+    epoch_stamp = take_stamps(*this, warps);
+    for (unsigned warp = 0; warp < warps; ++warp) {
+        warp_stamp[warp] = epoch_stamp + warp;
+        describe(warp_stamp[warp], {block_index, epoch, 0, warp});
+        settled_[warp] = done_[warp];
+    }
+}
+
+void Worker::begin_interval(unsigned warp, bool warp_met) {
+    Interval interval = interval_of(warp_stamp[warp]);
+    interval.warp_epoch += warp_met;
+    warp_stamp[warp] = take_stamps(*this, 1);
+    describe(warp_stamp[warp], interval);
+}
+
+void Worker::fence(Scope fenced) {
+    if (!full) return;
+    const InRuntime runtime;
+    const unsigned warp = thread / kWarp;
+    flush_races(*this, warp);
+    order.fence(*this, fenced);
+    begin_interval(warp, false);
+}
+
+void Worker::before_atomic(uintptr_t address, int how) {
+    const InRuntime runtime;
+    const bool releases = how >= __ATOMIC_RELEASE;
+    const unsigned warp = thread / kWarp;
+    if (releases) flush_races(*this, warp);
+    order.release(*this, address, how, scope);
+    if (releases) begin_interval(warp, false);
+}
+
+void Worker::after_atomic(uintptr_t address, int how) {
+    const InRuntime runtime;
+    if (order.acquire(*this, address, how, scope)) flush_races(*this, thread / kWarp);
 }
 
 void Worker::fiber_main(Fiber* self) {
@@ -160,6 +256,7 @@ void Worker::fiber_main(Fiber* self) {
             threads_[index].state = State::done;
             done_[index / kWarp] |= 1u << index % kWarp;
             ++finished_;
+            settle(index);
         }
         Fiber* next = ready_head_ < ready_.size() ? next_fiber() : main_.get();
         idle_.push_back(self);
@@ -169,6 +266,7 @@ void Worker::fiber_main(Fiber* self) {
 
 void Worker::wait() {
     const unsigned index = thread;
+    if (full) unbind();
     Fiber* next = next_fiber();
     switch_to(next != nullptr ? next : main_.get());
     take_up(index);
@@ -195,15 +293,20 @@ int Worker::barrier(int predicate, int how, Site site) {
     self.state = State::at_barrier;
     if (++waiting_ == count_) {
         if (sites_differ_) check_sites();
+        settle(thread);
         waiting_ = 0;
         ++epoch;
+        if (full) {
+            begin_epoch();
+            order.barrier(*this);
+        }
         barrier_result_ = counted_;
         for (unsigned i = 0; i < count_; ++i)
             if (i != thread) make_ready(i);
         self.state = State::running;
-        if (full) log->flush(*this);
         return barrier_result_;
     }
+    settle(thread);
     wait();
     return barrier_result_;
 }
@@ -276,20 +379,24 @@ std::string Worker::doing(unsigned index) const {
 
 void Worker::record(FaultKind kind, cudaError_t error, const std::string& what, Site site,
                     const void* address) {
-    aborted_ = true;
-    if (launch->stopped.exchange(true)) return;  // one report per launch: the first
-    launch->error = error;
-    const Frame at = site.frame();
     Fault fault{};
     fault.kind = kind;
     fault.what = what;
+    fault.address = address;
+    fault.error = error;
+    record(std::move(fault), site);
+}
+
+void Worker::record(Fault fault, Site site) {
+    aborted_ = true;
+    if (launch->stopped.exchange(true)) return;  // one report per launch: the first
+    launch->error = fault.error;
+    const Frame at = site.frame();
     fault.kernel = kernel_name(launch->function);
     fault.file = at.file;
     fault.line = at.line;
     fault.block = blockIdx;
     fault.thread = threadIdx;
-    fault.address = address;
-    fault.error = error;
     report_in_kernel(std::move(fault), launch->grid, launch->block, at.function);
 }
 
@@ -297,6 +404,14 @@ void Worker::fail(FaultKind kind, cudaError_t error, const std::string& what, Si
                   const void* address) {
     const InRuntime runtime;  // until the next thread is switched to
     record(kind, error, what, site, address);
+    switch_to(main_.get());
+    __builtin_unreachable();
+}
+
+void Worker::fail_at(unsigned index, Fault fault, Site site) {
+    const InRuntime runtime;
+    threadIdx = indices_[index];
+    record(std::move(fault), site);
     switch_to(main_.get());
     __builtin_unreachable();
 }

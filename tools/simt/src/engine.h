@@ -9,6 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "order.h"
+#include "races.h"
+#include "record.h"
 #include "simt/collective.h"
 #include "simt/launch.h"
 #include "simt/simt.h"
@@ -30,7 +33,8 @@ struct Launch {
     dim3 grid, block;
     size_t dynamic_shared = 0;
     const void* site = nullptr;  // of the launching call
-    uint32_t first_serial = 0;   // blocks are numbered through all launches
+    Stamp first_stamp = 0;       // of its accesses (order.h)
+    bool alone = false;          // one OS thread runs all of it
     std::atomic<uint64_t> next_block = 0;
     std::atomic<bool> stopped = false;  // by a fault
     cudaError_t error = cudaSuccess;
@@ -66,7 +70,15 @@ struct CudaThread {
     State state;
 };
 
-struct Log;  // of the memory accesses, for the counters
+class Counting;
+
+// A thread's place in its block, as a record's formula takes it (record.h): y counts the rows of all z.
+struct LaneAt {
+    int32_t x, y;
+};
+inline uintptr_t predict(const Record& record, LaneAt at) {
+    return record.base + static_cast<uintptr_t>(int64_t{at.x} * record.dx + int64_t{at.y} * record.dy);
+}
 
 // What a block needs; one per OS thread.
 class Worker {
@@ -108,15 +120,41 @@ class Worker {
     size_t touched_begin = SIZE_MAX, touched_end = 0;  // of the static shared memory, in this block
     bool faults = false, full = false;                 // the level
     unsigned thread = 0;                               // index in the block of the running one
-    uint32_t block_serial = 0, epoch = 0;              // the epoch counts the barriers of the block
-    uint16_t warp_epoch[kMaxThreads / kWarp] = {};
-    uint64_t* shared_race = nullptr;
-    uint64_t* locals_race = nullptr;
+    // What the running thread records into, at level full.
+    Cursor cursor;
+    int64_t x = 0, y = 0;  // its LaneAt
+    uint32_t lane_bit = 0;
+    const uint8_t* maps[3] = {};  // what is initialised, by address / 8, of each Memory
+    Scope scope = Scope::device;  // of its atomics
+    Records* list = nullptr;      // its warp's; null until there is something to record
+    const LaneAt* lane_at = nullptr;
+    Records* lists[kMaxThreads / kWarp] = {};
+    LaneAt lanes_at[kMaxThreads] = {};
+    void begin_list();
+    void end_list(unsigned warp);
+
+    // For the search for races: the stamps of the block's warps, those since the last barrier being the
+    // larger ones.
+    uint32_t block_index = 0, epoch = 0;  // the epoch counts the barriers of the block
+    Stamp warp_stamp[kMaxThreads / kWarp] = {};
+    Stamp epoch_stamp = 0, next_stamp = 0, last_stamp = 0;  // the latter two: taken, and not used yet
+    uint32_t generation = 0;
+    Order order;
+    Cells shared_cells, locals_cells;
+    std::pair<uint32_t, uint32_t> sites[1024] = {};  // and their numbers
+    std::unique_ptr<Counting> counting;
+    unsigned threads_in_block() const { return count_; }
+    void fence(Scope fenced);
+    // Around an atomic of the kernel: before one that writes, after one that reads.
+    void before_atomic(uintptr_t address, int how);
+    void after_atomic(uintptr_t address, int how);
+
     std::vector<Range> other_locals;  // of shared libraries
-    std::unique_ptr<Log> log;
 
     Launch* launch = nullptr;
     void* dynamic_shared() const { return reinterpret_cast<void*>(shared); }
+    // A fault of that thread of the block, which need not be the running one.
+    [[noreturn]] void fail_at(unsigned index, Fault fault, Site site);
 
   private:
     friend struct Fiber;
@@ -130,8 +168,14 @@ class Worker {
     void stuck();         // nobody can go on: names the reason
     void check_sites();
     std::string doing(unsigned index) const;
+    void record(Fault fault, Site site);
     void record(FaultKind kind, cudaError_t error, const std::string& what, Site site,
                 const void* address = nullptr);
+    void begin_epoch();
+    void begin_interval(unsigned warp, bool warp_met);
+    void settle(unsigned index);
+    void bind();
+    void unbind();
     bool complete(unsigned warp, unsigned mask, Collective operation);
     void give_results(unsigned warp, unsigned mask, Collective operation);
     void make_ready(unsigned index);
@@ -139,6 +183,9 @@ class Worker {
 
     std::vector<std::unique_ptr<Fiber>> fibers_;
     std::vector<Fiber*> idle_;
+    std::vector<std::unique_ptr<Records>> all_lists_;
+    std::vector<Records*> idle_lists_;
+    unsigned settled_[kMaxThreads / kWarp] = {};  // lanes that are at the barrier or have left
     std::unique_ptr<Fiber> main_;
     Fiber* running_ = nullptr;
     CudaThread threads_[kMaxThreads];
@@ -178,10 +225,13 @@ extern __thread Worker* t_checked;
 // have taken the kernels' copy, and what that one reports is not the kernel's doing.
 class InRuntime {
   public:
-    InRuntime() { t_checked = nullptr; }
-    ~InRuntime() { t_checked = t_worker->faults ? t_worker : nullptr; }
+    InRuntime() : before_(t_checked) { t_checked = nullptr; }
+    ~InRuntime() { t_checked = before_; }
     InRuntime(const InRuntime&) = delete;
     InRuntime& operator=(const InRuntime&) = delete;
+
+  private:
+    Worker* const before_;
 };
 
 }  // namespace simt

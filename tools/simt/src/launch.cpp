@@ -10,9 +10,9 @@
 #include <thread>
 
 #include "api.h"
+#include "counters.h"
 #include "engine.h"
 #include "gpu.h"
-#include "log.h"
 #include "report.h"
 #include "stream.h"
 
@@ -197,10 +197,13 @@ const void* known_kernel(const void* function, const Signature& signature) {
 }
 
 cudaError_t run(Launch& launch) {
-    static uint32_t next_serial = 1;
     const uint64_t blocks = launch.blocks();
-    launch.first_serial = next_serial;
-    next_serial += static_cast<uint32_t>(blocks);
+    if (instrumented() && xray() == Xray::full) {
+        prepare_races();
+        launch.first_stamp = begin_launch_stamps();
+        begin_launch_order();
+        launch.alone = std::min<uint64_t>(blocks, worker_count()) == 1;
+    }
     launch.next_block = 0;
     launch.stopped = false;
     launch.error = cudaSuccess;

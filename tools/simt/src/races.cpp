@@ -4,85 +4,263 @@
 #include <algorithm>
 
 #include "engine.h"
+#include "race_report.h"
+#include "shadow.h"
 
 namespace simt {
 namespace {
 
-// Who touched a cell, in one word.
-struct Mark {
-    uint64_t bytes : 4, atomic : 1, lanes : 1, warps : 1;  // lanes, warps: several of them have read
-    uint64_t thread : 10, warp_epoch : 11, epoch : 10, serial : 26;
-};
-static_assert(sizeof(Mark) == 8);
-
-Mark load(const uint64_t& cell) { return __builtin_bit_cast(Mark, __atomic_load_n(&cell, __ATOMIC_RELAXED)); }
-void store(uint64_t& cell, Mark mark) {
-    __atomic_store_n(&cell, __builtin_bit_cast(uint64_t, mark), __ATOMIC_RELAXED);
+Slot load(const uint64_t& word) { return __builtin_bit_cast(Slot, __atomic_load_n(&word, __ATOMIC_RELAXED)); }
+void store(uint64_t& word, Slot slot) {
+    __atomic_store_n(&word, __builtin_bit_cast(uint64_t, slot), __ATOMIC_RELAXED);
 }
+constexpr Stamp kSplit = UINT32_MAX;  // stands for the write of a word whose bytes have their own cells
 
-// Did the other one's access and mine happen without an order, in the same block?
-bool unordered(Mark other, Mark mine) {
-    if (other.serial != mine.serial || other.epoch != mine.epoch) return false;
-    if (other.warps) return true;
-    if (other.thread / kWarp != mine.thread / kWarp) return true;
-    return other.warp_epoch == mine.warp_epoch && (other.lanes || other.thread != mine.thread);
+Kind kind_of(const Record& record) {
+    switch (record.access()) {
+        case Access::read:
+        case Access::write:
+            return plain;
+        case Access::volatile_read:
+        case Access::volatile_write:
+            return record.shared() ? plain : as_volatile;
+        default:
+            return record.narrow() ? atomic_block : atomic_device;
+    }
 }
 
 }  // namespace
 
-void check_races(Worker& worker, uint64_t* cells, size_t offset, size_t bytes, Access access, bool global,
-                 const void* site, const void* address) {
-    Mark mine{};
-    mine.atomic = access == Access::atomic;
-    mine.thread = worker.thread;
-    mine.warp_epoch = worker.warp_epoch[worker.thread / kWarp];
-    mine.epoch = worker.epoch;
-    mine.serial = worker.block_serial;
-    const auto complain = [&](const char* what, Mark other) {
-        const InRuntime runtime;
-        const unsigned t = static_cast<unsigned>(other.thread);
-        const dim3 shape = worker.launch->block;
-        worker.fail(FaultKind::race, cudaErrorLaunchFailure,
-                    std::string("a race in ") + (global ? "global" : "shared") + " memory: " + what +
-                        " thread (" + std::to_string(t % shape.x) + "," +
-                        std::to_string(t / shape.x % shape.y) + "," +
-                        std::to_string(t / (shape.x * shape.y)) + ")" +
-                        (other.serial == mine.serial ? " of the block, with no barrier in between"
-                                                     : " of another block of the launch"),
-                    site, address);
-    };
-    for (size_t at = offset; at < offset + bytes;) {
-        const size_t cell = at / 4, next = std::min((cell + 1) * 4, offset + bytes);
-        mine.bytes = ((1u << (next - cell * 4)) - 1) & ~((1u << (at - cell * 4)) - 1);
-        uint64_t &written = cells[2 * cell], &read = cells[2 * cell + 1];
-        const Mark writer = load(written), reader = load(read);
-        const bool overlap = (writer.bytes & mine.bytes) != 0 && !(writer.atomic && mine.atomic);
-        if (overlap && unordered(writer, mine))
-            complain(access == Access::read ? "read after a write by" : "written after a write by", writer);
-        if (access != Access::read) {
-            const uint64_t in_launch = (writer.serial - worker.launch->first_serial) % (uint64_t{1} << 26);
-            if (overlap && global && writer.serial != mine.serial && in_launch < worker.launch->blocks())
-                complain("written after a write by", writer);
-            if ((reader.bytes & mine.bytes) != 0 && !(reader.atomic && mine.atomic) &&
-                unordered(reader, mine))
-                complain("written after a read by", reader);
-            store(written, mine);
-        } else {
-            Mark mark = mine;
-            const bool shared = reader.serial == mine.serial && reader.epoch == mine.epoch &&
-                                (reader.bytes & mine.bytes) != 0 && reader.thread != mine.thread;
-            if (shared) {
-                mark.bytes |= reader.bytes;
-                mark.warps = reader.warps || reader.thread / kWarp != mine.thread / kWarp;
-                mark.lanes = !mark.warps;
-            } else if (reader.serial == mine.serial && reader.epoch == mine.epoch &&
-                       (reader.bytes & mine.bytes) != 0) {
-                mark.warps = reader.warps, mark.lanes = reader.lanes;
-            }
-            store(read, mark);
-        }
-        at = next;
+RaceCheck::RaceCheck(Worker& worker, unsigned warp)
+    : worker_(worker), warp_(warp), mine_(worker.warp_stamp[warp]), interval_(interval_of(mine_)) {}
+
+void RaceCheck::begin(const Record& record) {
+    write_ = writes(record.access());
+    updates_ = record.access() == Access::atomic_update;
+    bytes_ = record.bytes();
+    site_ = record.site();
+    info_ = kind_of(record) | (updates_ ? kUpdates : 0u) | site_number(worker_, site_) << kSiteShift;
+    if (global_ == record.shared() || floor_ == 0) {
+        for (auto& memo : memo_) memo.stamp = 0;
+        passed_[0] = passed_[1] = UINT32_MAX;
     }
+    global_ = !record.shared();
+    floor_ = global_ ? worker_.launch->first_stamp : worker_.epoch_stamp;
+}
+
+// Which of the memories: shared memory is two pieces.
+bool RaceCheck::regular(const Record& record, uint32_t lanes) {
+    if (record.bytes() < 4) return false;
+    begin(record);
+    const LaneAt* at = worker_.lanes_at + warp_ * kWarp;
+    const auto step = static_cast<int64_t>(record.dx);
+    const unsigned width = worker_.launch->block.x;
+    const bool same_rows = record.dy == 0 && width < kWarp && kWarp % width == 0 && lanes == ~0u;
+    while (lanes != 0) {
+        const auto lane = static_cast<unsigned>(__builtin_ctz(lanes));
+        const unsigned most = std::min(kWarp - lane, width - static_cast<unsigned>(at[lane].x));
+        const uint32_t above = ~(lanes >> lane);
+        const unsigned n = std::min(most, above == 0 ? kWarp : static_cast<unsigned>(__builtin_ctz(above)));
+        const uintptr_t address = predict(record, at[lane]);
+        const uint32_t info =
+            info_ | lane << kLaneShift | (same_rows || (step == 0 && n > 1) ? kSeveral : 0u);
+        if (step == 0)
+            words(address, bytes_ / 4, info, SIZE_MAX);
+        else if (step == static_cast<int64_t>(bytes_))
+            words(address, n * bytes_ / 4, info, bytes_ / 4);
+        else
+            for (unsigned i = 0; i < n; ++i)
+                words(address + static_cast<uintptr_t>(i * step), bytes_ / 4, info + (i << kLaneShift),
+                      SIZE_MAX);
+        if (same_rows) break;
+        lanes &= ~static_cast<uint32_t>(((uint64_t{1} << n) - 1) << lane);
+    }
+    return true;
+}
+
+void RaceCheck::irregular(const Record& record, uint32_t lanes, const LaneAddresses& addresses) {
+    begin(record);
+    for (; lanes != 0; lanes &= lanes - 1) {
+        const auto lane = static_cast<unsigned>(__builtin_ctz(lanes));
+        const uint32_t info = info_ | lane << kLaneShift;
+        if (bytes_ >= 4)
+            words(addresses.at[lane], bytes_ / 4, info, SIZE_MAX);
+        else
+            for (size_t i = 0; i < bytes_; ++i) place(addresses.at[lane] + i, info);
+    }
+}
+
+// A read mostly needs no more than a look, or its mark in the first place. True: two readers without an order
+// to this warp are there.
+[[gnu::always_inline]] inline bool RaceCheck::read_word(Cell& cell, uint32_t info, uintptr_t address) {
+    const Slot written = load(cell.written), a = load(cell.read[0]), b = load(cell.read[1]);
+    if (written.stamp < floor_ && ((a.info | b.info) & kUpdates) == 0) {
+        if (a.stamp == passed_[0] && b.stamp == passed_[1]) return true;
+        if (a.stamp == mine_ && a.info == info) return false;
+        if (a.stamp < floor_) return store(cell.read[0], {mine_, info}), false;
+    }
+    read_cell(cell, info, address);
+    return false;
+}
+
+// n words from there on; every so many belong to the next lane.
+void RaceCheck::words(uintptr_t address, size_t n, uint32_t info, size_t words_per_lane) {
+    size_t left = words_per_lane;
+    for (size_t i = 0; i < n;) {
+        const Place at = place_of(worker_, address, global_);
+        if (global_ && !enter(at.offset)) return;
+        const size_t word = at.offset / 4, here = std::min(n - i, kLine - word % kLine);
+        uint64_t& line = at.cells->lines[word / kLine];
+        Cell* cell = at.cells->words + word;
+        const bool whole = !write_ && here == kLine && words_per_lane == 1;
+        if (whole && line == passed_both_) {
+            i += here, address += 4 * here, info += static_cast<uint32_t>(here) << kLaneShift;
+            continue;
+        }
+        size_t passed = 0;
+        for (const size_t end = i + here; i < end; ++i, ++cell, address += 4) {
+            if (load(cell->written).stamp == kSplit) [[unlikely]] {
+                for (size_t byte = 0; byte < 4; ++byte) place(address + byte, info);
+            } else if (write_) {
+                write_cell(*cell, info, address);
+            } else {
+                passed += read_word(*cell, info, address);
+            }
+            if (--left == 0) left = words_per_lane, info += 1u << kLaneShift;
+        }
+        if (passed != here)
+            line = 0;
+        else if (whole)
+            line = passed_both_;
+    }
+}
+
+// One byte of a word, which from now on has a cell per byte.
+void RaceCheck::place(uintptr_t address, uint32_t info) {
+    const Place at = place_of(worker_, address, global_);
+    if (global_ && !enter(at.offset)) return;
+    Cell& word = at.cells->words[at.offset / 4];
+    Cell* bytes = at.cells->bytes + at.offset / 4 * 4;
+    at.cells->lines[at.offset / 4 / kLine] = 0;
+    if (load(word.written).stamp != kSplit) {
+        if (global_ && !may_split(at.offset)) return;
+        std::fill(bytes, bytes + 4, word);
+        store(word.written, {kSplit, 0});
+    }
+    Cell& cell = bytes[at.offset % 4];
+    if (write_)
+        write_cell(cell, info, address);
+    else
+        read_cell(cell, info, address);
+}
+
+RaceCheck::Relation RaceCheck::relate(Stamp stamp) {
+    if (stamp < floor_) return Relation::before;
+    if (stamp == mine_) return Relation::same;
+    auto& memo = memo_[stamp % 4];
+    if (memo.stamp == stamp) return memo.relation;
+    const Interval& other = interval_of(stamp);
+    Relation relation = Relation::other;
+    if (other.block == interval_.block) {
+        if (other.epoch < interval_.epoch)
+            relation = Relation::before;
+        else if (other.warp == warp_)
+            relation = other.warp_epoch < interval_.warp_epoch ? Relation::before : Relation::same;
+    }
+    memo = {stamp, relation};
+    return relation;
+}
+
+void RaceCheck::check(Slot other, bool other_writes, uint32_t info, uintptr_t address) {
+    const Relation relation = relate(other.stamp);
+    if (relation == Relation::before) return;
+    if (relation == Relation::same && ((other.info | info) & kSeveral) == 0 &&
+        lane_of(other.info) == lane_of(info))
+        return;
+    const Kind theirs = kind_in(other.info), ours = kind_in(info);
+    if (theirs != plain && ours != plain) {
+        const bool same_block =
+            relation == Relation::same || interval_of(other.stamp).block == interval_.block;
+        const bool is_volatile = theirs == as_volatile || ours == as_volatile;
+        if (is_volatile ? relation != Relation::same
+                        : same_block || (theirs == atomic_device && ours == atomic_device))
+            return;
+    }
+    if (worker_.order.used() &&
+        worker_.order.knows(worker_, warp_ * kWarp + lane_of(info), other.stamp,
+                            (other.info & kSeveral) != 0 ? -1 : static_cast<int>(lane_of(other.info))))
+        return;
+    report(other, other_writes, relation, info, address);
+}
+
+// Two readers that have no order are enough: one of them has none with any writer either, or both come before
+// it.
+void RaceCheck::keep_reader(Cell& cell, uint32_t info) {
+    constexpr uint32_t kHow = 3u | kUpdates;
+    for (uint64_t& word : cell.read) {
+        const Slot slot = load(word);
+        if (slot.stamp != mine_ || ((slot.info ^ info) & kHow) != 0) continue;
+        const bool several = ((slot.info | info) & kSeveral) != 0 || lane_of(slot.info) != lane_of(info);
+        if (several && (slot.info & kSeveral) == 0) store(word, {mine_, slot.info | kSeveral});
+        return;
+    }
+    for (uint64_t& word : cell.read) {
+        const Slot slot = load(word);
+        if (relate(slot.stamp) == Relation::before) return store(word, {mine_, info});
+    }
+}
+
+void RaceCheck::read_cell(Cell& cell, uint32_t info, uintptr_t address) {
+    const Slot written = load(cell.written);
+    if (written.stamp >= floor_) check(written, true, info, address);
+    const Slot a = load(cell.read[0]), b = load(cell.read[1]);
+    if (((a.info | b.info) & kUpdates) != 0) {
+        if ((a.info & kUpdates) != 0) check(a, true, info, address);
+        if ((b.info & kUpdates) != 0) check(b, true, info, address);
+    }
+    keep_reader(cell, info);
+    if (((a.info | b.info) & kUpdates) == 0 && relate(a.stamp) == Relation::other &&
+        relate(b.stamp) == Relation::other)
+        passed_[0] = a.stamp, passed_[1] = b.stamp;
+}
+
+void RaceCheck::write_cell(Cell& cell, uint32_t info, uintptr_t address) {
+    const Slot written = load(cell.written);
+    if (written.stamp >= floor_) check(written, true, info, address);
+    for (const uint64_t& word : cell.read)
+        if (const Slot reader = load(word); reader.stamp >= floor_)
+            check(reader, (reader.info & kUpdates) != 0, info, address);
+    const bool shared = written.stamp == mine_ && lane_of(written.info) != lane_of(info);
+    store(cell.written, {mine_, info | (shared ? kSeveral : 0u)});
+    if (updates_) keep_reader(cell, info);
+}
+
+bool RaceCheck::enter(uintptr_t offset) {
+    if (offset / kPage == page_) return usable_;
+    leave();
+    page_ = offset / kPage;
+    if (!worker_.launch->alone) lock_page(page_);
+    return usable_ = may_watch(offset);
+}
+
+void RaceCheck::leave() {
+    if (page_ != UINT64_MAX && !worker_.launch->alone) unlock_page(page_);
+    page_ = UINT64_MAX;
+}
+
+void RaceCheck::report(Slot other, bool other_writes, Relation relation, uint32_t info, uintptr_t address) {
+    leave();
+    RaceReport race;
+    race.global = global_;
+    race.address = address;
+    race.warp = warp_;
+    race.site = site_;
+    race.write = write_;
+    race.other_write = other_writes;
+    race.other = other;
+    race.info = info;
+    race.same_warp = relation == Relation::same;
+    report_race(worker_, race);
 }
 
 }  // namespace simt

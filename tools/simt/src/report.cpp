@@ -16,6 +16,7 @@ constexpr size_t kMost = 1000;
 
 std::mutex g_mutex;
 std::vector<Fault> g_faults;
+std::vector<std::string> g_notices;
 std::atomic<OnFault> g_behaviour = OnFault::report;
 
 std::string text(unsigned x, unsigned y, unsigned z) {
@@ -45,6 +46,13 @@ void report_in_kernel(Fault fault, dim3 grid, dim3 block, const std::string& fun
                  text(fault.block.x, fault.block.y, fault.block.z) + " of " + text(grid.x, grid.y, grid.z) +
                  ", thread " + text(fault.thread.x, fault.thread.y, fault.thread.z) + " of " +
                  text(block.x, block.y, block.z) + "\n" + address;
+    if (!fault.place.empty()) fault.text += "  which is " + fault.place + "\n";
+    if (const Fault::Access& other = fault.other; !other.what.empty())
+        fault.text += "  other    " + other.what + " at " + other.file + ":" + std::to_string(other.line) +
+                      (other.function.empty() ? "" : " in " + other.function) + "\n           block " +
+                      text(other.block.x, other.block.y, other.block.z) + ", thread " +
+                      text(other.thread.x, other.thread.y, other.thread.z) + "\n";
+    if (!fault.remedy.empty()) fault.text += "  ordered  by " + fault.remedy + "\n";
     keep(std::move(fault));
 }
 
@@ -65,6 +73,17 @@ void report_in_host(FaultKind kind, cudaError_t error, const std::string& what, 
     keep(std::move(fault));
 }
 
+void notice(const std::string& what) {
+    if (g_behaviour != OnFault::quiet) std::fputs(("simt: " + what + "\n").c_str(), stderr);
+    const std::lock_guard lock(g_mutex);
+    g_notices.push_back(what);
+}
+
+std::vector<std::string> notices() {
+    const std::lock_guard lock(g_mutex);
+    return g_notices;
+}
+
 std::vector<Fault> faults() {
     const std::lock_guard lock(g_mutex);
     return g_faults;
@@ -78,6 +97,7 @@ std::string last_report() {
 void forget_reports() {
     const std::lock_guard lock(g_mutex);
     g_faults.clear();
+    g_notices.clear();
 }
 
 void set_on_fault(OnFault behaviour) { g_behaviour = behaviour; }

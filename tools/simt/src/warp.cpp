@@ -131,7 +131,11 @@ uint64_t Worker::collective(Collective operation, unsigned mask, uint64_t value,
     }
     pending_[warp] &= ~mask;
     give_results(warp, mask, operation);
-    if (operation == Collective::sync) ++warp_epoch[warp];
+    if (operation == Collective::sync && full) {
+        flush_warp(*this, warp);
+        begin_interval(warp, true);
+        order.sync_warp(*this, warp);
+    }
     for (unsigned rest = mask; rest != 0; rest &= rest - 1) {
         const unsigned other = first + static_cast<unsigned>(__builtin_ctz(rest));
         if (other != thread) make_ready(other);
@@ -185,6 +189,9 @@ void together(Together& mine) {
         t_worker->complain("an operation of a whole warp in a part of one", site);
     t_worker->collective(Collective::together, ~0u, reinterpret_cast<uint64_t>(&mine), 0, 32, site);
 }
+
+void fence(Scope scope) { t_worker->fence(scope); }
+void set_scope(Scope scope) { t_worker->scope = scope; }
 
 void refuse(const char* what) { t_worker->complain(what, __builtin_return_address(0)); }
 

@@ -7,8 +7,8 @@
 
 #include "api.h"
 #include "arena.h"
+#include "counters.h"
 #include "engine.h"
-#include "log.h"
 #include "races.h"
 #include "report.h"
 #include "sanitizer.h"
@@ -22,7 +22,8 @@ Range g_program{};
 std::string bytes_text(size_t bytes) { return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes"); }
 const char* verb(bool write) { return write ? "write" : "read"; }
 
-void global_fault(Worker& worker, uintptr_t address, size_t bytes, bool write, const void* site) {
+[[noreturn, gnu::cold]] void global_fault(Worker& worker, uintptr_t address, size_t bytes, bool write,
+                                          const void* site) {
     const InRuntime runtime;
     Arena& arena = Arena::instance();
     const auto* p = reinterpret_cast<const void*>(address);
@@ -87,19 +88,6 @@ std::string array_at(size_t offset) {
            bytes_text(nearest->size) + ")";
 }
 
-// A bit for each of n bytes from offset on, which lie in one or two bytes of the map.
-uint32_t bits(const uint8_t* map, size_t offset) {
-    uint32_t word;
-    std::memcpy(&word, map + offset / 8, sizeof(word));  // the maps are longer than their memory
-    return word >> offset % 8;
-}
-void set(uint8_t* map, size_t offset, uint32_t mask) {
-    uint32_t word;
-    std::memcpy(&word, map + offset / 8, sizeof(word));
-    word |= mask << offset % 8;
-    std::memcpy(map + offset / 8, &word, sizeof(word));
-}
-
 [[noreturn]] void shared_fault(Worker& worker, FaultKind kind, uintptr_t address, size_t bytes, bool write,
                                const void* site) {
     const InRuntime runtime;
@@ -114,33 +102,80 @@ void set(uint8_t* map, size_t offset, uint32_t mask) {
                 site, reinterpret_cast<const void*>(address));
 }
 
-// Shared memory is only touched by its own OS thread, so plain maps do.
-template <class M>
-void touch_shared(Worker& worker, uintptr_t address, size_t bytes, M access, const void* site) {
-    const bool write = access != Access::read;
-    const bool dynamic = address - worker.shared < worker.shared_bytes;
+// The bits of N bytes from offset on, a multiple of N: within one byte, or two.
+template <size_t N>
+struct Bits {
+    using Word = std::conditional_t<N == 16, uint16_t, uint8_t>;
+    static constexpr auto mask = static_cast<Word>((1u << N) - 1);
+
+    static bool set(const uint8_t* map, size_t offset) {
+        Word word;
+        std::memcpy(&word, map + offset / 8, sizeof(word));
+        return ((word >> shift(offset)) & mask) == mask;
+    }
+    static void add(uint8_t* map, size_t offset) {
+        Word word;
+        std::memcpy(&word, map + offset / 8, sizeof(word));
+        word = static_cast<Word>(word | mask << shift(offset));
+        std::memcpy(map + offset / 8, &word, sizeof(word));
+    }
+    static unsigned shift(size_t offset) { return N < 8 ? offset % 8 : 0; }
+};
+
+// The first write to that place in the block, or a fault.
+template <size_t N, Access A>
+[[gnu::noinline]] void first_touch(Worker& worker, uintptr_t address, bool dynamic, const void* site) {
     const size_t offset = address - (dynamic ? worker.shared : worker.locals);
-    const uint32_t mask = static_cast<uint32_t>((uint64_t{1} << bytes) - 1);
-    if (dynamic && offset + bytes > worker.shared_bytes)
-        return elsewhere(worker, worker.shared + worker.shared_bytes, bytes, write, site);
-    if (!dynamic && worker.locals_allowed != nullptr && (bits(worker.locals_allowed, offset) & mask) != mask)
-        shared_fault(worker, FaultKind::out_of_bounds, address, bytes, write, site);
-    uint8_t* map = dynamic ? worker.shared_initialised : worker.locals_initialised;
-    if (access != Access::write && (bits(map, offset) & mask) != mask && !is_coordinate(address))
-        shared_fault(worker, FaultKind::uninitialised, address, bytes, false, site);
-    if (write) {
-        set(map, offset, mask);
-        if (!dynamic) {
-            if (offset < worker.touched_begin) worker.touched_begin = offset;
-            if (offset + bytes > worker.touched_end) worker.touched_end = offset + bytes;
-        }
+    if (!dynamic && worker.locals_allowed != nullptr && !Bits<N>::set(worker.locals_allowed, offset))
+        shared_fault(worker, FaultKind::out_of_bounds, address, N, writes(A), site);
+    if (reads(A)) {
+        if (!is_coordinate(address)) shared_fault(worker, FaultKind::uninitialised, address, N, false, site);
+        return;
     }
-    if (worker.full) {
-        check_races(worker, dynamic ? worker.shared_race : worker.locals_race, offset, bytes, access, false,
-                    site, reinterpret_cast<const void*>(address));
-        worker.log->add(worker.thread, address, site, bytes,
-                        access == Access::atomic ? Log::shared_atomic : Log::shared);
+    Bits<N>::add(dynamic ? worker.shared_initialised : worker.locals_initialised, offset);
+    if (dynamic) return;
+    if (offset < worker.touched_begin) worker.touched_begin = offset;
+    if (offset + N > worker.touched_end) worker.touched_end = offset + N;
+}
+
+template <size_t N, Access A>
+[[gnu::always_inline]] inline uint64_t what_of(const Worker& worker, const void* site) {
+    constexpr bool kAtomic =
+        A == Access::atomic_load || A == Access::atomic_store || A == Access::atomic_update;
+    constexpr uint64_t kWhat = Record::pack(0, A, N);
+    return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(site)) | kWhat |
+           (kAtomic && worker.scope == Scope::block ? Record::kNarrow : 0);
+}
+
+// The lane does what the record of its warp foretells: the address is one of the same memory, and aligned.
+template <size_t N, Access A>
+[[gnu::always_inline]] inline bool foretold(Worker& worker, uintptr_t address, const void* site) {
+    Record* record = worker.cursor.expected;
+    if (record->base + static_cast<uintptr_t>(worker.x * record->dx) +
+            static_cast<uintptr_t>(worker.y * record->dy) !=
+        address)
+        return false;
+    if (record->what != what_of<N, A>(worker, site)) return false;
+    if (!Bits<N>::set(worker.maps[static_cast<unsigned>(record->memory)], address)) return false;
+    record->mask |= worker.lane_bit;
+    worker.cursor.expected = record + 1;
+    return true;
+}
+
+// Shared memory is only touched by its own OS thread, so plain maps do.
+template <size_t N, Access A>
+[[gnu::always_inline]] inline void touch_shared(Worker& worker, uintptr_t address, bool dynamic,
+                                                const void* site) {
+    const size_t offset = address - (dynamic ? worker.shared : worker.locals);
+    if (dynamic && offset + N > worker.shared_bytes) [[unlikely]]
+        return elsewhere(worker, worker.shared + worker.shared_bytes, N, writes(A), site);
+    if (!Bits<N>::set(dynamic ? worker.shared_initialised : worker.locals_initialised, offset)) [[unlikely]] {
+        first_touch<N, A>(worker, address, dynamic, site);
+        if (reads(A)) return;
     }
+    if (worker.full)
+        record_slowly(worker, address, what_of<N, A>(worker, site),
+                      dynamic ? Memory::dynamic : Memory::locals);
 }
 
 void host_access(uintptr_t address, bool write, const void* site) {
@@ -153,46 +188,38 @@ void host_access(uintptr_t address, bool write, const void* site) {
                    "", site, reinterpret_cast<const void*>(address));
 }
 
-void full_global(Worker& worker, uintptr_t address, size_t bytes, Access access, const void* site) {
-    check_races(worker, g_shadow.race, address - g_shadow.base, bytes, access, true, site,
-                reinterpret_cast<const void*>(address));
-    worker.log->add(
-        worker.thread, address, site, bytes,
-        access == Access::read ? Log::load : (access == Access::write ? Log::store : Log::atomic));
-}
-
 template <size_t N, Access A>
 [[gnu::always_inline]] inline void touch(const volatile void* p, const void* site) {
     const auto address = reinterpret_cast<uintptr_t>(p);
     Worker* worker = t_checked;
     const uintptr_t offset = address - g_shadow.base;
     if (worker == nullptr) [[unlikely]] {
-        if (offset < g_shadow.size && t_worker == nullptr) host_access(address, A != Access::read, site);
+        if (offset < g_shadow.size && t_worker == nullptr) host_access(address, writes(A), site);
         return;
     }
+    if (foretold<N, A>(*worker, address, site)) return;
     if (address - worker->stack < worker->stack_bytes) return;
     if (N > 1 && address % N != 0) [[unlikely]]
-        misaligned(*worker, const_cast<void*>(p), N, A != Access::read, site);
+        misaligned(*worker, const_cast<void*>(p), N, writes(A), site);
     if (offset < g_shadow.size) [[likely]] {
-        // N is a power of two up to 16 and the address a multiple of it: the bits lie in one byte, or are two
-        using Bits = std::conditional_t<N == 16, uint16_t, uint8_t>;
-        constexpr uint32_t mask = (uint32_t{1} << N) - 1;
-        const unsigned shift = N < 8 ? offset % 8 : 0;
-        auto* initialised = reinterpret_cast<Bits*>(g_shadow.initialised + offset / 8);
+        using Word = typename Bits<N>::Word;
+        constexpr uint32_t mask = Bits<N>::mask;
+        const unsigned shift = Bits<N>::shift(offset);
+        auto* initialised = reinterpret_cast<Word*>(g_shadow.initialised + offset / 8);
         const uint32_t have = __atomic_load_n(initialised, __ATOMIC_RELAXED) >> shift;
         if ((have & mask) != mask) [[unlikely]] {
-            if (A != Access::write) return global_fault(*worker, address, N, A != Access::read, site);
-            const uint32_t alive = *reinterpret_cast<const Bits*>(g_shadow.allocated + offset / 8) >> shift;
-            if ((alive & mask) != mask) return global_fault(*worker, address, N, true, site);
-            __atomic_fetch_or(initialised, static_cast<Bits>(mask << shift), __ATOMIC_RELAXED);
+            if (reads(A)) global_fault(*worker, address, N, writes(A), site);
+            const uint32_t alive = *reinterpret_cast<const Word*>(g_shadow.allocated + offset / 8) >> shift;
+            if ((alive & mask) != mask) global_fault(*worker, address, N, true, site);
+            __atomic_fetch_or(initialised, static_cast<Word>(mask << shift), __ATOMIC_RELAXED);
         }
-        if (worker->full) [[unlikely]]
-            full_global(*worker, address, N, A, site);
+        if (worker->full) record_slowly(*worker, address, what_of<N, A>(*worker, site), Memory::global);
         return;
     }
-    if (address - worker->shared < worker->shared_bytes || address - worker->locals < worker->locals_bytes)
-        return touch_shared(*worker, address, N, A, site);
-    elsewhere(*worker, address, N, A != Access::read, site);
+    const bool dynamic = address - worker->shared < worker->shared_bytes;
+    if (dynamic || address - worker->locals < worker->locals_bytes)
+        return touch_shared<N, A>(*worker, address, dynamic, site);
+    elsewhere(*worker, address, N, writes(A), site);
 }
 
 // Any size and alignment: structures, unaligned members.
@@ -218,6 +245,7 @@ void prepare_shadows(Worker& worker) {
     const Xray level = instrumented() ? xray() : Xray::off;
     worker.faults = level != Xray::off;
     worker.full = level == Xray::full;
+    worker.cursor = nowhere();
     if (!worker.faults) return;
     if (worker.locals_initialised == nullptr && worker.locals_bytes > 0) {
         worker.locals_initialised = static_cast<uint8_t*>(std::calloc(worker.locals_bytes / 8 + 16, 1));
@@ -229,13 +257,24 @@ void prepare_shadows(Worker& worker) {
             std::memset(allowed, 0xff, worker.locals_bytes / 8 + 16);  // a stripped program
         worker.locals_allowed = allowed;
     }
-    if (worker.full && worker.locals_race == nullptr && worker.locals_bytes > 0)
-        worker.locals_race = static_cast<uint64_t*>(std::calloc(worker.locals_bytes / 2 + 16, 8));
     std::free(worker.shared_initialised);
     worker.shared_initialised = static_cast<uint8_t*>(std::calloc(worker.shared_bytes / 8 + 16, 1));
-    if (worker.full) {
-        std::free(worker.shared_race);
-        worker.shared_race = static_cast<uint64_t*>(std::calloc(worker.shared_bytes / 2 + 16, 8));
+    if (!worker.full) return;
+    const auto from_zero = [](const uint8_t* map, uintptr_t begin) {
+        return reinterpret_cast<const uint8_t*>(reinterpret_cast<uintptr_t>(map) - begin / 8);
+    };
+    worker.maps[0] = from_zero(g_shadow.initialised, g_shadow.base);
+    worker.maps[1] = from_zero(worker.locals_initialised, worker.locals);
+    worker.maps[2] = from_zero(worker.shared_initialised, worker.shared);
+    worker.counting->begin_launch();
+    if (worker.locals_cells.count == 0) {
+        worker.locals_cells = make_cells(worker.locals_bytes);
+        worker.shared_cells = make_cells(kMostShared);
+    }
+    if (worker.generation != stamp_generation()) {
+        clear_cells(worker.locals_cells);
+        clear_cells(worker.shared_cells);
+        worker.generation = stamp_generation();
     }
 }
 
@@ -251,9 +290,9 @@ void clear_shared_shadow(Worker& worker) {
 
 void release_shadows(Worker& worker) {
     std::free(worker.shared_initialised);
-    std::free(worker.shared_race);
+    drop_cells(worker.shared_cells);
+    drop_cells(worker.locals_cells);
     std::free(worker.locals_initialised);
-    std::free(worker.locals_race);
     std::free(const_cast<uint8_t*>(worker.locals_allowed));
 }
 
@@ -287,8 +326,18 @@ void touch_atomic(const volatile void* p, size_t bytes, const void* site) {
     if (bytes == 4) touch<4, A>(p, site);
     if (bytes == 8) touch<8, A>(p, site);
 }
-template void touch_atomic<Access::write>(const volatile void*, size_t, const void*);
-template void touch_atomic<Access::atomic>(const volatile void*, size_t, const void*);
+template void touch_atomic<Access::atomic_load>(const volatile void*, size_t, const void*);
+template void touch_atomic<Access::atomic_store>(const volatile void*, size_t, const void*);
+template void touch_atomic<Access::atomic_update>(const volatile void*, size_t, const void*);
+
+template <size_t N, Access A>
+void touch_volatile(const volatile void* p, const void* site) {
+    touch<N, A>(p, site);
+    if (t_checked == nullptr || !t_checked->full) return;
+    const auto address = reinterpret_cast<uintptr_t>(p);
+    if (reads(A)) t_checked->after_atomic(address, __ATOMIC_RELAXED);
+    if (writes(A)) t_checked->before_atomic(address, __ATOMIC_RELAXED);
+}
 
 }  // namespace simt
 
@@ -311,6 +360,16 @@ void __tsan_write2(void* p) { simt::touch<2, Access::write>(p, SITE); }
 void __tsan_write4(void* p) { simt::touch<4, Access::write>(p, SITE); }
 void __tsan_write8(void* p) { simt::touch<8, Access::write>(p, SITE); }
 void __tsan_write16(void* p) { simt::touch<16, Access::write>(p, SITE); }
+void __tsan_volatile_read1(void* p) { simt::touch_volatile<1, Access::volatile_read>(p, SITE); }
+void __tsan_volatile_read2(void* p) { simt::touch_volatile<2, Access::volatile_read>(p, SITE); }
+void __tsan_volatile_read4(void* p) { simt::touch_volatile<4, Access::volatile_read>(p, SITE); }
+void __tsan_volatile_read8(void* p) { simt::touch_volatile<8, Access::volatile_read>(p, SITE); }
+void __tsan_volatile_read16(void* p) { simt::touch_volatile<16, Access::volatile_read>(p, SITE); }
+void __tsan_volatile_write1(void* p) { simt::touch_volatile<1, Access::volatile_write>(p, SITE); }
+void __tsan_volatile_write2(void* p) { simt::touch_volatile<2, Access::volatile_write>(p, SITE); }
+void __tsan_volatile_write4(void* p) { simt::touch_volatile<4, Access::volatile_write>(p, SITE); }
+void __tsan_volatile_write8(void* p) { simt::touch_volatile<8, Access::volatile_write>(p, SITE); }
+void __tsan_volatile_write16(void* p) { simt::touch_volatile<16, Access::volatile_write>(p, SITE); }
 void __tsan_unaligned_read2(void* p) { simt::touch_range<Access::read>(p, 2, SITE); }
 void __tsan_unaligned_read4(void* p) { simt::touch_range<Access::read>(p, 4, SITE); }
 void __tsan_unaligned_read8(void* p) { simt::touch_range<Access::read>(p, 8, SITE); }

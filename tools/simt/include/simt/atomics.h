@@ -31,6 +31,15 @@ __forceinline__ T update(T* address, F change) {
 template <class T>
 constexpr bool is_word =
     std::is_same_v<T, int> || std::is_same_v<T, unsigned> || std::is_same_v<T, unsigned long long>;
+
+// The atomics of the calling thread are heard so far, as long as one lives.
+struct Scoped {
+    __forceinline__ explicit Scoped(Scope scope) { set_scope(scope); }
+    __forceinline__ ~Scoped() { set_scope(Scope::device); }
+    Scoped(const Scoped&) = delete;
+    Scoped& operator=(const Scoped&) = delete;
+};
+
 template <class T>
 using Same = std::type_identity_t<T>;  // the value is converted to the type of the address
 
@@ -92,6 +101,36 @@ __forceinline__ unsigned atomicInc(unsigned* address, unsigned limit) {
 }
 __forceinline__ unsigned atomicDec(unsigned* address, unsigned limit) {
     return simt::update(address, [limit](unsigned old) { return old == 0 || old > limit ? limit : old - 1; });
+}
+
+// The same for one block, and for all that shares the memory.
+#define LILY_SIMT_SCOPED(name)                                         \
+    template <class T>                                                 \
+    __forceinline__ T name##_block(T* address, simt::Same<T> value) {  \
+        const simt::Scoped scoped(simt::Scope::block);                 \
+        return name(address, value);                                   \
+    }                                                                  \
+    template <class T>                                                 \
+    __forceinline__ T name##_system(T* address, simt::Same<T> value) { \
+        return name(address, value);                                   \
+    }
+LILY_SIMT_SCOPED(atomicAdd)
+LILY_SIMT_SCOPED(atomicSub)
+LILY_SIMT_SCOPED(atomicExch)
+LILY_SIMT_SCOPED(atomicMin)
+LILY_SIMT_SCOPED(atomicMax)
+LILY_SIMT_SCOPED(atomicAnd)
+LILY_SIMT_SCOPED(atomicOr)
+LILY_SIMT_SCOPED(atomicXor)
+#undef LILY_SIMT_SCOPED
+template <class T>
+__forceinline__ T atomicCAS_block(T* address, simt::Same<T> compare, simt::Same<T> value) {
+    const simt::Scoped scoped(simt::Scope::block);
+    return atomicCAS(address, compare, value);
+}
+template <class T>
+__forceinline__ T atomicCAS_system(T* address, simt::Same<T> compare, simt::Same<T> value) {
+    return atomicCAS(address, compare, value);
 }
 
 }  // namespace simt_cuda

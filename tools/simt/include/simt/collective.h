@@ -37,6 +37,12 @@ void together(Together& mine);
 // A mistake that only the callee can see, such as a misaligned matrix: ends the kernel.
 [[noreturn]] void refuse(const char* what);
 
+// How far an atomic or a fence is heard: there is one device, so system is as good as device.
+enum class Scope : uint8_t { block, device, system };
+void fence(Scope scope);
+// Of the calling thread's atomics from here on.
+void set_scope(Scope scope);
+
 // cp.async: the copy happens when it is waited for, and until then the destination counts as never written.
 void begin_copy(void* to, const void* from, unsigned bytes, unsigned zeros);
 void commit_copies();

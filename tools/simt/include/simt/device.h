@@ -135,9 +135,9 @@ __forceinline__ unsigned __reduce_xor_sync(unsigned mask, unsigned value) {
     return static_cast<unsigned>(simt::collective(simt::Collective::reduce_xor, mask, value, 0, 32));
 }
 
-__forceinline__ void __threadfence_block() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-__forceinline__ void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-__forceinline__ void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+__forceinline__ void __threadfence_block() { simt::fence(simt::Scope::block); }
+__forceinline__ void __threadfence() { simt::fence(simt::Scope::device); }
+__forceinline__ void __threadfence_system() { simt::fence(simt::Scope::system); }
 __forceinline__ long long clock64() { return static_cast<long long>(__builtin_ia32_rdtsc()); }
 __forceinline__ void __nanosleep(unsigned) {}
 

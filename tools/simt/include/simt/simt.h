@@ -36,12 +36,22 @@ struct Fault {
     uint3 block{}, thread{};
     const void* address = nullptr;
     cudaError_t error = cudaSuccess;
+    // Of a race: the access that came first, what memory it is, and what would have ordered the two.
+    struct Access {
+        std::string what, file, function;
+        int line = 0;
+        uint3 block{}, thread{};
+    } other;
+    std::string place, remedy;
     std::string text;  // all of it, as it is printed
 };
 
 // The faults since the last reset, oldest first; the text of the newest, or "".
 std::vector<Fault> faults();
 std::string last_report();
+
+// What is no fault, and printed all the same: the search for races has reached its limit.
+std::vector<std::string> notices();
 
 enum class OnFault {
     report,  // print it; the call or the launch fails with a cudaError
@@ -57,6 +67,11 @@ void set_xray(Xray level);
 // Whether the kernels of this build are instrumented at all: not with the address sanitizer, which replaces
 // it.
 bool instrumented();
+
+// The shadow memory of the search for races: how much there is, how much there may be (0: the default,
+// LILY_SIMT_SHADOW in MiB or half of the machine's memory).
+size_t shadow_used();
+void set_shadow_limit(size_t bytes);
 
 // Device and pinned memory that is still allocated: where from, how much.
 struct Allocation {

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The counters: what the records of a launch's warps cost.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "record.h"
+#include "simt/xray.h"
+
+namespace simt {
+
+class Worker;
+
+class Counting {
+  public:
+    void begin_launch() { memo_.fill({}); }
+    // A pattern that has been seen before is counted at once; false: add it with its addresses.
+    bool known(const Record& record);
+    void add(const Record& record, const LaneAddresses& addresses);
+    void publish(const void* kernel);  // adds what was counted to the kernel's counters
+
+  private:
+    struct Cost {
+        uint32_t bytes = 0, sectors = 0, passes = 0, least = 0;
+    };
+    struct Memo {
+        uint64_t pattern[2] = {};
+        Cost cost;
+    };
+    void count(const Record& record, const Cost& cost);
+    Memo& memo_of(const Record& record, uint64_t (&pattern)[2]);
+
+    std::array<Memo, 1024> memo_;
+    Counters counted_;
+};
+
+void count_launch(const void* kernel, uint64_t blocks, uint64_t threads);
+
+}  // namespace simt

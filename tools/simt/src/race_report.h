@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// The text of a race: both accesses, and what would have ordered them.
+#pragma once
+
+#include "races.h"
+
+namespace simt {
+
+struct RaceReport {
+    bool global = false, write = false, other_write = false, same_warp = false;
+    uintptr_t address = 0;
+    unsigned warp = 0;
+    uint32_t site = 0, info = 0;
+    Slot other{};
+};
+[[noreturn]] void report_race(Worker& worker, const RaceReport& race);
+
+}  // namespace simt
