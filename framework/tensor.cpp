@@ -6,6 +6,7 @@
 #include "framework/autograd.h"
 #include "kernels/copy/convert.h"
 #include "kernels/copy/copy.h"
+#include "kernels/copy/number.h"
 #include "kernels/elementwise/elementwise.h"
 
 namespace lily {
@@ -60,7 +61,7 @@ template <class T>
 T Tensor::item() const {
     check(numel() == 1, "[item] expected a tensor of one element, got {}", shape());
     if (device() != Device::cpu) return detach().to(Device::cpu).item<T>();
-    return visit_any(dtype(), [&](auto zero) { return static_cast<T>(*data<decltype(zero)>()); });
+    return visit_any(dtype(), [&](auto zero) { return kernels::number<T>(*data<decltype(zero)>()); });
 }
 template float Tensor::item<float>() const;
 template double Tensor::item<double>() const;
@@ -74,7 +75,7 @@ std::vector<T> Tensor::to_vector() const {
     std::vector<T> values(static_cast<size_t>(numel()));
     visit_any(dtype(), [&](auto zero) {
         const auto* from = row_major.data<decltype(zero)>();
-        std::transform(from, from + numel(), values.begin(), [](auto v) { return static_cast<T>(v); });
+        std::transform(from, from + numel(), values.begin(), [](auto v) { return kernels::number<T>(v); });
     });
     return values;
 }
@@ -190,7 +191,7 @@ Tensor& Tensor::fill_(double value) {
     check(is_leaf(), "[fill_] only leaves can be changed in place");
     visit_any(dtype(), [&](auto zero) {
         using T = decltype(zero);
-        kernels::copy<T>(device()).fill(queue(), numel(), static_cast<T>(value), mutable_data<T>());
+        kernels::copy<T>(device()).fill(queue(), numel(), kernels::number<T>(value), mutable_data<T>());
     });
     return *this;
 }

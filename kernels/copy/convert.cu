@@ -2,6 +2,7 @@
 #include "kernels/copy/convert.h"
 
 #include "kernels/common/packs.h"
+#include "kernels/copy/number.h"
 
 namespace lily::kernels {
 namespace LILY_CUDA_DEVICE {
@@ -11,7 +12,7 @@ template <class To>
 struct Cast {
     template <class From>
     __device__ To operator()(From x) const {
-        return static_cast<To>(x);
+        return number<To>(x);
     }
 };
 

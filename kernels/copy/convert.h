@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// From one dtype to another, as static_cast does.
+// From one dtype to another (number.h): integers wrap around, floats beyond an integer's range stop at its
+// limits, NaN becomes 0.
 #pragma once
 
 #include <cstdint>

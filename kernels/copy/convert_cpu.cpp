@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/common/parallel.h"
 #include "kernels/copy/convert.h"
+#include "kernels/copy/number.h"
 
 namespace lily::kernels {
 namespace {
@@ -8,7 +9,7 @@ namespace {
 template <class From, class To>
 void run(Queue&, int64_t n, const From* x, To* y) {
     parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) y[i] = static_cast<To>(x[i]);
+        for (int64_t i = begin; i < end; ++i) y[i] = number<To>(x[i]);
     });
 }
 
