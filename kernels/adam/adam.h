@@ -4,6 +4,7 @@
 //   m ← β₁ m + (1 − β₁) g̃        m̂ = m / (1 − β₁ᵗ)
 //   v ← β₂ v + (1 − β₂) g̃²       v̂ = v / (1 − β₂ᵗ)
 //   p ← p − lr m̂ / (√v̂ + ε)
+// λ = 0 leaves g as it is, whatever p is.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/adam/adam.h"
@@ -24,16 +25,19 @@ void update_piece(const AdamSettings& s, const AdamParameter<T>& a, int64_t begi
     T* __restrict m = a.m;
     T* __restrict v = a.v;
     const T* __restrict grad = a.g;
-    vectorised(begin, end, [=](int64_t first, int64_t last) {
-        for (int64_t i = first; i < last; ++i) {
-            const T g = grad[i] + decay * p[i];
-            const T m_new = beta1 * m[i] + rest1 * g;
-            const T v_new = beta2 * v[i] + rest2 * g * g;
-            m[i] = m_new;
-            v[i] = v_new;
-            p[i] = keep * p[i] - step_size * (m_new / (std::sqrt(v_new) + eps));
-        }
-    });
+    const auto run = [&](auto decays) {
+        vectorised(begin, end, [=](int64_t first, int64_t last) {
+            for (int64_t i = first; i < last; ++i) {
+                const T g = decays ? grad[i] + decay * p[i] : grad[i];  // not 0 · inf
+                const T m_new = beta1 * m[i] + rest1 * g;
+                const T v_new = beta2 * v[i] + rest2 * g * g;
+                m[i] = m_new;
+                v[i] = v_new;
+                p[i] = keep * p[i] - step_size * (m_new / (std::sqrt(v_new) + eps));
+            }
+        });
+    };
+    decay != 0 ? run(std::true_type{}) : run(std::false_type{});
 }
 
 template <class T>

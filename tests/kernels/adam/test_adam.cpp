@@ -52,4 +52,22 @@ TEST_CASE("Adam kernels: f32 as f64, few parameters and many", "[kernels][adam]"
         }
 }
 
+TEST_CASE("Adam kernels: without weight decay the gradient alone counts, even at infinity",
+          "[kernels][adam]") {
+    for (const Device device : devices())
+        for (const bool decoupled : {false, true}) {
+            Buffer<float> p(2, 0, device), m(2, 0, device), v(2, 0, device), g(2, 0, device);
+            p[0] = INFINITY, p[1] = -INFINITY;
+            m[0] = m[1] = v[0] = v[1] = 0, g[0] = g[1] = 1;
+            const std::vector<kernels::AdamParameter<float>> list{
+                {2, 1, p.on_device(), m.on_device(), v.on_device(), g.on_device()}};
+            kernels::adam<float>(device).update(default_queue(device), {0.01, 0.5, 0.5, 1e-8, 0, decoupled},
+                                                list);
+            p.fetch(), m.fetch(), v.fetch();
+            INFO(name(device));
+            CHECK((p[0] == INFINITY && p[1] == -INFINITY));
+            CHECK((m[0] == 0.5f && m[1] == 0.5f && v[0] == 0.5f && v[1] == 0.5f));
+        }
+}
+
 }  // namespace lily::testing
