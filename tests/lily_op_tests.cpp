@@ -8,6 +8,7 @@
 #include "framework/autograd.h"
 #include "framework/device_choice.h"
 #include "framework/error.h"
+#include "tests/framework/check_edges.h"
 #include "tests/framework/check_op.h"
 
 namespace lily::testing {
@@ -20,18 +21,31 @@ struct Result {
 };
 
 // "gram (2,3,4,5)" and "gram by hand" are cases of gram.
-std::string op_of(const OpCase& c) { return c.name.substr(0, c.name.find_first_of(" ,(")); }
+std::string op_of(const std::string& name) { return name.substr(0, name.find_first_of(" ,(")); }
 
 std::string check_case(const OpCase& c, Device device) {
+    if (device != Device::cpu) return check_on_device(c, device);
+    std::string wrong = check_values(c);
+    if (wrong.empty()) wrong = check_gradients(c);
+    if (wrong.empty()) wrong = check_double_gradients(c);
+    return wrong;
+}
+std::string check_case(const EdgeCase& c, Device device) { return check_edge(c, device); }
+
+// Adds to its op's line.
+template <class Case>
+void run_case(const Case& c, Device device, std::map<std::string, Result>& ops) {
+    Result& result = ops[op_of(c.name)];
+    const auto start = std::chrono::steady_clock::now();
+    std::string wrong;
     try {
-        if (device != Device::cpu) return check_on_device(c, device);
-        std::string wrong = check_values(c);
-        if (wrong.empty()) wrong = check_gradients(c);
-        if (wrong.empty()) wrong = check_double_gradients(c);
-        return wrong;
+        wrong = check_case(c, device);
     } catch (const std::exception& error) {
-        return fmt::format("threw: {}", error.what());
+        wrong = fmt::format("threw: {}", error.what());
     }
+    result.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    ++result.cases;
+    if (!wrong.empty() && ++result.failed == 1) result.first_fault = c.name + ": " + wrong;
 }
 
 // y = x² with the gradient of 3x: to see that a failure is one.
@@ -49,14 +63,10 @@ int run(const std::string& wanted, const std::string& filter) {
     for (const OpCase& c : all_op_cases()) {
         if (c.name.find(filter) == std::string::npos) continue;
         if (c.uses_f64 && chosen.device != Device::cpu) continue;  // GPUs have f32
-        Result& result = ops[op_of(c)];
-        const auto start = std::chrono::steady_clock::now();
-        const std::string wrong = check_case(c, chosen.device);
-        result.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        ++result.cases;
-        if (wrong.empty()) continue;
-        if (++result.failed == 1) result.first_fault = c.name + ": " + wrong;
+        run_case(c, chosen.device, ops);
     }
+    for (const EdgeCase& c : all_edge_cases())
+        if (c.name.find(filter) != std::string::npos) run_case(c, chosen.device, ops);
     int cases = 0, failed = 0;
     for (const auto& [op, result] : ops) {
         cases += result.cases;

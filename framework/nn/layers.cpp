@@ -58,9 +58,10 @@ ConvTranspose2d::ConvTranspose2d(int64_t in, int64_t out, KernelSize kernel, Gen
     : options(conv_options) {
     check_groups("ConvTranspose2d", in, out, options.groups);
     for (size_t i = 0; i < 2; ++i)
-        check(options.output_padding[i] >= 0 && options.output_padding[i] < options.stride[i],
-              "[ConvTranspose2d] expected 0 <= output_padding < stride, got {} and {}",
-              options.output_padding[i], options.stride[i]);
+        check(options.output_padding[i] >= 0 &&
+                  options.output_padding[i] < std::max(options.stride[i], options.dilation[i]),
+              "[ConvTranspose2d] expected 0 <= output_padding < stride or dilation, got {}, {} and {}",
+              options.output_padding[i], options.stride[i], options.dilation[i]);
     const Shape shape{in, out / options.groups, kernel.size[0], kernel.size[1]};
     weight = register_parameter("weight", initial_weight(shape, dtype, generator));
     if (with_bias == Bias::yes) bias = register_parameter("bias", initial_bias(out, weight, generator));

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "framework/ops/conv_transpose2d.h"
 
+#include <algorithm>
+
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/conv2d.h"
+#include "framework/ops/pad.h"
 #include "framework/ops/shape.h"
 
 namespace lily {
@@ -25,17 +28,22 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
         check(o.stride[axis] >= 1 && o.padding[axis] >= 0 && o.dilation[axis] >= 1,
               "[{}] expected stride >= 1, padding >= 0, dilation >= 1, got ({}), ({}), ({})", op,
               fmt::join(o.stride, ","), fmt::join(o.padding, ","), fmt::join(o.dilation, ","));
-        check(o.output_padding[axis] >= 0 && o.output_padding[axis] < o.stride[axis],
-              "[{}] expected 0 <= output_padding < stride, got ({}) and ({})", op,
-              fmt::join(o.output_padding, ","), fmt::join(o.stride, ","));
+        check(o.output_padding[axis] >= 0 &&
+                  o.output_padding[axis] < std::max(o.stride[axis], o.dilation[axis]),
+              "[{}] expected 0 <= output_padding < stride or dilation, got ({}), ({}) and ({})", op,
+              fmt::join(o.output_padding, ","), fmt::join(o.stride, ","), fmt::join(o.dilation, ","));
         const int64_t dim = static_cast<int64_t>(axis) + 2;
         size[axis] = (x.size(dim) - 1) * o.stride[axis] - 2 * o.padding[axis] +
                      o.dilation[axis] * (weight.size(dim) - 1) + o.output_padding[axis] + 1;
     }
     check(size[0] > 0 && size[1] > 0, "[{}] padding ({}) leaves nothing of the result of x {}", op,
           fmt::join(o.padding, ","), x.shape());
+    // A whole stride of output padding is a position more of x, a zero: as a convolution's gradient the
+    // result can have less than a stride of it.
+    const std::array<int64_t, 2> more{o.output_padding[0] / o.stride[0], o.output_padding[1] / o.stride[1]};
+    const Tensor source = more[0] + more[1] == 0 ? x : pad(x, {0, more[1], 0, more[0]});
     const Tensor y = conv2d_backward_data(
-        x, weight, size,
+        source, weight, size,
         {.stride = o.stride, .padding = o.padding, .dilation = o.dilation, .groups = o.groups});
     return bias.defined() ? y + reshape(bias, {1, channels, 1, 1}) : y;
 }

@@ -13,7 +13,8 @@ struct ConvTranspose2dOptions {
 };
 
 // The transpose of conv2d as a linear map: x (N,C,H,W), weight (C,K/groups,R,S), bias (K) or undefined ->
-// (N,K,OH,OW), OH = (H-1)·stride - 2·padding + dilation·(R-1) + output_padding + 1.
+// (N,K,OH,OW), OH = (H-1)·stride - 2·padding + dilation·(R-1) + output_padding + 1; output_padding < stride
+// or < dilation.
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
                         ConvTranspose2dOptions options = {});
 

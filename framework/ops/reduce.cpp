@@ -12,20 +12,18 @@
 namespace lily {
 namespace {
 
-// Sorted, non-negative, without duplicates.
+// Sorted, non-negative, without duplicates; as in PyTorch none are all, and a scalar has a dimension to name.
 Dims normalised(const char* op, const Dims& dims, int64_t rank) {
     Dims result;
-    for (const int64_t dim : dims) result.push_back(wrap_dim(op, dim, rank));
+    for (const int64_t dim : dims) result.push_back(wrap_dim(op, dim, std::max<int64_t>(1, rank)));
     std::sort(result.begin(), result.end());
     check(std::adjacent_find(result.begin(), result.end()) == result.end(), "[{}] a dimension is named twice",
           op);
+    if (dims.empty() || rank == 0) {
+        result.resize(static_cast<size_t>(rank));
+        std::iota(result.begin(), result.end(), 0);
+    }
     return result;
-}
-
-Dims all_dims(const Tensor& x) {
-    Dims dims(static_cast<size_t>(x.rank()));
-    std::iota(dims.begin(), dims.end(), 0);
-    return dims;
 }
 
 Shape with_ones(const Shape& shape, const Dims& dims) {
@@ -71,7 +69,7 @@ bool covers_all(const Tensor& x, const Dims& dims) { return static_cast<int64_t>
 
 Tensor sum(const Tensor& x, const Dims& unsorted, bool keepdim) {
     const Dims dims = normalised("sum", unsorted, x.rank());
-    if (dims.empty()) return x;
+    if (x.rank() == 0) return x;
     const Tensor source = [&] {
         const NoGrad no_grad;
         return covers_all(x, dims) ? x : x.contiguous();  // a sum of everything may read in any order
@@ -89,7 +87,7 @@ Tensor sum(const Tensor& x, const Dims& unsorted, bool keepdim) {
                   });
 }
 
-Tensor sum(const Tensor& x) { return sum(x, all_dims(x)); }
+Tensor sum(const Tensor& x) { return sum(x, {}); }
 
 Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
     const Tensor total = sum(x, dims, keepdim);
@@ -97,11 +95,11 @@ Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
         static_cast<double>(x.numel()) / static_cast<double>(std::max<int64_t>(1, total.numel()));
     return total / count;
 }
-Tensor mean(const Tensor& x) { return mean(x, all_dims(x)); }
+Tensor mean(const Tensor& x) { return mean(x, {}); }
 
 Tensor amax(const Tensor& x, const Dims& unsorted, bool keepdim) {
     const Dims dims = normalised("amax", unsorted, x.rank());
-    if (dims.empty()) return x;
+    if (x.rank() == 0) return x;
     for (const int64_t dim : dims)
         check(x.size(dim) > 0, "[amax] dimension {} of {} is empty", dim, x.shape());
     const Tensor source = x.detach().contiguous();

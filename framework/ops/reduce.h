@@ -7,7 +7,8 @@
 
 namespace lily {
 
-using Dims = std::vector<int64_t>;  // dimensions to reduce; negative ones count from the end
+// Dimensions to reduce: negative ones count from the end, and none are all, as in PyTorch.
+using Dims = std::vector<int64_t>;
 
 Tensor sum(const Tensor& x);  // of all elements, rank 0
 Tensor mean(const Tensor& x);

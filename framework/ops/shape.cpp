@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "framework/ops/shape.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "framework/autograd.h"
@@ -101,8 +102,8 @@ Tensor unsqueeze(const Tensor& x, int64_t dim) {
 }
 
 Tensor squeeze(const Tensor& x, int64_t dim) {
-    const int64_t at = wrap_dim("squeeze", dim, x.rank());
-    check(x.size(at) == 1, "[squeeze] dimension {} of {} is not 1", dim, x.shape());
+    const int64_t at = wrap_dim("squeeze", dim, std::max<int64_t>(1, x.rank()));
+    if (x.rank() == 0 || x.size(at) != 1) return x;
     Shape shape;
     for (int64_t d = 0; d < x.rank(); ++d)
         if (d != at) shape.push_back(x.size(d));

@@ -10,7 +10,7 @@ namespace lily {
 Tensor reshape(const Tensor& x, const Shape& shape);  // shares memory; one size may be -1
 Tensor flatten(const Tensor& x, int64_t start_dim = 0, int64_t end_dim = -1);
 Tensor unsqueeze(const Tensor& x, int64_t dim);
-Tensor squeeze(const Tensor& x, int64_t dim);
+Tensor squeeze(const Tensor& x, int64_t dim);  // x itself where that dimension is not 1, as in PyTorch
 
 // These copy, but for what is as wanted already.
 Tensor expand(const Tensor& x, const Shape& shape);  // repeats along broadcast dimensions

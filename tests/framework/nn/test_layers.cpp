@@ -124,7 +124,7 @@ TEST_CASE("ConvTranspose2d gives PyTorch's values and gradients", "[nn][layers]"
     check_uniform(wide.weight, 1 / std::sqrt(1200.0));
     CHECK(io::error_of([&] {
               ConvTranspose2d bad(1, 1, 3, generator, {.output_padding = {1, 0}});
-          }) == "[ConvTranspose2d] expected 0 <= output_padding < stride, got 1 and 1");
+          }) == "[ConvTranspose2d] expected 0 <= output_padding < stride or dilation, got 1, 1 and 1");
 }
 
 TEST_CASE("BatchNorm keeps PyTorch's state; eval uses it", "[nn][layers]") {

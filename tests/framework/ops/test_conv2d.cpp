@@ -457,8 +457,10 @@ TEST_CASE("conv2d: errors say what to do", "[conv2d]") {
         "[conv2d] expected a weight (K,C/groups,R,S) with K divisible by groups = 2, got (7,2,3,3)");
     CHECK_THROWS_WITH(conv_transpose2d(x, w, {}),
                       "[conv_transpose2d] weight expects 8 input channels, got x (1,4,8,8)");
-    CHECK_THROWS_WITH(conv_transpose2d(x, zeros({4, 2, 3, 3}), {}, {.output_padding = kOne}),
-                      "[conv_transpose2d] expected 0 <= output_padding < stride, got (1,1) and (1,1)");
+    CHECK_THROWS_WITH(
+        conv_transpose2d(x, zeros({4, 2, 3, 3}), {}, {.output_padding = kOne}),
+        "[conv_transpose2d] expected 0 <= output_padding < stride or dilation, got (1,1), (1,1) and "
+        "(1,1)");
 }
 
 TEST_CASE("conv2d and conv_transpose2d equal PyTorch's", "[conv2d][golden]") {

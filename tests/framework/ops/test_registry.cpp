@@ -8,7 +8,9 @@
 
 #include "framework/autograd.h"
 #include "tests/catch.h"
+#include "tests/framework/check_edges.h"
 #include "tests/framework/check_op.h"
+#include "tests/kernels/buffer.h"
 
 namespace lily::testing {
 namespace {
@@ -71,6 +73,13 @@ TEST_CASE("every op on the software GPU", "[ops][simt]") {
 TEST_CASE("every op on the CUDA device", "[ops][cuda]") {
     if (!is_available(Device::cuda)) return;
     run_all(all_op_cases(), [](const OpCase& c) { return check_on_device(c, Device::cuda); });
+}
+TEST_CASE("every op's edge cases: fused and recorded, on every device", "[ops][edges][simt]") {
+    for (const Device device : devices())
+        run_all(all_edge_cases(), [&](const EdgeCase& c) {
+            const std::string wrong = check_edge(c, device);
+            return wrong.empty() ? wrong : fmt::format("{}: {}", name(device), wrong);
+        });
 }
 
 TEST_CASE("every op of the sources has a case in the registry", "[ops]") {
