@@ -16,10 +16,11 @@ LILY_SHARED T at(const Target<T>& t, int64_t i) {
     return t.values ? t.values[i] : t.constant;
 }
 
-// The first two terms cancel exactly for t = 1 and large x.
+// max(x, 0) - t x = (1 - t) x above 0, t |x| below; 0 where t says so for sure, even if x is infinite.
 template <class T>
 LILY_SHARED T bce(T x, T t) {
-    return (std::fmax(x, T(0)) - t * x) + std::log1p(fast_exp(-std::fabs(x)));
+    const T share = x > 0 ? 1 - t : t, size = std::fabs(x);
+    return (share == 0 ? T(0) : share * size) + std::log1p(fast_exp(-size));
 }
 template <class T>
 LILY_SHARED T bce_slope(T x, T t) {

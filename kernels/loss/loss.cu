@@ -19,22 +19,22 @@ struct SquaredDifference {
     }
 };
 
-void squared_error(Queue& queue, int64_t n, double scale, const float* x, const float* t, float* y) {
-    fold_terms("loss", queue, n, SquaredDifference{x, t}, Add{}, scale, y);
+void squared_error(Queue& queue, int64_t n, LossScale scale, const float* x, const float* t, float* y) {
+    fold_terms("loss", queue, n, SquaredDifference{x, t}, Add{}, scale.scale, y, scale.count);
 }
 
-// dx = 2 scale dy (x - t); dt is the same with x and t exchanged
+// dx = 2 scale dy / count (x - t); dt is the same with x and t exchanged
 struct Slope {
-    double twice_scale;
+    double twice_scale, count;
     const float* dy;
     __device__ float operator()(float x, float t) const {
-        return static_cast<float>(twice_scale * static_cast<double>(*dy)) * (x - t);
+        return static_cast<float>(twice_scale * static_cast<double>(*dy) / count) * (x - t);
     }
 };
 
-void squared_error_backward(Queue& queue, int64_t n, double scale, const float* x, const float* t,
+void squared_error_backward(Queue& queue, int64_t n, LossScale scale, const float* x, const float* t,
                             const float* dy, float* dx, float* dt) {
-    const Slope slope{2 * scale, dy};
+    const Slope slope{2 * scale.scale, scale.count, dy};
     if (dx) map("loss", queue, n, slope, dx, x, t);
     if (dt) map("loss", queue, n, slope, dt, t, x);
 }
@@ -45,8 +45,8 @@ struct Bce {
     __device__ double operator()(int64_t i) const { return bce(x[i], at(t, i)); }
 };
 
-void bce_with_logits(Queue& queue, int64_t n, double scale, const float* x, Target<float> t, float* y) {
-    fold_terms("loss", queue, n, Bce{x, t}, Add{}, scale, y);
+void bce_with_logits(Queue& queue, int64_t n, double count, const float* x, Target<float> t, float* y) {
+    fold_terms("loss", queue, n, Bce{x, t}, Add{}, 1.0, y, count);
 }
 
 __global__ void __launch_bounds__(kElementThreads)
@@ -59,18 +59,18 @@ void bce_with_logits_each(Queue& queue, int64_t n, const float* x, Target<float>
 }
 
 __global__ void __launch_bounds__(kElementThreads)
-    bce_backward_kernel(int64_t n, float scale, const float* x, Target<float> t, const float* dy,
+    bce_backward_kernel(int64_t n, float count, const float* x, Target<float> t, const float* dy,
                         int64_t dy_step, float* dx, float* dt) {
     for (int64_t i = thread_index(); i < n; i += thread_count()) {
-        const float slope = scale * dy[i * dy_step];
+        const float slope = dy[i * dy_step] / count;
         if (dx) dx[i] = slope * bce_slope(x[i], at(t, i));
         if (dt) dt[i] = -(slope * x[i]);
     }
 }
 
-void bce_with_logits_backward(Queue& queue, int64_t n, double scale, const float* x, Target<float> t,
+void bce_with_logits_backward(Queue& queue, int64_t n, double count, const float* x, Target<float> t,
                               const float* dy, int64_t dy_step, float* dx, float* dt) {
-    launch("loss", queue, one_thread_each(n), bce_backward_kernel, n, static_cast<float>(scale), x, t, dy,
+    launch("loss", queue, one_thread_each(n), bce_backward_kernel, n, static_cast<float>(count), x, t, dy,
            dy_step, dx, dt);
 }
 

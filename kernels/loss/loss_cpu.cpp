@@ -9,18 +9,18 @@ namespace {
 
 // The differences of f32 are f32; their squares are double, which 1e20² does not overflow.
 template <class T>
-void squared_error(Queue& queue, int64_t n, double scale, const T* x, const T* t, T* y) {
+void squared_error(Queue& queue, int64_t n, LossScale scale, const T* x, const T* t, T* y) {
     const auto square = [=](int64_t i) {
         const double d = x[i] - t[i];
         return d * d;
     };
-    *y = static_cast<T>(scale * sum_terms(queue, n, square));
+    *y = static_cast<T>(scale.scale * sum_terms(queue, n, square) / scale.count);
 }
 
 template <class T>
-void squared_error_backward(Queue&, int64_t n, double scale, const T* x, const T* t, const T* dy, T* dx,
+void squared_error_backward(Queue&, int64_t n, LossScale scale, const T* x, const T* t, const T* dy, T* dx,
                             T* dt) {
-    const T slope = static_cast<T>(2 * scale * static_cast<double>(*dy));
+    const T slope = static_cast<T>(2 * scale.scale * static_cast<double>(*dy) / scale.count);
     parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
         if (dx)
             for (int64_t i = begin; i < end; ++i) dx[i] = slope * (x[i] - t[i]);
@@ -30,9 +30,9 @@ void squared_error_backward(Queue&, int64_t n, double scale, const T* x, const T
 }
 
 template <class T>
-void bce_with_logits(Queue& queue, int64_t n, double scale, const T* x, Target<T> t, T* y) {
+void bce_with_logits(Queue& queue, int64_t n, double count, const T* x, Target<T> t, T* y) {
     const auto term = [=](int64_t i) { return static_cast<double>(bce(x[i], at(t, i))); };
-    *y = static_cast<T>(scale * sum_terms(queue, n, term));
+    *y = static_cast<T>(sum_terms(queue, n, term) / count);
 }
 
 template <class T>
@@ -43,14 +43,15 @@ void bce_with_logits_each(Queue&, int64_t n, const T* x, Target<T> t, T* y) {
 }
 
 template <class T>
-void bce_with_logits_backward(Queue&, int64_t n, double scale, const T* x, Target<T> t, const T* dy,
+void bce_with_logits_backward(Queue&, int64_t n, double count, const T* x, Target<T> t, const T* dy,
                               int64_t dy_step, T* dx, T* dt) {
-    const T s = static_cast<T>(scale);
     parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+        const T shared = dy[0] / static_cast<T>(count);
+        const auto slope = [=](int64_t i) { return dy_step == 0 ? shared : dy[i]; };
         if (dx)
-            for (int64_t i = begin; i < end; ++i) dx[i] = s * dy[i * dy_step] * bce_slope(x[i], at(t, i));
+            for (int64_t i = begin; i < end; ++i) dx[i] = slope(i) * bce_slope(x[i], at(t, i));
         if (dt)
-            for (int64_t i = begin; i < end; ++i) dt[i] = -(s * dy[i * dy_step] * x[i]);
+            for (int64_t i = begin; i < end; ++i) dt[i] = -(slope(i) * x[i]);
     });
 }
 

@@ -156,9 +156,10 @@ __global__ void __launch_bounds__(kElementThreads)
     }
 }
 
-__device__ float share(const Pooling& p, bool count_padding, Window rows, Window columns) {
+// What a window's sum is divided by.
+__device__ float count_of(const Pooling& p, bool count_padding, Window rows, Window columns) {
     const int64_t inside = (rows.last - rows.first) * (columns.last - columns.first);
-    return 1.0f / static_cast<float>(count_padding ? p.kernel[0] * p.kernel[1] : inside);
+    return static_cast<float>(count_padding ? p.kernel[0] * p.kernel[1] : inside);
 }
 
 __global__ void __launch_bounds__(kElementThreads)
@@ -171,7 +172,7 @@ __global__ void __launch_bounds__(kElementThreads)
         float sum = 0;
         for (int64_t r = rows.first; r < rows.last; ++r)
             for (int64_t q = columns.first; q < columns.last; ++q) sum += corner[(r * p.w + q) * p.lanes];
-        y[at] = sum * share(p, count_padding, rows, columns);
+        y[at] = sum / count_of(p, count_padding, rows, columns);
     }
 }
 
@@ -183,8 +184,8 @@ __global__ void __launch_bounds__(kElementThreads)
         float sum = 0;
         for (int64_t i = rows.first; i < rows.last; ++i)
             for (int64_t j = columns.first; j < columns.last; ++j)
-                sum += dy[((x_at.plane * p.out_h + i) * p.out_w + j) * p.lanes + x_at.lane] *
-                       share(p, count_padding, window(p, 0, i), window(p, 1, j));
+                sum += dy[((x_at.plane * p.out_h + i) * p.out_w + j) * p.lanes + x_at.lane] /
+                       count_of(p, count_padding, window(p, 0, i), window(p, 1, j));
         dx[at] = sum;
     }
 }

@@ -183,10 +183,10 @@ void max_gather(Queue&, const Pool2dShape& s, const T* x, const uint8_t* index, 
     });
 }
 
-template <class T>
-T share(const Pool2dShape& s, bool count_padding, Window rows, Window columns) {
+// What a window's sum is divided by.
+int64_t count_of(const Pool2dShape& s, bool count_padding, Window rows, Window columns) {
     const int64_t inside = (rows.last - rows.first) * (columns.last - columns.first);
-    return T(1) / static_cast<T>(count_padding ? s.kernel[0] * s.kernel[1] : inside);
+    return count_padding ? s.kernel[0] * s.kernel[1] : inside;
 }
 
 template <class T>
@@ -203,8 +203,8 @@ void mean(Queue&, const Pool2dShape& s, bool count_padding, const T* x, T* y) {
                     for (int64_t q = columns.first; q < columns.last; ++q)
                         for (int64_t l = 0; l < s.lanes; ++l)
                             to[l] += x[corner + (r * s.w + q) * s.lanes + l];
-                const T scale = share<T>(s, count_padding, rows, columns);
-                for (int64_t l = 0; l < s.lanes; ++l) to[l] *= scale;
+                const T count = static_cast<T>(count_of(s, count_padding, rows, columns));
+                for (int64_t l = 0; l < s.lanes; ++l) to[l] /= count;
             }
         }
     });
@@ -212,6 +212,7 @@ void mean(Queue&, const Pool2dShape& s, bool count_padding, const T* x, T* y) {
 
 template <class T>
 void mean_backward(Queue&, const Pool2dShape& s, bool count_padding, const T* dy, T* dx) {
+    constexpr int64_t kLanes = 16;
     for_planes(s, [=, &s](int64_t begin, int64_t end) {
         const int64_t plane = s.h * s.w * s.lanes;
         std::fill(dx + begin * plane, dx + end * plane, T(0));
@@ -220,12 +221,17 @@ void mean_backward(Queue&, const Pool2dShape& s, bool count_padding, const T* dy
             for (int64_t j = 0; j < s.out_w(); ++j) {
                 const Window columns = window(s, 1, s.w, j);
                 const T* from = dy + (row * s.out_w() + j) * s.lanes;
-                const int64_t corner = ((row / s.out_h() * s.h + rows.start) * s.w + columns.start) * s.lanes;
-                const T scale = share<T>(s, count_padding, rows, columns);
-                for (int64_t r = rows.first; r < rows.last; ++r)
-                    for (int64_t q = columns.first; q < columns.last; ++q)
-                        for (int64_t l = 0; l < s.lanes; ++l)
-                            dx[corner + (r * s.w + q) * s.lanes + l] += from[l] * scale;
+                T* corner = dx + ((row / s.out_h() * s.h + rows.start) * s.w + columns.start) * s.lanes;
+                const T count = static_cast<T>(count_of(s, count_padding, rows, columns));
+                for (int64_t l = 0; l < s.lanes; l += kLanes) {
+                    const int64_t lanes = std::min(kLanes, s.lanes - l);
+                    T part[kLanes];
+                    for (int64_t i = 0; i < lanes; ++i) part[i] = from[l + i] / count;
+                    for (int64_t r = rows.first; r < rows.last; ++r)
+                        for (int64_t q = columns.first; q < columns.last; ++q)
+                            for (int64_t i = 0; i < lanes; ++i)
+                                corner[(r * s.w + q) * s.lanes + l + i] += part[i];
+                }
             }
         }
     });

@@ -8,6 +8,8 @@
 namespace lily::testing {
 namespace {
 
+constexpr kernels::LossScale kScale{.scale = 0.5, .count = 2};
+
 void check_loss(Device device) {
     Queue &queue = default_queue(device), &cpu = default_queue(Device::cpu);
     const auto& f32 = kernels::loss<float>(device);
@@ -18,12 +20,12 @@ void check_loss(Device device) {
         Buffer<double> x_64(n), t_64(n), y_64(1), dy_64(1), dx_64(n), dt_64(n);
         x.randomise(1), x_64.randomise(1), t.randomise(2), t_64.randomise(2), dy.randomise(3),
             dy_64.randomise(3);
-        f32.squared_error(queue, n, 0.25, x.on_device(), t.on_device(), y.on_device());
-        f64.squared_error(cpu, n, 0.25, x_64.data(), t_64.data(), y_64.data());
-        f32.squared_error_backward(queue, n, 0.25, x.on_device(), t.on_device(), dy.on_device(),
+        f32.squared_error(queue, n, kScale, x.on_device(), t.on_device(), y.on_device());
+        f64.squared_error(cpu, n, kScale, x_64.data(), t_64.data(), y_64.data());
+        f32.squared_error_backward(queue, n, kScale, x.on_device(), t.on_device(), dy.on_device(),
                                    dx.on_device(), dt.on_device());
         y.fetch(), dx.fetch(), dt.fetch();
-        f64.squared_error_backward(cpu, n, 0.25, x_64.data(), t_64.data(), dy_64.data(), dx_64.data(),
+        f64.squared_error_backward(cpu, n, kScale, x_64.data(), t_64.data(), dy_64.data(), dx_64.data(),
                                    dt_64.data());
         double want = 0;
         for (int64_t i = 0; i < n; ++i) want += 0.25 * (x_64[i] - t_64[i]) * (x_64[i] - t_64[i]);
@@ -32,7 +34,7 @@ void check_loss(Device device) {
         CHECK(y[0] == Approx(want));
         CHECK(worst_error(dx, dx_64, n) <= 1e-6);
         CHECK(worst_error(dt, dt_64, n) <= 1e-6);
-        f32.squared_error_backward(queue, n, 0.25, x.on_device(), t.on_device(), dy.on_device(), nullptr,
+        f32.squared_error_backward(queue, n, kScale, x.on_device(), t.on_device(), dy.on_device(), nullptr,
                                    alone.on_device());
         alone.fetch();
         CHECK(worst_error(alone, dt_64, n) <= 1e-6);
@@ -52,14 +54,14 @@ void check_bce(Device device, bool constant) {
             dy_64.randomise(3);
         const kernels::Target<float> target{constant ? nullptr : t.on_device(), 0.875f};
         const kernels::Target<double> target_64{constant ? nullptr : t_64.data(), 0.875};
-        f32.bce_with_logits(queue, n, 0.25, x.on_device(), target, y.on_device());
+        f32.bce_with_logits(queue, n, 4, x.on_device(), target, y.on_device());
         f32.bce_with_logits_each(queue, n, x.on_device(), target, each.on_device());
-        f32.bce_with_logits_backward(queue, n, 0.25, x.on_device(), target, dy.on_device(), 1, dx.on_device(),
+        f32.bce_with_logits_backward(queue, n, 1, x.on_device(), target, dy.on_device(), 1, dx.on_device(),
                                      constant ? nullptr : dt.on_device());
         y.fetch(), each.fetch(), dx.fetch(), dt.fetch();
-        f64.bce_with_logits(cpu, n, 0.25, x_64.data(), target_64, y_64.data());
+        f64.bce_with_logits(cpu, n, 4, x_64.data(), target_64, y_64.data());
         f64.bce_with_logits_each(cpu, n, x_64.data(), target_64, each_64.data());
-        f64.bce_with_logits_backward(cpu, n, 0.25, x_64.data(), target_64, dy_64.data(), 1, dx_64.data(),
+        f64.bce_with_logits_backward(cpu, n, 1, x_64.data(), target_64, dy_64.data(), 1, dx_64.data(),
                                      constant ? nullptr : dt_64.data());
         double want = 0;
         for (int64_t i = 0; i < n; ++i) {
