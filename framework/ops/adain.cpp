@@ -4,9 +4,9 @@
 #include "framework/autograd.h"
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/data_or_null.h"
-#include "framework/ops/pointwise.h"
-#include "framework/ops/reduce.h"
+#include "framework/ops/normal.h"
 #include "framework/ops/shape.h"
+#include "framework/ops/slice.h"
 #include "kernels/adain/adain.h"
 
 namespace lily {
@@ -16,9 +16,9 @@ kernels::AdainShape adain_shape(const Tensor& x, double eps) {
     return {x.size(0) * x.size(1), x.size(2) * x.size(3), eps};
 }
 
-// x and the statistics of its planes, (N,C).
+// x and the statistics of its planes, (3,N,C).
 struct Normalised {
-    Saved x, mean, rstd;
+    Saved x, statistics;
     double eps;
 };
 
@@ -26,15 +26,17 @@ struct Normalised {
 Gradients fused_gradient(const Backward& g, const Normalised& from, const Tensor& scale, bool style) {
     const Tensor& x = from.x();
     const Tensor dy = g.dy.contiguous();
-    Tensor dx = empty_like(x), ds = style && g.needs(1) ? empty_like(from.mean()) : Tensor{},
-           db = style && g.needs(2) ? empty_like(from.mean()) : Tensor{};
+    const auto wanted = [&](size_t i) {
+        return style && g.needs(i) ? empty({x.size(0), x.size(1)}, from.statistics().options()) : Tensor{};
+    };
+    Tensor dx = empty_like(x), ds = wanted(1), db = wanted(2);
     if (x.numel() > 0)
         visit_floating("adain", x.dtype(), [&](auto zero) {
             using T = decltype(zero);
             kernels::adain<T>(x.device())
                 .backward(x.queue(), adain_shape(x, from.eps), x.data<T>(), data_or_null<T>(scale),
-                          from.mean().template data<T>(), from.rstd().template data<T>(), dy.data<T>(),
-                          dx.mutable_data<T>(), mutable_or_null<T>(ds), mutable_or_null<T>(db));
+                          from.statistics().template data<T>(), dy.data<T>(), dx.mutable_data<T>(),
+                          mutable_or_null<T>(ds), mutable_or_null<T>(db));
         });
     if (!style) return {dx};
     if (x.numel() == 0)
@@ -45,34 +47,47 @@ Gradients fused_gradient(const Backward& g, const Normalised& from, const Tensor
 
 Tensor per_plane(const Tensor& v) { return reshape(v, {v.size(0), v.size(1), 1, 1}); }
 
-// The same with ops: dx = (1 + s) rstd (dy - mean(dy) - x̂ mean(dy x̂)), ds = Σ dy x̂, db = Σ dy.
-Gradients composed_gradient(const Backward& g, const Tensor& x, const Tensor& scale, double eps, bool style) {
-    const Dims plane{2, 3};
-    const Tensor centred = x - mean(x, plane, true);
-    const Tensor rstd = pow(mean(square(centred), plane, true) + eps, -0.5);
-    const Tensor normal = centred * rstd;
-    Tensor dx = rstd * (g.dy - mean(g.dy, plane, true) - normal * mean(g.dy * normal, plane, true));
-    if (!style) return {dx};
-    dx = per_plane(1 + scale) * dx;
-    return {g.needs(0) ? dx : Tensor{}, g.needs(1) ? sum(g.dy * normal, plane) : Tensor{},
-            g.needs(2) ? sum(g.dy, plane) : Tensor{}};
-}
-
-// y, and what its gradient needs. scale and bias are both defined or neither.
+// y without its graph, and what its gradient needs. scale and bias are both defined or neither.
 Tensor run(const Tensor& x, const Tensor& scale, const Tensor& bias, double eps, Normalised& saved) {
-    Tensor y = empty_like(x);
-    const TensorOptions plain{.dtype = x.dtype(), .device = x.device()};
-    Tensor mean = empty({x.size(0), x.size(1)}, plain), rstd = empty(mean.shape(), plain);
+    Tensor y = empty_like(x),
+           statistics = empty({3, x.size(0), x.size(1)}, {.dtype = x.dtype(), .device = x.device()});
     if (x.numel() > 0)
         visit_floating("adain", x.dtype(), [&](auto zero) {
             using T = decltype(zero);
             kernels::adain<T>(x.device())
                 .forward(x.queue(), adain_shape(x, eps), x.data<T>(), data_or_null<T>(scale),
-                         data_or_null<T>(bias), y.mutable_data<T>(), mean.mutable_data<T>(),
-                         rstd.mutable_data<T>());
+                         data_or_null<T>(bias), y.mutable_data<T>(), statistics.mutable_data<T>());
         });
-    saved = {Saved(x), Saved(mean), Saved(rstd), eps};
+    saved = {Saved(x), Saved(statistics), eps};
     return y;
+}
+
+const Dims kPlane{2, 3};
+
+Normal normalised(const Tensor& x, double eps);
+
+// y = (x - μ) r with its graph, and what its gradient needs.
+Tensor normalise(const Tensor& x, double eps, Normalised& saved) {
+    const Tensor y = run(x, {}, {}, eps, saved);
+    return record("instance_norm", y, {x}, [saved](const Backward& g) {
+        if (!grad_enabled()) return fused_gradient(g, saved, {}, false);
+        return Gradients{normal_gradient(g.dy, normalised(saved.x(), saved.eps), kPlane)};
+    });
+}
+
+Normal normalised(const Tensor& x, double eps) {
+    Normalised saved;
+    const Tensor y = normalise(x, eps, saved);
+    const Tensor r = reshape(slice(saved.statistics(), 0, 2, 3), {x.size(0), x.size(1), 1, 1});
+    return {y, reciprocal_deviation(x, r, [eps](const Tensor& again) { return normalised(again, eps); })};
+}
+
+// The same with ops.
+Gradients composed_gradient(const Backward& g, const Normalised& from, const Tensor& scale) {
+    const Normal normal = normalised(from.x(), from.eps);
+    return {g.needs(0) ? per_plane(1 + scale) * normal_gradient(g.dy, normal, kPlane) : Tensor{},
+            g.needs(1) ? sum(g.dy * normal.x_hat, kPlane) : Tensor{},
+            g.needs(2) ? sum(g.dy, kPlane) : Tensor{}};
 }
 
 void check_input(const char* op, const Tensor& x, double eps) {
@@ -84,13 +99,8 @@ void check_input(const char* op, const Tensor& x, double eps) {
 
 Tensor instance_norm(const Tensor& given, double eps) {
     check_input("instance_norm", given, eps);
-    const Tensor x = given.contiguous();
     Normalised saved;
-    const Tensor y = run(x, {}, {}, eps, saved);
-    return record("instance_norm", y, {x}, [saved](const Backward& g) {  // y = (x - mean) rstd
-        if (grad_enabled()) return composed_gradient(g, saved.x(), {}, saved.eps, false);
-        return fused_gradient(g, saved, {}, false);
-    });
+    return normalise(given.contiguous(), eps, saved);
 }
 
 Tensor adain(const Tensor& given, const Tensor& scale, const Tensor& bias, double eps) {
@@ -108,7 +118,7 @@ Tensor adain(const Tensor& given, const Tensor& scale, const Tensor& bias, doubl
     const Tensor y = run(x, scale, bias, eps, saved);
     return record("adain", y, {x, scale, bias},
                   [saved, scale = Saved(scale)](const Backward& g) {  // y = instance_norm(x) (1 + s) + b
-                      if (grad_enabled()) return composed_gradient(g, saved.x(), scale(), saved.eps, true);
+                      if (grad_enabled()) return composed_gradient(g, saved, scale());
                       return fused_gradient(g, saved, scale(), true);
                   });
 }

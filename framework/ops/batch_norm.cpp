@@ -4,9 +4,9 @@
 #include "framework/autograd.h"
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/data_or_null.h"
-#include "framework/ops/pointwise.h"
-#include "framework/ops/reduce.h"
+#include "framework/ops/normal.h"
 #include "framework/ops/shape.h"
+#include "framework/ops/slice.h"
 #include "kernels/batch_norm/batch_norm.h"
 
 namespace lily {
@@ -27,22 +27,46 @@ void check_channels(const Tensor& x, const Tensor& other, const char* what) {
     check_same_device("batch_norm", x, other);
 }
 
-// What the backward pass uses. In training, mean and rstd are functions of x; else constants.
+// One number per channel, to be broadcast over x.
+Tensor per_channel(const Tensor& v, const Tensor& x) {
+    Shape channels{1, x.size(1)};
+    for (int64_t d = 2; d < x.rank(); ++d) channels.push_back(1);
+    return reshape(v, channels);
+}
+
+// Of the statistics that a kernel leaves.
+enum Row : int64_t { kMean = 0, kRstd = 2 };
+Tensor row_of(const Tensor& statistics, Row row, const Tensor& x) {
+    return per_channel(slice(statistics, 0, row, row + 1), x);
+}
+
+Dims all_but_channels(const Tensor& x) {
+    Dims dims{0};
+    for (int64_t d = 2; d < x.rank(); ++d) dims.push_back(d);
+    return dims;
+}
+
+// x̂ and r of a batch's own statistics
+Normal normalised(const Tensor& x, double eps);
+
+// What the backward pass uses. In training, the statistics are functions of x; else constants.
 struct Normalised {
-    Saved x, weight, mean, rstd;
+    Saved x, weight, statistics;
     bool training, has_weight;
     double eps;
 
     Gradients fused(const Backward& g) const {
         const Tensor& from = x();
         const Tensor dy = g.dy.contiguous(), w = has_weight ? weight() : Tensor{};
-        Tensor dx = g.needs(0) ? empty_like(from) : Tensor{}, dw = g.needs(1) ? empty_like(mean()) : Tensor{},
-               db = g.needs(2) ? empty_like(mean()) : Tensor{};
+        const TensorOptions options{.dtype = from.dtype(), .device = from.device()};
+        Tensor dx = g.needs(0) ? empty_like(from) : Tensor{},
+               dw = g.needs(1) ? empty({from.size(1)}, options) : Tensor{},
+               db = g.needs(2) ? empty({from.size(1)}, options) : Tensor{};
         visit_floating("batch_norm", from.dtype(), [&](auto zero) {
             using T = decltype(zero);
             kernels::batch_norm<T>(from.device())
                 .backward(from.queue(), shape_of(from, eps), !training, from.data<T>(), data_or_null<T>(w),
-                          mean().data<T>(), rstd().data<T>(), dy.data<T>(), mutable_or_null<T>(dx),
+                          statistics().data<T>(), dy.data<T>(), mutable_or_null<T>(dx),
                           mutable_or_null<T>(dw), mutable_or_null<T>(db));
         });
         return {dx, dw, db};
@@ -50,24 +74,59 @@ struct Normalised {
 
     // The formulas of kernels/batch_norm/batch_norm.h, of ops.
     Gradients composed(const Backward& g) const {
-        Dims all{0};
-        Shape channels{1, x().size(1)};
-        for (int64_t d = 2; d < x().rank(); ++d) all.push_back(d), channels.push_back(1);
-        const Tensor center = training ? lily::mean(x(), all, true) : reshape(mean(), channels);
-        const Tensor r = training ? reciprocal(sqrt(lily::mean(square(x() - center), all, true) + eps))
-                                  : reshape(rstd(), channels);
-        const Tensor normal = (x() - center) * r;
-        const Tensor scale = has_weight ? r * reshape(weight(), channels) : r;
+        const Tensor& from = x();
+        const Dims dims = all_but_channels(from);
+        const auto weighted = [&](const Tensor& t) {
+            return has_weight ? t * per_channel(weight(), from) : t;
+        };
         Gradients result(3);
-        if (g.needs(0))
-            result[0] = scale * (training ? g.dy - lily::mean(g.dy, all, true) -
-                                                normal * lily::mean(g.dy * normal, all, true)
-                                          : g.dy);
-        if (g.needs(1)) result[1] = sum(g.dy * normal, all);
-        if (g.needs(2)) result[2] = sum(g.dy, all);
+        if (training && (g.needs(0) || g.needs(1))) {
+            const Normal normal = normalised(from, eps);
+            if (g.needs(0)) result[0] = weighted(normal_gradient(g.dy, normal, dims));
+            if (g.needs(1)) result[1] = sum(g.dy * normal.x_hat, dims);
+        } else {
+            const Tensor r = row_of(statistics(), kRstd, from);
+            if (g.needs(0)) result[0] = weighted(r) * g.dy;
+            if (g.needs(1)) result[1] = sum(g.dy * ((from - row_of(statistics(), kMean, from)) * r), dims);
+        }
+        if (g.needs(2)) result[2] = sum(g.dy, dims);
         return result;
     }
 };
+
+// y with its graph, and the statistics behind it.
+struct Result {
+    Tensor y, statistics;
+};
+Result run(const Tensor& x, Tensor& running_mean, Tensor& running_var, const Tensor& weight,
+           const Tensor& bias, const BatchNormOptions& options) {
+    const kernels::BatchNormShape s = shape_of(x, options.eps);
+    Tensor y = empty_like(x), statistics = empty({3, s.channels}, {.dtype = x.dtype(), .device = x.device()});
+    visit_floating("batch_norm", x.dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        const auto& k = kernels::batch_norm<T>(x.device());
+        const T *w = data_or_null<T>(weight), *b = data_or_null<T>(bias);
+        if (options.training)
+            k.train(x.queue(), s, options.momentum, x.data<T>(), w, b, mutable_or_null<T>(running_mean),
+                    mutable_or_null<T>(running_var), statistics.mutable_data<T>(), y.mutable_data<T>());
+        else
+            k.eval(x.queue(), s, x.data<T>(), w, b, running_mean.data<T>(), running_var.data<T>(),
+                   statistics.mutable_data<T>(), y.mutable_data<T>());
+    });
+    y = record("batch_norm", y, {x, weight, bias},
+               [saved = Normalised{Saved(x), saved_if(weight.defined(), weight), Saved(statistics),
+                                   options.training, weight.defined(), options.eps}](const Backward& g) {
+                   return grad_enabled() ? saved.composed(g) : saved.fused(g);
+               });
+    return {y, statistics};
+}
+
+Normal normalised(const Tensor& x, double eps) {
+    Tensor none;
+    const auto [y, statistics] = run(x, none, none, {}, {}, {.training = true, .eps = eps});
+    return {y, reciprocal_deviation(x, row_of(statistics, kRstd, x),
+                                    [eps](const Tensor& again) { return normalised(again, eps); })};
+}
 
 }  // namespace
 
@@ -88,25 +147,7 @@ Tensor batch_norm(const Tensor& input, Tensor running_mean, Tensor running_var, 
     const kernels::BatchNormShape s = shape_of(x, options.eps);
     check(!options.training || s.n * s.inner > 1,
           "[batch_norm] expected more than one value per channel when training, got {}", x.shape());
-    Tensor y = empty_like(x), rstd = empty({s.channels}, {.dtype = x.dtype(), .device = x.device()});
-    Tensor mean = options.training ? empty_like(rstd) : running_mean;
-    visit_floating("batch_norm", x.dtype(), [&](auto zero) {
-        using T = decltype(zero);
-        const auto& k = kernels::batch_norm<T>(x.device());
-        const T *w = data_or_null<T>(weight), *b = data_or_null<T>(bias);
-        if (options.training)
-            k.train(x.queue(), s, options.momentum, x.data<T>(), w, b, mutable_or_null<T>(running_mean),
-                    mutable_or_null<T>(running_var), mean.mutable_data<T>(), rstd.mutable_data<T>(),
-                    y.mutable_data<T>());
-        else
-            k.eval(x.queue(), s, x.data<T>(), w, b, mean.data<T>(), running_var.data<T>(),
-                   rstd.mutable_data<T>(), y.mutable_data<T>());
-    });
-    return record("batch_norm", y, {x, weight, bias},
-                  [saved = Normalised{Saved(x), saved_if(weight.defined(), weight), Saved(mean), Saved(rstd),
-                                      options.training, weight.defined(), options.eps}](const Backward& g) {
-                      return grad_enabled() ? saved.composed(g) : saved.fused(g);
-                  });
+    return run(x, running_mean, running_var, weight, bias, options).y;
 }
 
 }  // namespace lily

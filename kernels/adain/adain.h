@@ -4,7 +4,9 @@
 //   forward   mean = Σ x / M,  σ² = Σ (x - mean)² / M,  rstd = 1/√(σ² + ε)
 //             x̂ = (x - mean) rstd      y = x̂ (1 + s) + b           s = b = 0 where they are null
 //   backward  dx = (1 + s) rstd (dy - Σ dy / M - x̂ Σ dy x̂ / M)      ds = Σ dy x̂      db = Σ dy
-// On a GPU, memory is read once per pass where a plane (forward) or two (backward) fit into 96 KB.
+// A plane without spread has rstd = 0 where ε = 0. Sums and squares are double, and means are subtracted in
+// two parts, as in kernels/batch_norm/batch_norm.h. On a GPU, memory is read once per pass where a plane
+// (forward) or two (backward) fit into 96 KB.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +21,15 @@ struct AdainShape {
     double eps;
 };
 
-// s, b, mean, rstd, ds, db: one per plane.
+// s, b, ds, db: one per plane. statistics (3, planes), for the backward pass: the mean, what rounding it has
+// cut off, rstd.
 template <class T>
 struct AdainKernels {
     // s and b, or both null
-    void (*forward)(Queue&, const AdainShape&, const T* x, const T* s, const T* b, T* y, T* mean, T* rstd);
+    void (*forward)(Queue&, const AdainShape&, const T* x, const T* s, const T* b, T* y, T* statistics);
     // ds and db may be null
-    void (*backward)(Queue&, const AdainShape&, const T* x, const T* s, const T* mean, const T* rstd,
-                     const T* dy, T* dx, T* ds, T* db);
+    void (*backward)(Queue&, const AdainShape&, const T* x, const T* s, const T* statistics, const T* dy,
+                     T* dx, T* ds, T* db);
 };
 template <class T>
 const AdainKernels<T>& adain(Device device);

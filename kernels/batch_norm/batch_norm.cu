@@ -51,10 +51,35 @@ struct Arrays {
     __device__ float shift(int64_t channel) const { return bias ? bias[channel] : 0.0f; }
 };
 
+// One channel's: μ = mean + rest.
+struct Statistics {
+    float mean, rest, rstd;
+
+    __device__ static Statistics of(const float* all, int64_t channels, int64_t c) {
+        return {all[c], all[channels + c], all[2 * channels + c]};
+    }
+    __device__ void write(float* all, int64_t channels, int64_t c) const {
+        all[c] = mean;
+        all[channels + c] = rest;
+        all[2 * channels + c] = rstd;
+    }
+};
+
+// y = (x - mean) scale + shift
+template <int kChannels>
+__device__ void normalise(const Share<kChannels>& own, const Arrays& a, Statistics of, float* statistics,
+                          float* y) {
+    const int64_t c = own.channel;
+    if (own.layer == 0) of.write(statistics, own.s.channels, c);
+    const float scale = of.rstd * a.scale(c);
+    const float shift = of.rest != 0 ? a.shift(c) - of.rest * scale : a.shift(c);
+    own.each([&](int64_t i) { y[i] = (a.x[i] - of.mean) * scale + shift; });
+}
+
 template <int kChannels>
 __global__ void __launch_bounds__(kThreads, 2)
     train_kernel(BatchNormShape s, double momentum, Arrays a, float* running_mean, float* running_var,
-                 float* mean, float* rstd, float* y) {
+                 float* statistics, float* y) {
     const Share<kChannels> own{s};
     const auto m = static_cast<double>(s.n * s.inner);
     const double center = own.sum([&](int64_t i) { return static_cast<double>(a.x[i]); }) / m;
@@ -64,53 +89,54 @@ __global__ void __launch_bounds__(kThreads, 2)
     });
     if (!own.inside()) return;
     const int64_t c = own.channel;
-    const float mu = static_cast<float>(center), r = static_cast<float>(1 / sqrt(squares / m + s.eps));
-    if (own.layer == 0) {
-        mean[c] = mu;
-        rstd[c] = r;
-        if (running_mean) {
-            running_mean[c] = static_cast<float>((1 - momentum) * running_mean[c] + momentum * center);
-            running_var[c] =
-                static_cast<float>((1 - momentum) * running_var[c] + momentum * squares / (m - 1));
-        }
+    if (own.layer == 0 && running_mean) {
+        running_mean[c] = static_cast<float>((1 - momentum) * running_mean[c] + momentum * center);
+        running_var[c] = static_cast<float>((1 - momentum) * running_var[c] + momentum * squares / (m - 1));
     }
-    const float scale = r * a.scale(c), shift = a.shift(c);
-    own.each([&](int64_t i) { y[i] = (a.x[i] - mu) * scale + shift; });
+    const float mean = static_cast<float>(center);
+    normalise(own, a,
+              {mean, static_cast<float>(center - mean), static_cast<float>(1 / sqrt(squares / m + s.eps))},
+              statistics, y);
 }
 
 template <int kChannels>
-__global__ void __launch_bounds__(kThreads, 2)
-    eval_kernel(BatchNormShape s, Arrays a, const float* mean, const float* var, float* rstd, float* y) {
+__global__ void __launch_bounds__(kThreads, 2) eval_kernel(BatchNormShape s, Arrays a, const float* mean,
+                                                           const float* var, float* statistics, float* y) {
     const Share<kChannels> own{s};
     if (!own.inside()) return;
     const int64_t c = own.channel;
-    const float mu = mean[c], r = static_cast<float>(1 / sqrt(var[c] + s.eps));
-    if (own.layer == 0) rstd[c] = r;
-    const float scale = r * a.scale(c), shift = a.shift(c);
-    own.each([&](int64_t i) { y[i] = (a.x[i] - mu) * scale + shift; });
+    normalise(own, a, {mean[c], 0, static_cast<float>(1 / sqrt(var[c] + s.eps))}, statistics, y);
 }
 
 template <int kChannels>
 __global__ void __launch_bounds__(kThreads, 2)
-    backward_kernel(BatchNormShape s, bool constant, Arrays a, const float* mean, const float* rstd,
-                    const float* dy, float* dx, float* dweight, float* dbias) {
+    backward_kernel(BatchNormShape s, bool constant, Arrays a, const float* statistics, const float* dy,
+                    float* dx, float* dweight, float* dbias) {
     const Share<kChannels> own{s};
     const int64_t c = own.channel;
-    const float mu = own.inside() ? mean[c] : 0, r = own.inside() ? rstd[c] : 0;
-    const double sum_dy = own.sum([&](int64_t i) { return static_cast<double>(dy[i]); });
-    const double sum_dyx = own.sum(
-        [&](int64_t i) { return static_cast<double>(dy[i]) * static_cast<double>((a.x[i] - mu) * r); });
+    const Statistics of = own.inside() ? Statistics::of(statistics, s.channels, c) : Statistics{0, 0, 0};
+    const float scale = own.inside() ? of.rstd * a.scale(c) : 0;
+    double sum_dy = 0, sum_dyx = 0;
+    if (!constant || dweight || dbias) {
+        sum_dy = own.sum([&](int64_t i) { return static_cast<double>(dy[i]); });
+        sum_dyx = own.sum([&](int64_t i) {
+            return static_cast<double>(dy[i]) * static_cast<double>((a.x[i] - of.mean) * of.rstd);
+        });
+        if (!constant) sum_dyx -= static_cast<double>(of.rest * of.rstd) * sum_dy;
+    }
     if (!own.inside()) return;
     if (own.layer == 0) {
         if (dweight) dweight[c] = static_cast<float>(sum_dyx);
         if (dbias) dbias[c] = static_cast<float>(sum_dy);
     }
     if (!dx) return;
+    if (constant) return own.each([&](int64_t i) { dx[i] = scale * dy[i]; });
+    // w r (dy - even - (slight + (x - mean) tilt)), with even + slight = db / m - rest tilt
     const auto m = static_cast<double>(s.n * s.inner);
-    const float scale = r * a.scale(c);
-    const float mean_dy = constant ? 0 : static_cast<float>(sum_dy / m);
-    const float mean_dyx = constant ? 0 : static_cast<float>(sum_dyx / m);
-    own.each([&](int64_t i) { dx[i] = scale * (dy[i] - mean_dy - (a.x[i] - mu) * r * mean_dyx); });
+    const double slope = of.rstd * sum_dyx / m, offset = sum_dy / m - of.rest * slope;
+    const float tilt = static_cast<float>(slope), even = static_cast<float>(offset);
+    const float slight = static_cast<float>(offset - even);
+    own.each([&](int64_t i) { dx[i] = scale * (dy[i] - even - (slight + (a.x[i] - of.mean) * tilt)); });
 }
 
 // run(kernel's channels per block, as a constant; grid)
@@ -125,27 +151,26 @@ void choose_kernel(const BatchNormShape& s, const Run& run) {
 }
 
 void train(Queue& queue, BatchNormShape s, double momentum, const float* x, const float* weight,
-           const float* bias, float* running_mean, float* running_var, float* mean, float* rstd, float* y) {
+           const float* bias, float* running_mean, float* running_var, float* statistics, float* y) {
     choose_kernel(s, [&](auto channels, const Grid& grid) {
         launch("batch_norm", queue, grid, train_kernel<channels.value>, s, momentum, Arrays{x, weight, bias},
-               running_mean, running_var, mean, rstd, y);
+               running_mean, running_var, statistics, y);
     });
 }
 
 void eval(Queue& queue, BatchNormShape s, const float* x, const float* weight, const float* bias,
-          const float* mean, const float* var, float* rstd, float* y) {
+          const float* mean, const float* var, float* statistics, float* y) {
     choose_kernel(s, [&](auto channels, const Grid& grid) {
         launch("batch_norm", queue, grid, eval_kernel<channels.value>, s, Arrays{x, weight, bias}, mean, var,
-               rstd, y);
+               statistics, y);
     });
 }
 
 void backward(Queue& queue, BatchNormShape s, bool constant, const float* x, const float* weight,
-              const float* mean, const float* rstd, const float* dy, float* dx, float* dweight,
-              float* dbias) {
+              const float* statistics, const float* dy, float* dx, float* dweight, float* dbias) {
     choose_kernel(s, [&](auto channels, const Grid& grid) {
         launch("batch_norm", queue, grid, backward_kernel<channels.value>, s, constant,
-               Arrays{x, weight, nullptr}, mean, rstd, dy, dx, dweight, dbias);
+               Arrays{x, weight, nullptr}, statistics, dy, dx, dweight, dbias);
     });
 }
 

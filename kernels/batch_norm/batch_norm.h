@@ -6,6 +6,8 @@
 //             unbiased
 //   backward  dw = Σ dy x̂         db = Σ dy         dx = w r (dy - db / m - x̂ dw / m)
 //             where μ and r are constants (eval):   dx = w r dy
+// μ and db / m are known in double, and what rounding cuts off shows where x or dy vary little around them.
+// So both are subtracted in two parts, the second within what is the same for all of a channel.
 #pragma once
 
 #include <cstdint>
@@ -20,19 +22,19 @@ struct BatchNormShape {
     double eps;
 };
 
-// weight and bias (channels) may be null: 1 and 0.
+// weight and bias (channels) may be null: 1 and 0. statistics (3, channels), for the backward pass: μ, what
+// rounding it has cut off, r.
 template <class T>
 struct BatchNormKernels {
-    // With the batch's own statistics, which are left in mean and rstd (channels) for the backward pass.
-    // running_mean and running_var (channels): both or none.
+    // With the batch's own statistics. running_mean and running_var (channels): both or none.
     void (*train)(Queue&, BatchNormShape, double momentum, const T* x, const T* weight, const T* bias,
-                  T* running_mean, T* running_var, T* mean, T* rstd, T* y);
-    // With given statistics; rstd (channels) is written for the backward pass.
+                  T* running_mean, T* running_var, T* statistics, T* y);
+    // With given ones.
     void (*eval)(Queue&, BatchNormShape, const T* x, const T* weight, const T* bias, const T* mean,
-                 const T* var, T* rstd, T* y);
+                 const T* var, T* statistics, T* y);
     // dx, dweight, dbias: those that are not null. constant: the statistics do not depend on x.
-    void (*backward)(Queue&, BatchNormShape, bool constant, const T* x, const T* weight, const T* mean,
-                     const T* rstd, const T* dy, T* dx, T* dweight, T* dbias);
+    void (*backward)(Queue&, BatchNormShape, bool constant, const T* x, const T* weight, const T* statistics,
+                     const T* dy, T* dx, T* dweight, T* dbias);
 };
 template <class T>
 const BatchNormKernels<T>& batch_norm(Device device);

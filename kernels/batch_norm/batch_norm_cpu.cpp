@@ -63,15 +63,17 @@ void for_each_group(const BatchNormShape& s, const Body& body) {
     });
 }
 
-// y = scale x + shift, channel by channel
+// y = (x - mean) scale + shift, channel by channel
 template <class T>
 inline void normalise(const BatchNormShape& s, int64_t first, int64_t width, const T* x, const T* weight,
-                      const T* bias, const T* mean, const T* rstd, T* y) {
+                      const T* bias, const T* statistics, T* y) {
+    const T *mean = statistics + first, *rest = mean + s.channels, *rstd = rest + s.channels;
     T center[kColumns], scale[kColumns], shift[kColumns];
     for (int64_t c = 0; c < width; ++c) {
-        center[c] = mean[first + c];
-        scale[c] = rstd[first + c] * (weight ? weight[first + c] : T(1));
+        center[c] = mean[c];
+        scale[c] = rstd[c] * (weight ? weight[first + c] : T(1));
         shift[c] = bias ? bias[first + c] : T(0);
+        if (rest[c] != 0) shift[c] -= rest[c] * scale[c];
     }
     for_each_of(s, first, width,
                 [&](int64_t i, int64_t c) { y[i] = (x[i] - center[c]) * scale[c] + shift[c]; });
@@ -79,8 +81,9 @@ inline void normalise(const BatchNormShape& s, int64_t first, int64_t width, con
 
 template <class T>
 void train(Queue&, BatchNormShape s, double momentum, const T* x, const T* weight, const T* bias,
-           T* running_mean, T* running_var, T* mean, T* rstd, T* y) {
+           T* running_mean, T* running_var, T* statistics, T* y) {
     const auto m = static_cast<double>(s.n * s.inner);
+    T *mean = statistics, *rest = mean + s.channels, *rstd = rest + s.channels;
     for_each_group(s, [=](int64_t first, int64_t width) {
         double center[kColumns], squares[kColumns];
         sum_group(s, first, width, center, [=](int64_t i, int64_t) { return static_cast<double>(x[i]); });
@@ -92,51 +95,67 @@ void train(Queue&, BatchNormShape s, double momentum, const T* x, const T* weigh
         for (int64_t c = 0; c < width; ++c) {
             const int64_t at = first + c;
             mean[at] = static_cast<T>(center[c]);
+            rest[at] = static_cast<T>(center[c] - mean[at]);
             rstd[at] = static_cast<T>(1 / std::sqrt(squares[c] / m + s.eps));
             if (!running_mean) continue;
             running_mean[at] = static_cast<T>((1 - momentum) * running_mean[at] + momentum * center[c]);
             running_var[at] =
                 static_cast<T>((1 - momentum) * running_var[at] + momentum * squares[c] / (m - 1));
         }
-        normalise(s, first, width, x, weight, bias, mean, rstd, y);
+        normalise(s, first, width, x, weight, bias, statistics, y);
     });
 }
 
 template <class T>
 void eval(Queue&, BatchNormShape s, const T* x, const T* weight, const T* bias, const T* mean, const T* var,
-          T* rstd, T* y) {
+          T* statistics, T* y) {
     for_each_group(s, [=](int64_t first, int64_t width) {
-        for (int64_t at = first; at < first + width; ++at)
-            rstd[at] = static_cast<T>(1 / std::sqrt(var[at] + s.eps));
-        normalise(s, first, width, x, weight, bias, mean, rstd, y);
+        for (int64_t at = first; at < first + width; ++at) {
+            statistics[at] = mean[at];
+            statistics[s.channels + at] = 0;
+            statistics[2 * s.channels + at] = static_cast<T>(1 / std::sqrt(var[at] + s.eps));
+        }
+        normalise(s, first, width, x, weight, bias, statistics, y);
     });
 }
 
 template <class T>
-void backward(Queue&, BatchNormShape s, bool constant, const T* x, const T* weight, const T* mean,
-              const T* rstd, const T* dy, T* dx, T* dweight, T* dbias) {
+void backward(Queue&, BatchNormShape s, bool constant, const T* x, const T* weight, const T* statistics,
+              const T* dy, T* dx, T* dweight, T* dbias) {
     const auto m = static_cast<double>(s.n * s.inner);
     for_each_group(s, [=](int64_t first, int64_t width) {
+        const T *mean = statistics + first, *rest = mean + s.channels, *rstd = rest + s.channels;
         double sum_dy[kColumns], sum_dyx[kColumns];  // Σ dy and Σ dy x̂
-        T center[kColumns], r[kColumns];
-        for (int64_t c = 0; c < width; ++c) center[c] = mean[first + c], r[c] = rstd[first + c];
-        sum_group(s, first, width, sum_dy, [=](int64_t i, int64_t) { return static_cast<double>(dy[i]); });
-        sum_group(s, first, width, sum_dyx, [&](int64_t i, int64_t c) {
-            return static_cast<double>(dy[i]) * static_cast<double>((x[i] - center[c]) * r[c]);
-        });
+        T center[kColumns], r[kColumns], scale[kColumns];
         for (int64_t c = 0; c < width; ++c) {
+            center[c] = mean[c], r[c] = rstd[c];
+            scale[c] = r[c] * (weight ? weight[first + c] : T(1));
+        }
+        if (!constant || dweight || dbias) {
+            sum_group(s, first, width, sum_dy,
+                      [=](int64_t i, int64_t) { return static_cast<double>(dy[i]); });
+            sum_group(s, first, width, sum_dyx, [&](int64_t i, int64_t c) {
+                return static_cast<double>(dy[i]) * static_cast<double>((x[i] - center[c]) * r[c]);
+            });
+        }
+        for (int64_t c = 0; c < width; ++c) {
+            if (!constant) sum_dyx[c] -= static_cast<double>(rest[c] * r[c]) * sum_dy[c];
             if (dweight) dweight[first + c] = static_cast<T>(sum_dyx[c]);
             if (dbias) dbias[first + c] = static_cast<T>(sum_dy[c]);
         }
         if (!dx) return;
-        T scale[kColumns], mean_dy[kColumns], mean_dyx[kColumns];
+        if (constant)
+            return for_each_of(s, first, width, [&](int64_t i, int64_t c) { dx[i] = scale[c] * dy[i]; });
+        // w r (dy - even - (slight + (x - mean) tilt)), with even + slight = db / m - rest tilt
+        T even[kColumns], slight[kColumns], tilt[kColumns];
         for (int64_t c = 0; c < width; ++c) {
-            scale[c] = r[c] * (weight ? weight[first + c] : T(1));
-            mean_dy[c] = constant ? T(0) : static_cast<T>(sum_dy[c] / m);
-            mean_dyx[c] = constant ? T(0) : static_cast<T>(sum_dyx[c] / m);
+            const double slope = r[c] * sum_dyx[c] / m, offset = sum_dy[c] / m - rest[c] * slope;
+            tilt[c] = static_cast<T>(slope);
+            even[c] = static_cast<T>(offset);
+            slight[c] = static_cast<T>(offset - even[c]);
         }
         for_each_of(s, first, width, [&](int64_t i, int64_t c) {
-            dx[i] = scale[c] * (dy[i] - mean_dy[c] - (x[i] - center[c]) * r[c] * mean_dyx[c]);
+            dx[i] = scale[c] * (dy[i] - even[c] - (slight[c] + (x[i] - center[c]) * tilt[c]));
         });
     });
 }

@@ -22,6 +22,84 @@ std::vector<double> repeated(const std::vector<double>& values, int64_t times) {
 }
 std::vector<double> same(int64_t n, double value) { return repeated({value}, n); }
 
+// Statistics whose rounding to f32 would show.
+std::vector<EdgeCase> norm_edges() {
+    std::vector<EdgeCase> all;
+    const double r = 1 / std::sqrt(80.0);  // of 0, 8, 16, 24 around their mean, 12
+    const std::vector<double> large{1e8, 1e8 + 8, 1e8 + 16, 1e8 + 24}, want{-12 * r, -4 * r, 4 * r, 12 * r},
+        slope{0.3 * r, -0.4 * r, -0.1 * r, 0.2 * r};  // of the first: r (dy - 1/4 - x̂ x̂₀ / 4)
+    const std::vector<double> square{1e20, -1e20, 1e20, -1e20}, shares{0.5e-20, 0, -0.5e-20, 0},
+        ones{1, -1, 1, -1}, first{1, 0, 0, 0};
+    const std::vector<double> even{1e8 + 8, 1e8, 1e8, 1e8 + 8}, tilted{4, -4, -4, 4};
+    const auto add = [&](const char* op, const Shape& shape, auto normalise) {
+        const auto name = [&](const char* what) { return fmt::format("{} {} {}", op, shape, what); };
+        all.push_back({.name = name("of a small spread around a large mean"),
+                       .inputs = {{large, shape}},
+                       .op = normalise,
+                       .want = want,
+                       .gradients = {slope},
+                       .dy = first,
+                       .tolerance = 2e-6});
+        all.push_back({.name = name("of numbers whose squares are out of range"),
+                       .inputs = {{square, shape}},
+                       .op = normalise,
+                       .want = ones,
+                       .gradients = {shares},
+                       .dy = first,
+                       .tolerance = 1e-6});
+        all.push_back({.name = name("under large gradients"),
+                       .inputs = {{ones, shape}},
+                       .op = normalise,
+                       .want = ones,
+                       .gradients = {tilted},
+                       .dy = even,
+                       .tolerance = 1e-6});
+        const auto with_infinity = [&](double value) {
+            all.push_back({.name = name(fmt::format("of {}", value).c_str()),
+                           .inputs = {{{1, value, 2, 3}, shape}},
+                           .op = normalise,
+                           .want = same(4, kNan),
+                           .gradients = {same(4, kNan)}});
+        };
+        with_infinity(kInf);
+        with_infinity(kNan);
+    };
+    for (const Shape& shape : {Shape{4, 1}, Shape{2, 1, 2}, Shape{1, 1, 2, 2}})
+        add("batch_norm", shape, [](const Tensors& x) {
+            return batch_norm(x[0], {}, {}, {}, {}, {.training = true, .eps = 1e-12});
+        });
+    add("instance_norm", {1, 1, 2, 2}, [](const Tensors& x) { return instance_norm(x[0], 1e-12); });
+    add("adain", {1, 1, 1, 4}, [](const Tensors& x) {
+        const Tensor none = zeros({1, 1}, x[0].options());
+        return adain(x[0], none, none, 1e-12);
+    });
+    all.push_back({.name = "instance_norm of a constant plane, eps 0",
+                   .inputs = {{{5, 5, 5, 5}, {1, 2, 1, 2}}},
+                   .op = [](const Tensors& x) { return instance_norm(x[0], 0); },
+                   .want = same(4, 0),
+                   .gradients = {same(4, 0)},
+                   .dy = {1, 2, 3, 4}});
+    all.push_back({.name = "adain of a constant plane, eps 0",
+                   .inputs = {{{5, 5}, {1, 1, 1, 2}}, {{3}, {1, 1}}, {{7}, {1, 1}}},
+                   .op = [](const Tensors& x) { return adain(x[0], x[1], x[2], 0); },
+                   .want = {7, 7},
+                   .gradients = {{0, 0}, {0}, {3}},
+                   .dy = {1, 2}});
+    for (const Shape& shape : {Shape{4, 1}, Shape{1, 1, 4}})
+        all.push_back({.name = fmt::format("batch_norm {} with given statistics, of infinities", shape),
+                       .inputs = {{{kInf, -kInf, kNan, 1}, shape}, {{2}}, {{1}}},
+                       .op =
+                           [](const Tensors& x) {
+                               const TensorOptions o{.dtype = x[0].dtype(), .device = x[0].device()};
+                               return batch_norm(x[0], full({1}, 1, o), full({1}, 0.25, o), x[1], x[2],
+                                                 {.eps = 1e-30});
+                           },
+                       .want = {kInf, -kInf, kNan, 1},
+                       .gradients = {same(4, 4), {}, {4}},
+                       .tolerance = 1e-6});
+    return all;
+}
+
 // Where PyTorch takes what would be easy to refuse.
 std::vector<EdgeCase> shape_edges() {
     const EdgeInput x{{1, 2, 3, 4, 5, 6}, {2, 3}}, number{{7}, {}};
@@ -81,7 +159,7 @@ std::vector<EdgeCase> shape_edges() {
     };
 }
 
-const AddEdges shapes{shape_edges()};
+const AddEdges norms{norm_edges()}, shapes{shape_edges()};
 
 }  // namespace
 }  // namespace lily::testing

@@ -12,9 +12,9 @@ void check_adain(Device device, const kernels::AdainShape& shape, bool style, in
     Queue &queue = default_queue(device), &cpu = default_queue(Device::cpu);
     const int64_t planes = shape.planes, n = planes * shape.positions;
     Buffer<float> x(n, shift, device), s(planes, 1, device), b(planes, 2, device), y(n, shift, device),
-        mean(planes, 3, device), rstd(planes, 1, device), dy(n, shift, device), dx(n, shift, device),
-        ds(planes, 2, device), db(planes, 3, device);
-    Buffer<double> x_64(n), s_64(planes), b_64(planes), y_64(n), mean_64(planes), rstd_64(planes), dy_64(n),
+        statistics(3 * planes, 3, device), dy(n, shift, device), dx(n, shift, device), ds(planes, 2, device),
+        db(planes, 3, device);
+    Buffer<double> x_64(n), s_64(planes), b_64(planes), y_64(n), statistics_64(3 * planes), dy_64(n),
         dx_64(n), ds_64(planes), db_64(planes);
     x.randomise(1), x_64.randomise(1), s.randomise(2), s_64.randomise(2), b.randomise(3), b_64.randomise(3);
     dy.randomise(4), dy_64.randomise(4);
@@ -28,18 +28,21 @@ void check_adain(Device device, const kernels::AdainShape& shape, bool style, in
     const auto& f32 = kernels::adain<float>(device);
     const auto& f64 = kernels::adain<double>(Device::cpu);
     f32.forward(queue, shape, x.on_device(), style ? s.on_device() : nullptr, style ? b.on_device() : nullptr,
-                y.on_device(), mean.on_device(), rstd.on_device());
+                y.on_device(), statistics.on_device());
     f64.forward(cpu, shape, x_64.data(), style ? s_64.data() : nullptr, style ? b_64.data() : nullptr,
-                y_64.data(), mean_64.data(), rstd_64.data());
-    // the mean's last bit, 2e-6 of 40, against values around 1 that are divided by deviations around 1.2
-    compare(mean, mean_64, planes, 1e-7);
-    compare(rstd, rstd_64, planes, 1e-5);
-    compare(y, y_64, n, 1e-5);
-    f32.backward(queue, shape, x.on_device(), style ? s.on_device() : nullptr, mean.on_device(),
-                 rstd.on_device(), dy.on_device(), dx.on_device(), style ? ds.on_device() : nullptr,
+                y_64.data(), statistics_64.data());
+    compare(statistics, statistics_64, planes, 1e-7);  // the means
+    for (int64_t plane = 0; plane < planes; ++plane) {
+        const double mean = static_cast<double>(statistics[plane]) + statistics[planes + plane];
+        CHECK(std::fabs(mean - statistics_64[plane]) <= 1e-11);
+        CHECK(statistics[2 * planes + plane] == Approx(statistics_64[2 * planes + plane]).epsilon(1e-6));
+    }
+    compare(y, y_64, n, 1e-6);
+    f32.backward(queue, shape, x.on_device(), style ? s.on_device() : nullptr, statistics.on_device(),
+                 dy.on_device(), dx.on_device(), style ? ds.on_device() : nullptr,
                  style ? db.on_device() : nullptr);
-    f64.backward(cpu, shape, x_64.data(), style ? s_64.data() : nullptr, mean_64.data(), rstd_64.data(),
-                 dy_64.data(), dx_64.data(), ds_64.data(), db_64.data());
+    f64.backward(cpu, shape, x_64.data(), style ? s_64.data() : nullptr, statistics_64.data(), dy_64.data(),
+                 dx_64.data(), ds_64.data(), db_64.data());
     compare(dx, dx_64, n, 1e-5);
     if (!style) return;
     compare(ds, ds_64, planes, 1e-5);

@@ -23,8 +23,7 @@ struct Arrays {
           bias(s.channels, 0, where),
           running_mean(s.channels, shift, where),
           running_var(s.channels, 2 * shift, where),
-          mean(s.channels, 3 * shift, where),
-          rstd(s.channels, shift, where),
+          statistics(3 * s.channels, 3 * shift, where),
           dweight(s.channels, 0, where),
           dbias(s.channels, shift, where) {
         uint32_t seed = 1;
@@ -34,30 +33,29 @@ struct Arrays {
     void train(const BatchNormShape& s, double momentum) {
         kernels::batch_norm<T>(device).train(default_queue(device), s, momentum, x.on_device(),
                                              weight.on_device(), bias.on_device(), running_mean.on_device(),
-                                             running_var.on_device(), mean.on_device(), rstd.on_device(),
-                                             y.on_device());
-        for (auto* b : {&running_mean, &running_var, &mean, &rstd, &y}) b->fetch();
+                                             running_var.on_device(), statistics.on_device(), y.on_device());
+        for (auto* b : {&running_mean, &running_var, &statistics, &y}) b->fetch();
     }
     void eval(const BatchNormShape& s) {
         kernels::batch_norm<T>(device).eval(default_queue(device), s, x.on_device(), weight.on_device(),
                                             bias.on_device(), running_mean.on_device(),
-                                            running_var.on_device(), rstd.on_device(), y.on_device());
-        rstd.fetch(), y.fetch();
+                                            running_var.on_device(), statistics.on_device(), y.on_device());
+        statistics.fetch(), y.fetch();
     }
     void backward(const BatchNormShape& s, bool constant) {
-        kernels::batch_norm<T>(device).backward(
-            default_queue(device), s, constant, x.on_device(), weight.on_device(), mean.on_device(),
-            rstd.on_device(), dy.on_device(), dx.on_device(), dweight.on_device(), dbias.on_device());
+        kernels::batch_norm<T>(device).backward(default_queue(device), s, constant, x.on_device(),
+                                                weight.on_device(), statistics.on_device(), dy.on_device(),
+                                                dx.on_device(), dweight.on_device(), dbias.on_device());
         dx.fetch(), dweight.fetch(), dbias.fetch();
     }
     bool fences_stand() const {
-        for (const auto* b : {&y, &dx, &running_mean, &running_var, &mean, &rstd, &dweight, &dbias})
+        for (const auto* b : {&y, &dx, &running_mean, &running_var, &statistics, &dweight, &dbias})
             if (!b->fences_stand()) return false;
         return true;
     }
 
     Device device;
-    Buffer<T> x, y, dy, dx, weight, bias, running_mean, running_var, mean, rstd, dweight, dbias;
+    Buffer<T> x, y, dy, dx, weight, bias, running_mean, running_var, statistics, dweight, dbias;
 };
 
 void check_batch_norm(Device device, const BatchNormShape& s) {
@@ -84,8 +82,8 @@ void check_batch_norm(Device device, const BatchNormShape& s) {
     };
     const double mean = sum([&](int64_t i) { return want.x[i]; }) / m;
     const double var = sum([&](int64_t i) { return (want.x[i] - mean) * (want.x[i] - mean); }) / m;
-    CHECK(want.mean[c] == Approx(mean).margin(1e-12));
-    CHECK(want.rstd[c] == Approx(1 / std::sqrt(var + s.eps)));
+    CHECK(want.statistics[c] == Approx(mean).margin(1e-12));
+    CHECK(want.statistics[2 * s.channels + c] == Approx(1 / std::sqrt(var + s.eps)));
     CHECK(want.dweight[c] == Approx(sum([&](int64_t i) {
                                  return want.dy[i] * (want.x[i] - mean) / std::sqrt(var + s.eps);
                              })).margin(1e-9));
