@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sums go piece by piece, with pieces of a fixed length: the partial sums (double) are added in a second
-// launch, in order. Within a piece a thread adds at most 32 values in f32.
+// launch, in order.
 #include "kernels/reduce/reduce.h"
 
 #include "kernels/common/block_reduce.h"
@@ -22,12 +22,12 @@ __global__ void __launch_bounds__(kThreads)
     const In* row = x + o * n + p * piece;
     const int64_t length = n - p * piece < piece ? n - p * piece : piece;
     const bool packed = reinterpret_cast<uintptr_t>(row) % sizeof(Pack<In>) == 0;
-    In sum = 0;
+    double sum = 0;
     for (int64_t i = threadIdx.x * kPack; i < length; i += kThreads * kPack) {
         const Pack<In> pack = load_pack(row, i, length, packed);
         for (int k = 0; k < kPack; ++k) sum += pack.lane[k];
     }
-    const double total = block_reduce<kThreads>(static_cast<double>(sum), Add{});
+    const double total = block_reduce<kThreads>(sum, Add{});
     if (threadIdx.x == 0) out[blockIdx.x] = static_cast<Out>(total);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sums and maxima over the middle axis of (outer, n, inner). Several axes are reduced one run of neighbours
-// at a time.
+// at a time. Sums are accumulated in double.
 //   sum   y[o,i] = Σ_k x[o,k,i]        dx[o,k,i] = dy[o,i]
 //   max   y[o,i] = max_k x[o,k,i]      dx[o,k,i] = dy[o,i] · [x = y] / (number of ties)
 #pragma once

@@ -9,12 +9,12 @@ namespace lily::kernels {
 namespace {
 
 constexpr int kLanes = 16;
-constexpr int64_t kPiece = 4096;  // summed in T, 16 lanes side by side; pieces are added up in double
+constexpr int64_t kPiece = 4096;
 
-// Σ x[0..n), n <= kPiece: each lane adds at most 256 values, so f32 loses little and the order is fixed.
+// Σ x[0..n), n <= kPiece, in an order that does not depend on threads. In double: huge numbers may cancel.
 template <class T>
 double sum_piece(const T* x, int64_t n) {
-    T lane[kLanes] = {};
+    double lane[kLanes] = {};
     int64_t i = 0;
     for (; i + kLanes <= n; i += kLanes)
         for (int k = 0; k < kLanes; ++k) lane[k] += x[i + k];

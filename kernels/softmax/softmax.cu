@@ -10,7 +10,7 @@ namespace lily::kernels {
 namespace LILY_CUDA_DEVICE {
 namespace {
 
-// y and 1/Σ or ln Σ of a row whose terms lie `step` apart and of which this thread has every `stride`-th.
+// y, by Σ or ln Σ, of a row whose terms lie `step` apart and of which this thread has every `stride`-th.
 // reduce(value, fold): over the threads that share the row.
 template <bool kLog, class Reduce>
 __device__ void softmax_row(int64_t n, int64_t first, int64_t stride, int64_t step, const float* x, float* y,
@@ -25,9 +25,9 @@ __device__ void softmax_row(int64_t n, int64_t first, int64_t stride, int64_t st
         if (!kLog) y[k * step] = e;
     }
     total = reduce(total, Add{});
-    const float last = static_cast<float>(kLog ? log(total) : 1 / total);
+    const float last = static_cast<float>(kLog ? log(total) : total);
     for (int64_t k = first; k < n; k += stride)
-        y[k * step] = kLog ? x[k * step] - m - last : y[k * step] * last;
+        y[k * step] = kLog ? x[k * step] - m - last : y[k * step] / last;
 }
 
 // The same for a row that its threads can hold, kKept numbers each: read once, written once.
@@ -49,9 +49,9 @@ __device__ void softmax_kept_row(int n, const float* x, float* y, const Reduce& 
         value[k] = kLog ? value[k] - m : e;
     }
     total = reduce(total, Add{});
-    const float last = static_cast<float>(kLog ? log(total) : 1 / total);
+    const float last = static_cast<float>(kLog ? log(total) : total);
     for (int k = 0; k < kKept; ++k)
-        if (first + k * kThreads < n) y[first + k * kThreads] = kLog ? value[k] - last : value[k] * last;
+        if (first + k * kThreads < n) y[first + k * kThreads] = kLog ? value[k] - last : value[k] / last;
 }
 
 // dx = y (dy - Σ y dy), or dy - exp(y) Σ dy

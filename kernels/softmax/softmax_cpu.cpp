@@ -12,13 +12,13 @@ namespace {
 
 constexpr int kLanes = 16;
 
-// Σ f(k) over [0, n): 16 lanes side by side, every 4096 values added to a double.
-template <class T, class F>
+// Σ f(k) over [0, n): 16 lanes of Lane side by side, every 4096 values added to a double.
+template <class Lane, class F>
 double sum_lanes(int64_t n, const F& f) {
     double total = 0;
     for (int64_t begin = 0; begin < n; begin += 4096) {
         const int64_t end = std::min(n, begin + 4096);
-        T lane[kLanes] = {};
+        Lane lane[kLanes] = {};
         int64_t k = begin;
         for (; k + kLanes <= end; k += kLanes)
             for (int l = 0; l < kLanes; ++l) lane[l] += f(k + l);
@@ -78,12 +78,12 @@ void forward(Queue&, SoftmaxShape s, const T* x, T* y) {
                 for (int64_t k = 0; k < s.n; ++k) out[k] = in[k] - m - log_total;
             } else {
                 for (int64_t k = 0; k < s.n; ++k) out[k] = fast_exp(in[k] - m);
-                const T scale = static_cast<T>(1 / sum_lanes<T>(s.n, [=](int64_t k) { return out[k]; }));
-                for (int64_t k = 0; k < s.n; ++k) out[k] *= scale;
+                const T total = static_cast<T>(sum_lanes<T>(s.n, [=](int64_t k) { return out[k]; }));
+                for (int64_t k = 0; k < s.n; ++k) out[k] /= total;
             }
         });
     for_each_columns(s, [=](int64_t at, int64_t width) {
-        T m[kColumns], scale[kColumns];
+        T m[kColumns], last[kColumns];
         double total[kColumns] = {};
         for (int64_t i = 0; i < width; ++i) m[i] = -std::numeric_limits<T>::infinity();
         for (int64_t k = 0; k < s.n; ++k) {
@@ -99,11 +99,10 @@ void forward(Queue&, SoftmaxShape s, const T* x, T* y) {
                 out[i] = log ? in[i] - m[i] : e;
             }
         }
-        for (int64_t i = 0; i < width; ++i)
-            scale[i] = static_cast<T>(log ? std::log(total[i]) : 1 / total[i]);
+        for (int64_t i = 0; i < width; ++i) last[i] = static_cast<T>(log ? std::log(total[i]) : total[i]);
         for (int64_t k = 0; k < s.n; ++k) {
             T* out = y + at + k * s.inner;
-            for (int64_t i = 0; i < width; ++i) out[i] = log ? out[i] - scale[i] : out[i] * scale[i];
+            for (int64_t i = 0; i < width; ++i) out[i] = log ? out[i] - last[i] : out[i] / last[i];
         }
     });
 }
@@ -117,7 +116,9 @@ void backward(Queue&, SoftmaxShape s, const T* y, const T* dy, T* dx) {
         return for_each_row(s, [=](int64_t at) {
             const T *v = y + at, *dv = dy + at;
             T* out = dx + at;
-            const T sum = static_cast<T>(sum_lanes<T>(s.n, [=](int64_t k) { return term(v[k], dv[k]); }));
+            // in double: huge gradients may cancel
+            const T sum =
+                static_cast<T>(sum_lanes<double>(s.n, [=](int64_t k) { return term(v[k], dv[k]); }));
             for (int64_t k = 0; k < s.n; ++k) out[k] = gradient(v[k], dv[k], sum);
         });
     for_each_columns(s, [=](int64_t at, int64_t width) {

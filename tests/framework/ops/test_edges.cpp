@@ -22,6 +22,44 @@ std::vector<double> repeated(const std::vector<double>& values, int64_t times) {
 }
 std::vector<double> same(int64_t n, double value) { return repeated({value}, n); }
 
+// Partial sums leave the range of f32, the sum does not; for loops over a few values and over many.
+std::vector<EdgeCase> sum_edges() {
+    std::vector<EdgeCase> all;
+    const std::vector<double> huge{3e38, 3e38, -3e38, -3e38};
+    for (const int64_t times : {1, 8, 300, 6'000}) {
+        const auto values = repeated(huge, times);
+        const auto n = static_cast<int64_t>(values.size());
+        all.push_back({.name = fmt::format("sum of {} huge numbers that cancel", n),
+                       .inputs = {{values}},
+                       .op = [](const Tensors& x) { return sum(x[0]); },
+                       .want = {0}});
+        std::vector<double> columns;
+        for (const double v : values)
+            for (const double sign : {1, 1, -1}) columns.push_back(sign * v);
+        all.push_back({.name = fmt::format("sum of {} rows of huge numbers that cancel", n),
+                       .inputs = {{columns, {n, 3}}},
+                       .op = [](const Tensors& x) { return sum(x[0], {0}); },
+                       .want = {0, 0, 0}});
+        all.push_back({.name = fmt::format("mean of {} huge numbers that cancel", n),
+                       .inputs = {{values}},
+                       .op = [](const Tensors& x) { return mean(x[0]); },
+                       .want = {0}});
+        all.push_back({.name = fmt::format("log_softmax of {}, huge gradients that cancel", n),
+                       .inputs = {{same(n, 0)}},
+                       .op = [](const Tensors& x) { return log_softmax(x[0], 0); },
+                       .want = same(n, -std::log(static_cast<double>(n))),
+                       .gradients = {values},
+                       .dy = values,
+                       .tolerance = 1e-6});
+        all.push_back({.name = fmt::format("instance_norm of {} huge numbers", n),
+                       .inputs = {{values, {1, 1, 1, n}}},
+                       .op = [](const Tensors& x) { return instance_norm(x[0]); },
+                       .want = repeated({1, 1, -1, -1}, times),
+                       .tolerance = 1e-5});
+    }
+    return all;
+}
+
 // Statistics whose rounding to f32 would show.
 std::vector<EdgeCase> norm_edges() {
     std::vector<EdgeCase> all;
@@ -159,7 +197,7 @@ std::vector<EdgeCase> shape_edges() {
     };
 }
 
-const AddEdges norms{norm_edges()}, shapes{shape_edges()};
+const AddEdges sums{sum_edges()}, norms{norm_edges()}, shapes{shape_edges()};
 
 }  // namespace
 }  // namespace lily::testing
