@@ -5,7 +5,8 @@
 
 namespace lily {
 
-Tensor relu(const Tensor& x);  // gradient at 0: 0
+// Gradients at kinks and NaN: docs/kinks.md.
+Tensor relu(const Tensor& x);
 Tensor leaky_relu(const Tensor& x, double negative_slope = 0.01);
 Tensor tanh(const Tensor& x);
 Tensor sigmoid(const Tensor& x);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "framework/ops/arithmetic.h"
 
-#include <cmath>
-
 #include "framework/autograd.h"
 #include "framework/ops/pointwise.h"
 #include "framework/ops/reduce.h"
+#include "framework/ops/unary.h"
 #include "kernels/elementwise/elementwise.h"
 
 namespace lily {
@@ -86,14 +85,15 @@ Tensor run_binary(const char* name_of_op, Binary op, Tensor a, Tensor b) {
     return z;
 }
 
-// maximum and minimum: dL/da = dy·([a wins] + ½[a = b])
-Tensor extremum(const char* name_of_op, Binary op, Binary wins, const Tensor& a, const Tensor& b) {
+// maximum and minimum: dL/da = dy·(1 - [a loses] - ½[a = b]), all of it for both where one is NaN.
+Tensor extremum(const char* name_of_op, Binary op, Binary loses, const Tensor& a, const Tensor& b) {
     return record(
         name_of_op, run_binary(name_of_op, op, a, b), {a, b},
         [=, a = Saved(a.detach()), b = Saved(b.detach())](const Backward& g) {
             const Tensor tie = run_binary(name_of_op, Binary::eq, a(), b()) * 0.5;
             const auto part = [&](const Tensor& mine, const Tensor& other) {
-                return sum_to(masked(g.dy, run_binary(name_of_op, wins, mine, other) + tie), mine.shape());
+                const Tensor lost = run_binary(name_of_op, loses, mine, other) + tie;
+                return sum_to(masked(g.dy, 1 - lost), mine.shape());
             };
             return Gradients{g.needs(0) ? part(a(), b()) : Tensor{}, g.needs(1) ? part(b(), a()) : Tensor{}};
         });
@@ -136,10 +136,10 @@ Tensor div(const Tensor& a, const Tensor& b) {
 }
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
-    return extremum("maximum", Binary::maximum, Binary::gt, a, b);
+    return extremum("maximum", Binary::maximum, Binary::lt, a, b);
 }
 Tensor minimum(const Tensor& a, const Tensor& b) {
-    return extremum("minimum", Binary::minimum, Binary::lt, a, b);
+    return extremum("minimum", Binary::minimum, Binary::gt, a, b);
 }
 
 Tensor masked(const Tensor& a, const Tensor& mask) {
@@ -149,12 +149,10 @@ Tensor masked(const Tensor& a, const Tensor& mask) {
                   });
 }
 
-// One product per element, unless 1/b is out of range.
+// Not a product with 1 / b, which is rounded: 41 / 41 would be 0.99999994 in f32.
 Tensor operator/(const Tensor& a, double b) {
-    const double inverse = 1 / b;
-    const bool fits =
-        a.dtype() == DType::f64 ? std::isfinite(inverse) : std::isfinite(static_cast<float>(inverse));
-    return fits ? affine(a, inverse, 0) : div(a, scalar(b, {.dtype = a.dtype()}));
+    return unary("div", kernels::Unary::quotient, {.a = b}, a, SlopeUses::nothing,
+                 [b](const Tensor&, const Tensor& dy) { return dy / b; });
 }
 
 Tensor affine(const Tensor& x, double scale, double shift) {

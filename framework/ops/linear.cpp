@@ -53,8 +53,8 @@ struct Operands {
         if (activation.function == Activation::none) return g.dy;
         const Tensor y = g.output();
         if (activation.function == Activation::tanh) return g.dy * (1 - y * y);
-        const double below = activation.function == Activation::relu ? 0 : activation.slope;
-        return masked(g.dy, affine(is_positive(y), 1 - below, below));
+        if (activation.function == Activation::relu) return masked(g.dy, is_not_cut_off(y));
+        return g.dy * leaky_slope(y, activation.slope);
     }
 };
 

@@ -16,15 +16,11 @@ struct Value {
 };
 // dx = f'(x) dy
 template <class F>
-struct Slope {
+struct Gradient {
     F f;
-    __device__ float operator()(float x, float y, float dy) const {
-        return functions::times_slope(f, dy, f.slope(x, y));
-    }
+    __device__ float operator()(float x, float y, float dy) const { return f.gradient(x, y, dy); }
     // v: x or y, whichever f' uses
-    __device__ float operator()(float v, float dy) const {
-        return functions::times_slope(f, dy, f.slope(v, v));
-    }
+    __device__ float operator()(float v, float dy) const { return f.gradient(v, v, dy); }
 };
 struct Affine {
     float scale, shift;
@@ -39,9 +35,9 @@ void unary(Queue& queue, Unary op, UnaryArguments args, int64_t n, const float* 
 void unary_backward(Queue& queue, Unary op, UnaryArguments args, int64_t n, const float* x, const float* y,
                     const float* dy, float* dx) {
     functions::visit_unary<float>(op, args, [&](auto f) {
-        const Slope<decltype(f)> slope{f};
-        if (x && y) return map("elementwise", queue, n, slope, dx, x, y, dy);
-        map("elementwise", queue, n, slope, dx, x ? x : y ? y : dy, dy);
+        const Gradient<decltype(f)> gradient{f};
+        if (x && y) return map("elementwise", queue, n, gradient, dx, x, y, dy);
+        map("elementwise", queue, n, gradient, dx, x ? x : y ? y : dy, dy);
     });
 }
 

@@ -20,6 +20,7 @@ enum class Unary : uint8_t {
     sign,
     square,
     reciprocal,
+    quotient,
     pow,
     clamp,
     leaky_relu,
@@ -28,7 +29,8 @@ enum class Unary : uint8_t {
     sigmoid,
     softplus,
 };
-// pow: a = exponent; clamp: a = low, b = high; leaky_relu: a = slope; softplus: a = beta, b = threshold.
+// quotient: x / a; pow: a = exponent; clamp: a = low, b = high; leaky_relu: a = slope; softplus: a = beta, b
+// = threshold.
 struct UnaryArguments {
     double a = 0, b = 0;
 };

@@ -27,8 +27,7 @@ void unary_backward(Queue&, Unary op, UnaryArguments args, int64_t n, const T* x
     const T* from_y = y ? y : dy;
     visit_unary<T>(op, args, [=](auto f) {
         parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i)
-                dx[i] = functions::times_slope(f, dy[i], f.slope(from_x[i], from_y[i]));
+            for (int64_t i = begin; i < end; ++i) dx[i] = f.gradient(from_x[i], from_y[i], dy[i]);
         });
     });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The maths of every elementwise function, once, for all devices and precisions: value(x), slope(x, y) =
-// dy/dx, and which function object an enumerator names.
+// The maths of every elementwise function, once, for all devices and precisions: value(x), gradient(x, y, dy)
+// = f'(x) dy, and which function object an enumerator names. At kinks and NaN gradients are those of
+// docs/kinks.md; what is cut off selects 0, even where dy is infinite.
 #pragma once
 
 #include <cmath>
@@ -15,76 +16,80 @@ inline namespace LILY_FORMULAS {
 template <class T>
 struct Exp {
     LILY_SHARED T value(T x) const { return fast_exp(x); }
-    LILY_SHARED T slope(T, T y) const { return y; }
+    LILY_SHARED T gradient(T, T y, T dy) const { return dy * y; }
 };
 template <class T>
 struct Log {
     LILY_SHARED T value(T x) const { return std::log(x); }
-    LILY_SHARED T slope(T x, T) const { return T(1) / x; }
+    LILY_SHARED T gradient(T x, T, T dy) const { return dy / x; }  // 1 / x may overflow
 };
 template <class T>
 struct Sqrt {
     LILY_SHARED T value(T x) const { return std::sqrt(x); }
-    LILY_SHARED T slope(T, T y) const { return T(0.5) / y; }
+    LILY_SHARED T gradient(T, T y, T dy) const { return dy / (T(2) * y); }
 };
 template <class T>
 struct Abs {
     LILY_SHARED T value(T x) const { return std::fabs(x); }
-    LILY_SHARED T slope(T x, T) const { return T(x > 0) - T(x < 0); }
+    LILY_SHARED T gradient(T x, T, T dy) const { return dy * (T(x > 0) - T(x < 0)); }
 };
 template <class T>
 struct Sign {
     LILY_SHARED T value(T x) const { return x == x ? T(x > 0) - T(x < 0) : x; }
-    LILY_SHARED T slope(T, T) const { return T(0); }
+    LILY_SHARED T gradient(T, T, T) const { return T(0); }
 };
+// Products from left to right: 2 x, or y² below, may overflow where dy makes the result small.
 template <class T>
 struct Square {
     LILY_SHARED T value(T x) const { return x * x; }
-    LILY_SHARED T slope(T x, T) const { return T(2) * x; }
+    LILY_SHARED T gradient(T x, T, T dy) const { return dy * x * T(2); }
 };
 template <class T>
 struct Reciprocal {
     LILY_SHARED T value(T x) const { return T(1) / x; }
-    LILY_SHARED T slope(T, T y) const { return -y * y; }
+    LILY_SHARED T gradient(T, T y, T dy) const { return -(dy * y * y); }
+};
+template <class T>
+struct Quotient {
+    T divisor;
+    LILY_SHARED T value(T x) const { return x / divisor; }
+    LILY_SHARED T gradient(T, T, T dy) const { return dy / divisor; }
 };
 template <class T>
 struct Pow {
     T exponent;
     LILY_SHARED T value(T x) const { return std::pow(x, exponent); }
-    LILY_SHARED T slope(T x, T) const {
-        return exponent == T(0) ? T(0) : exponent * std::pow(x, exponent - T(1));
+    LILY_SHARED T gradient(T x, T, T dy) const {
+        return exponent == T(0) ? T(0) : dy * (exponent * std::pow(x, exponent - T(1)));
     }
 };
-// Gradient 1 inside and on the limits, as in PyTorch.
 template <class T>
 struct Clamp {
     T low, high;
     LILY_SHARED T value(T x) const { return x < low ? low : (x > high ? high : x); }
-    LILY_SHARED T slope(T x, T) const { return T(x >= low && x <= high); }
-    static constexpr bool kMask = true;
+    LILY_SHARED T gradient(T x, T, T dy) const { return x > low && x < high ? dy : T(0); }
 };
 template <class T>
 struct LeakyRelu {
     T negative_slope;
     LILY_SHARED T value(T x) const { return x > 0 ? x : negative_slope * x; }
-    LILY_SHARED T slope(T x, T) const { return x > 0 ? T(1) : negative_slope; }
+    LILY_SHARED T gradient(T x, T, T dy) const { return dy * (x > 0 ? T(1) : negative_slope); }
 };
-// NaN stays NaN: a diverged run must show.
+// NaN stays NaN, and lets the gradient through: a diverged run must show.
 template <class T>
 struct Relu {
     LILY_SHARED T value(T x) const { return x < 0 ? T(0) : x; }
-    LILY_SHARED T slope(T, T y) const { return T(y > 0); }
-    static constexpr bool kMask = true;
+    LILY_SHARED T gradient(T, T y, T dy) const { return y <= 0 ? T(0) : dy; }
 };
 template <class T>
 struct Tanh {
     LILY_SHARED T value(T x) const { return fast_tanh(x); }
-    LILY_SHARED T slope(T, T y) const { return T(1) - y * y; }
+    LILY_SHARED T gradient(T, T y, T dy) const { return dy * (T(1) - y * y); }
 };
 template <class T>
 struct Sigmoid {
     LILY_SHARED T value(T x) const { return fast_sigmoid(x); }
-    LILY_SHARED T slope(T, T y) const { return y * (T(1) - y); }
+    LILY_SHARED T gradient(T, T y, T dy) const { return dy * (y * (T(1) - y)); }
 };
 // log(1 + exp(beta x)) / beta = max(x, 0) + log1p(exp(-|beta x|)) / beta; linear above the threshold, as in
 // PyTorch.
@@ -95,7 +100,9 @@ struct Softplus {
         const T z = beta * x;
         return z > threshold ? x : (std::fmax(z, T(0)) + std::log1p(fast_exp(-std::fabs(z)))) / beta;
     }
-    LILY_SHARED T slope(T x, T) const { return beta * x > threshold ? T(1) : fast_sigmoid(beta * x); }
+    LILY_SHARED T gradient(T x, T, T dy) const {
+        return dy * (beta * x > threshold ? T(1) : fast_sigmoid(beta * x));
+    }
 };
 
 // z = a op b. NaN wins in maximum and minimum; comparisons give 1 or 0.
@@ -148,15 +155,6 @@ struct Masked {
     LILY_SHARED T operator()(T a, T b) const { return b != 0 ? a * b : T(0); }
 };
 
-// dx = dy f'(x). A mask (its slope is 0 or 1) selects: what it has cut off is 0 even where dy is infinite.
-template <class F, class T>
-LILY_SHARED T times_slope(const F&, T dy, T slope) {
-    if constexpr (requires { F::kMask; })
-        return slope != 0 ? dy : T(0);
-    else
-        return dy * slope;
-}
-
 // body(f) with the function object that `op` names.
 template <class T, class Body>
 void visit_unary(Unary op, UnaryArguments args, const Body& body) {
@@ -176,6 +174,8 @@ void visit_unary(Unary op, UnaryArguments args, const Body& body) {
             return body(Square<T>{});
         case Unary::reciprocal:
             return body(Reciprocal<T>{});
+        case Unary::quotient:
+            return body(Quotient<T>{a});
         case Unary::pow:
             return body(Pow<T>{a});
         case Unary::clamp:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What may follow a linear layer, and its slope as a function of the result; for the CPU and the GPUs.
+// What may follow a linear layer, and its gradient dz = f'(z) dy as a function of the result; for the CPU and
+// the GPUs.
 #pragma once
 
 #include "kernels/elementwise/functions.h"
@@ -11,24 +12,25 @@ inline namespace LILY_FORMULAS {
 template <class T>
 struct Identity {
     LILY_SHARED T value(T x) const { return x; }
-    LILY_SHARED T slope(T) const { return T(1); }
+    LILY_SHARED T gradient(T, T dy) const { return dy; }
 };
 template <class T>
 struct LinearRelu {
     LILY_SHARED T value(T x) const { return functions::Relu<T>{}.value(x); }
-    LILY_SHARED T slope(T y) const { return T(y > 0); }
-    static constexpr bool kMask = true;
+    LILY_SHARED T gradient(T y, T dy) const { return functions::Relu<T>{}.gradient(y, y, dy); }
 };
 template <class T>
 struct LinearLeakyRelu {
     T negative_slope;
-    LILY_SHARED T value(T x) const { return x > 0 ? x : negative_slope * x; }
-    LILY_SHARED T slope(T y) const { return y > 0 ? T(1) : negative_slope; }
+    LILY_SHARED T value(T x) const { return functions::LeakyRelu<T>{negative_slope}.value(x); }
+    LILY_SHARED T gradient(T y, T dy) const {
+        return functions::LeakyRelu<T>{negative_slope}.gradient(y, y, dy);
+    }
 };
 template <class T>
 struct LinearTanh {
     LILY_SHARED T value(T x) const { return fast_tanh(x); }
-    LILY_SHARED T slope(T y) const { return T(1) - y * y; }
+    LILY_SHARED T gradient(T y, T dy) const { return functions::Tanh<T>{}.gradient(y, y, dy); }
 };
 
 // body(f) with the function object that `activation` names.

@@ -101,9 +101,7 @@ template <class F>
 struct Slope {
     F f;
     const float *y, *dy;
-    __device__ float operator()(int64_t i) const {
-        return y ? functions::times_slope(f, dy[i], f.slope(y[i])) : dy[i];
-    }
+    __device__ float operator()(int64_t i) const { return y ? f.gradient(y[i], dy[i]) : dy[i]; }
 };
 
 // dx = dz W
@@ -150,7 +148,7 @@ __global__ void __launch_bounds__(kColumns* kLayers) bias_kernel(LinearShape s, 
 template <class F>
 struct SlopeOf {
     F f;
-    __device__ float operator()(float dy, float y) const { return functions::times_slope(f, dy, f.slope(y)); }
+    __device__ float operator()(float dy, float y) const { return f.gradient(y, dy); }
 };
 
 // dz in memory, and its products by kernels/matmul, which gives them to cuBLAS.

@@ -37,7 +37,7 @@ void activation_backward(LinearShape s, LinearActivation activation, const T* y,
                          T* turned, T* db) {
     constexpr int64_t turn = fast_linear::kTurnedRows, columns = 8 * turn;
     const int64_t groups = (s.out + columns - 1) / columns;
-    const T* from = y ? y : dy;  // the identity's slope uses neither
+    const T* from = y ? y : dy;  // the identity's gradient does not look at it
     const int64_t grain = std::max<int64_t>(1, kGrain / (columns * std::max<int64_t>(1, s.rows)));
     visit_activation<T>(activation, [=](auto f) {
         parallel_for(groups, grain, [=](int64_t begin, int64_t end) {
@@ -47,8 +47,7 @@ void activation_backward(LinearShape s, LinearActivation activation, const T* y,
                 for (int64_t r = 0; r < s.rows; ++r) {
                     const int64_t at = r * s.out + first;
                     T line[columns] = {};
-                    for (int64_t i = 0; i < width; ++i)
-                        line[i] = functions::times_slope(local, dy[at + i], local.slope(from[at + i]));
+                    for (int64_t i = 0; i < width; ++i) line[i] = local.gradient(from[at + i], dy[at + i]);
                     if (dz)
                         for (int64_t i = 0; i < width; ++i) dz[at + i] = line[i];
                     if (turned)

@@ -22,6 +22,130 @@ std::vector<double> repeated(const std::vector<double>& values, int64_t times) {
 }
 std::vector<double> same(int64_t n, double value) { return repeated({value}, n); }
 
+// n equal numbers have that number as their mean, and each has an n-th of the gradient: 1 / n · n may not
+// be 1.
+std::vector<EdgeCase> quotient_edges() {
+    std::vector<EdgeCase> all;
+    for (const int64_t n : {3, 41, 47, 49, 55, 61, 82, 83, 98, 107, 20'011}) {
+        const auto count = static_cast<double>(n);
+        all.push_back({.name = fmt::format("mean of {} ones", n),
+                       .inputs = {{same(n, 1)}},
+                       .op = [](const Tensors& x) { return mean(x[0]); },
+                       .want = {1},
+                       .gradients = {same(n, 1 / count)}});
+        all.push_back({.name = fmt::format("mean of {} rows of ones", n),
+                       .inputs = {{same(3 * n, 1), {n, 3}}},
+                       .op = [](const Tensors& x) { return mean(x[0], {0}); },
+                       .want = {1, 1, 1},
+                       .gradients = {same(3 * n, 7 / count)},
+                       .dy = {7}});
+        all.push_back({.name = fmt::format("div by {}", n),
+                       .inputs = {{{count, 7, 0, -kInf}}},
+                       .op = [count](const Tensors& x) { return x[0] / count; },
+                       .want = {1, 7 / count, 0, -kInf},
+                       .gradients = {{1, 7 / count, 5 / count, kInf}},
+                       .dy = {count, 7, 5, kInf}});
+        all.push_back({.name = fmt::format("mse_loss of {} ones", n),
+                       .inputs = {{same(n, 1)}, {same(n, 0)}},
+                       .op = [](const Tensors& x) { return mse_loss(x[0], x[1]); },
+                       .want = {1},
+                       .gradients = {same(n, 2 / count), same(n, -2 / count)}});
+        all.push_back({.name = fmt::format("binary_cross_entropy_with_logits of {} equal logits", n),
+                       .inputs = {{same(n, 1024)}, {same(n, 0)}},
+                       .op = [](const Tensors& x) { return binary_cross_entropy_with_logits(x[0], x[1]); },
+                       .want = {1024},
+                       .gradients = {same(n, 7 / count)},
+                       .dy = {7}});
+    }
+    for (const int64_t k : {3, 5, 6, 7}) {
+        const double count = static_cast<double>(k * k);
+        all.push_back({.name = fmt::format("avg_pool2d {0}x{0} of ones", k),
+                       .inputs = {{same(8 * k * k, 1), {1, 8, k, k}}},
+                       .op = [k](const Tensors& x) { return avg_pool2d(x[0], k); },
+                       .want = same(8, 1),
+                       .gradients = {same(8 * k * k, 5 / count)},
+                       .dy = {5}});
+        all.push_back({.name = fmt::format("avg_pool2d {0}x{0} of ones, blocked", k),
+                       .inputs = {{same(8 * k * k, 1), {1, 8, k, k}}},
+                       .op =
+                           [k](const Tensors& x) {
+                               const bool cpu = x[0].device() == Device::cpu;
+                               return avg_pool2d(
+                                   x[0].to(cpu ? MemoryFormat::blocked8 : MemoryFormat::channels_last), k);
+                           },
+                       .want = same(8, 1),
+                       .gradients = {same(8 * k * k, 5 / count)},
+                       .dy = {5}});
+    }
+    return all;
+}
+
+// 0 · inf and 1 / subnormal within gradients that are neither.
+std::vector<EdgeCase> gradient_edges() {
+    return {
+        {.name = "log at a subnormal number",
+         .inputs = {{{1e-40, 1e-40, 1}}},
+         .op = [](const Tensors& x) { return log(x[0]); },
+         .want = {std::log(1e-40), std::log(1e-40), 0},
+         .gradients = {{0, 1, 2}},
+         .dy = {0, 1e-40, 2},
+         .tolerance = 1e-4},  // few bits of a subnormal number are left
+        {.name = "reciprocal of a small number",
+         .inputs = {{{1e-30, 1e-30}}},
+         .op = [](const Tensors& x) { return reciprocal(x[0]); },
+         .want = {1e30, 1e30},
+         .gradients = {{0, -1e25}},
+         .dy = {0, 1e-35},
+         .tolerance = 1e-6},
+        {.name = "square whose slope is out of range",
+         .inputs = {{{3e38, 3e38}}},
+         .op = [](const Tensors& x) { return masked(square(x[0]), zeros_like(x[0].detach())); },
+         .want = {0, 0},
+         .gradients = {{0, 0}}},
+        {.name = "pow to 0, whatever comes from above",
+         .inputs = {{{-1, 0, 2, kInf, kNan}}},
+         .op = [](const Tensors& x) { return pow(x[0], 0); },
+         .want = {1, 1, 1, 1, 1},
+         .gradients = {{0, 0, 0, 0, 0}},
+         .dy = {kInf, kInf, kNan, kInf, 1}},
+        {.name = "sign, whatever comes from above",
+         .inputs = {{{-1, 0, 2}}},
+         .op = [](const Tensors& x) { return sign(x[0]); },
+         .want = {-1, 0, 1},
+         .gradients = {{0, 0, 0}},
+         .dy = {kInf, kInf, kNan}},
+        {.name = "abs, whatever comes from above",
+         .inputs = {{{-1, 0, 2, kNan}}},
+         .op = [](const Tensors& x) { return abs(x[0]); },
+         .want = {1, 0, 2, kNan},
+         .gradients = {{-kInf, kNan, kInf, 0}},
+         .dy = {kInf, kInf, kInf, 1}},
+        {.name = "leaky_relu with slope 0, an infinity from above",
+         .inputs = {{{-1, 0, 2}}},
+         .op = [](const Tensors& x) { return leaky_relu(x[0], 0); },
+         .want = {0, 0, 2},
+         .gradients = {{kNan, kNan, kInf}},
+         .dy = {kInf}},
+        {.name = "linear_leaky_relu with slope 0, an infinity from above",
+         .inputs = {{{-1, 0, 2}, {3, 1}}, {{1}, {1, 1}}},
+         .op = [](const Tensors& x) { return linear_leaky_relu(x[0], x[1], {}, 0); },
+         .want = {0, 0, 2},
+         .gradients = {{kNan, kNan, kInf}},
+         .dy = {kInf}},
+        {.name = "relu, clamp, an infinity from above",
+         .inputs = {{{-1, 0, 2, 5}}},
+         .op = [](const Tensors& x) { return relu(x[0]) + clamp(x[0], 0, 5); },
+         .want = {0, 0, 4, 10},
+         .gradients = {{0, 0, kInf, kInf}},
+         .dy = {kInf}},
+        {.name = "binary_cross_entropy_with_logits of infinities",
+         .inputs = {{{kInf, kInf, kInf, -kInf, -kInf, -kInf, kNan}}, {{0, 0.5, 1, 0, 0.5, 1, 0}}},
+         .op = [](const Tensors& x) { return binary_cross_entropy_with_logits(x[0], x[1], Reduction::none); },
+         .want = {kInf, kInf, 0, 0, kInf, kInf, kNan},
+         .gradients = {{1, 0.5, 0, 0, -0.5, -1, kNan}}},
+    };
+}
+
 // Partial sums leave the range of f32, the sum does not; for loops over a few values and over many.
 std::vector<EdgeCase> sum_edges() {
     std::vector<EdgeCase> all;
@@ -197,7 +321,8 @@ std::vector<EdgeCase> shape_edges() {
     };
 }
 
-const AddEdges sums{sum_edges()}, norms{norm_edges()}, shapes{shape_edges()};
+const AddEdges quotients{quotient_edges()}, gradients{gradient_edges()}, sums{sum_edges()},
+    norms{norm_edges()}, shapes{shape_edges()};
 
 }  // namespace
 }  // namespace lily::testing
