@@ -14,9 +14,9 @@ using namespace conv2d_common;
 
 namespace {
 
-// dz = dy · [y > 0] for y = relu(z)
+// dz = dy · [not y <= 0] for y = relu(z)
 Tensor relu_gradient(const Tensor& dy, const Tensor& y) {
-    if (grad_enabled()) return masked(dy, is_positive(y));
+    if (grad_enabled()) return masked(dy, is_not_cut_off(y));
     const Tensor same = dy.to(y.format());
     Tensor dz = empty(y.shape(), y.options());
     visit_floating("conv2d_relu", y.dtype(), [&](auto zero) {

@@ -139,7 +139,7 @@ __device__ float slope_at(const Convolution& s, int n, int channel, int i, int j
         place = (plane * (s.out_h / 2) + i / 2) * (s.out_w / 2) + j / 2;
         if (g.index[place] != i % 2 * 2 + j % 2) return 0;
     }
-    return !g.y || g.y[place] > 0 ? g.dy[place] : 0.0f;
+    return g.y && g.y[place] <= 0 ? 0.0f : g.dy[place];
 }
 
 // dz (N, K, out_h, out_w) = what slope_at says, for a library that takes no ReLU

@@ -62,7 +62,7 @@ inline void tile(const Conv2dShape& s, const Rows<B>& dy, const float* wt, int64
         for (int p = 0; p < Positions; ++p) dx[(c * s.h + row) * s.w + w + p] = totals[c * Positions + p];
 }
 
-// dz = dy · [y > 0] of the rows [first, last) of one picture.
+// dz = dy · [not y <= 0] of the rows [first, last) of one picture.
 template <int B>
 inline void relu_gradient(const Conv2dShape& s, const float* dy, const float* y, int64_t first, int64_t last,
                           float* dz) {
@@ -72,7 +72,7 @@ inline void relu_gradient(const Conv2dShape& s, const float* dy, const float* y,
         float* to = dz + block * count;
         for (int64_t i = 0; i < count; i += B) {
             const Vector<B> value = lanes<B>(y + from + i);
-            lanes<B>(to + i) = value > 0 ? lanes<B>(dy + from + i) : Vector<B>{};
+            lanes<B>(to + i) = value <= 0 ? Vector<B>{} : lanes<B>(dy + from + i);
         }
     }
 }

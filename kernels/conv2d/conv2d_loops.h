@@ -63,7 +63,7 @@ void backward_data(const Conv2dShape& s, const T* dy, const T* y, const T* w, T*
             std::fill(dx + nc * plane, dx + (nc + 1) * plane, T(0));
             for (int64_t k = first; k < first + k_per_group; ++k)
                 for_each_product(s, n, k, c, [=](int64_t at_y, int64_t at_x, int64_t at_w) {
-                    dx[at_x] += w[at_w] * (!y || y[at_y] > 0 ? dy[at_y] : T(0));
+                    dx[at_x] += w[at_w] * (y && y[at_y] <= 0 ? T(0) : dy[at_y]);
                 });
         }
     });

@@ -19,7 +19,7 @@ struct PlainInput {
         d = lanes<B>(x + at * B);
     }
 };
-// d = dy · [y > 0]: the gradient of a convolution that a ReLU followed
+// d = dy · [not y <= 0], and so dy at NaN: the gradient of a convolution that a ReLU followed
 struct ReluGradient {
     const float *dy, *y;
     static constexpr bool kPooled = false;
@@ -27,7 +27,7 @@ struct ReluGradient {
     template <int B>
     void load(int64_t at, Vector<B>& d) const {
         const Vector<B> value = lanes<B>(y + at * B);
-        d = value > 0 ? lanes<B>(dy + at * B) : Vector<B>{};
+        d = value <= 0 ? Vector<B>{} : lanes<B>(dy + at * B);
     }
 };
 // The same if a 2x2 pooling followed too: dy goes to the one of four positions that `index` names.
@@ -100,7 +100,7 @@ inline void transform_pooled_patch(const Problem& p, const PooledReluGradient& i
             if (!kInside && (top + i < 0 || top + i >= h || left + j < 0 || left + j >= w)) continue;
             const int64_t at = ((top + i) * w + left + j) * B;
             const Vector<B> value = lanes<B>(in.y + at);
-            gradient[i][j] = value > 0 ? lanes<B>(in.dy + at) : Vector<B>{};
+            gradient[i][j] = value <= 0 ? Vector<B>{} : lanes<B>(in.dy + at);
             load_bytes<B>(in.index + at, place[i][j]);
         }
     const int odd_row = static_cast<int>(row & 1), odd_column = static_cast<int>(column & 1);

@@ -7,14 +7,15 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "framework/autograd.h"
 #include "tests/catch.h"
 #include "tests/framework/check_edges.h"
+#include "tests/framework/check_op.h"
 #include "tests/kernels/buffer.h"
 
 namespace lily::testing {
 namespace {
 
-using Tensors = std::vector<Tensor>;
 using Op = std::function<Tensor(const Tensors&)>;
 
 constexpr const char* kDocs = LILY_SOURCE_DIR "/docs/kinks.md";
@@ -179,6 +180,35 @@ TEST_CASE("docs/kinks.md has our gradients at kinks, the same for all devices, b
         return;
     }
     CHECK(table_rows(lines) == rows);
+}
+
+// The kernels that take a ReLU's gradient along, against relu's own: loops, few channels, Winograd, GPUs.
+TEST_CASE("conv2d_relu: where its y is NaN, both backward functions let the gradient through",
+          "[ops][conv2d][simt]") {
+    for (const Device device : devices())
+        for (const DType dtype : {DType::f32, DType::f64})
+            for (const int64_t channels : {3, 32}) {
+                if (dtype == DType::f64 && device != Device::cpu) continue;
+                INFO(lily::name(device) << ", " << lily::name(dtype) << ", " << channels << " channels");
+                const TensorOptions options{.dtype = dtype, .device = device};
+                const Tensor x = full({1, channels, 12, 12}, std::nan(""), options).set_requires_grad();
+                const Tensor weight = full({32, channels, 3, 3}, 0.25, options);
+                for (const bool pooled : {false, true}) {
+                    const Tensor y = pooled ? conv2d_relu_max_pool2d(x, weight, {}, {.padding = {1, 1}})
+                                            : conv2d_relu(x, weight, {}, {.padding = {1, 1}});
+                    if (!std::isnan(y.to_vector()[0])) continue;  // a library's ReLU has made 0 of it
+                    const auto gradient = [&](bool recorded) {
+                        return grad(y, {x},
+                                    {.dL_dy = ones(y.shape(), y.options()),
+                                     .retain_graph = true,
+                                     .create_graph = recorded})[0];
+                    };
+                    CHECK(difference(gradient(false), gradient(true), 1e-5) == "");
+                    // each of 6x6 windows gives 1 to one z, or each z has it, and each has up to 9 x per
+                    // channel
+                    CHECK(amax(gradient(false), {}).item<double>() >= 0.25 * 32);
+                }
+            }
 }
 
 }  // namespace lily::testing
