@@ -14,14 +14,22 @@
 
 namespace lily::io {
 
-// True where the bytes were accepted. Each is tried as a .tga as well, the one format that needs its name.
+// True where the bytes were accepted. Each is tried as a .tga as well, the one format that needs its name,
+// and reduced as it is read.
 inline bool fuzz_image(const uint8_t* data, size_t size) {
     bool accepted = false;
-    for (const char* name : {"fuzz.jpg", "fuzz.tga"}) {
+    const ImageOptions in_full = {.max_pixels = 1 << 18};
+    const ImageOptions reduced = {.max_pixels = 64, .max_reduced_pixels = 1 << 18, .longest_side = 2};
+    for (const auto& [name, options] :
+         {std::pair("fuzz.jpg", in_full), {"fuzz.tga", in_full}, {"fuzz.jpg", reduced}}) {
         try {
-            const Image image =
-                decode_image(std::as_bytes(std::span(data, size)), name, {.max_pixels = 1 << 18});
+            const ReducedImage read =
+                decode_reduced_image(std::as_bytes(std::span(data, size)), name, options);
+            const Image& image = read.image;
             if (image.width < 1 || image.height < 1 || image.channels < 1 || image.channels > 4) std::abort();
+            if (!(read.box.left >= 0 && read.box.right <= image.width && read.box.top >= 0 &&
+                  read.box.bottom <= image.height))
+                std::abort();
             accepted = true;
         } catch (const Error&) {
         }

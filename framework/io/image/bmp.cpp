@@ -181,10 +181,11 @@ std::vector<std::byte> plain_header(const Header& header, uint32_t bits) {
     const auto put = [&](int64_t value, int bytes) {
         for (int i = 0; i < bytes; ++i) out.push_back(static_cast<std::byte>(value >> (8 * i)));
     };
+    const auto put_zeros = [&](size_t bytes) { out.resize(out.size() + bytes); };
     const bool has_masks = bits == 16 || bits == 32;
     const int64_t version = has_masks ? 108 : 40;
     put('B' | 'M' << 8, 2);
-    put(0, 8);
+    put_zeros(8);
     put(14 + version + int64_t{4} * header.colours(), 4);
     put(version, 4);
     put(header.width, 4);
@@ -192,14 +193,14 @@ std::vector<std::byte> plain_header(const Header& header, uint32_t bits) {
     put(1, 2);
     put(bits, 2);
     put(has_masks ? kMasks : kNone, 4);
-    put(0, 20);
+    put_zeros(20);
     if (has_masks)
         for (const uint32_t mask : header.masks) put(mask, 4);
     out.resize(static_cast<size_t>(14 + version));
     for (uint32_t i = 0; i < header.colours(); ++i) {
         const Bytes entry = header.palette.subspan(size_t{i} * header.entry_bytes, 3);
         out.insert(out.end(), entry.begin(), entry.end());
-        put(0, 1);
+        put_zeros(1);
     }
     return out;
 }
