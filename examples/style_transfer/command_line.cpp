@@ -16,7 +16,7 @@ Ctrl-C saves the picture and a checkpoint; the same command with --resume FILE g
 void add_pictures(Options& options, Settings& s) {
     const CLI::Range pixels(0, 16384);
     options.group("Pictures");
-    options.file("--content", s.content, "the picture to paint: PNG, JPEG, BMP or TGA")
+    options.file("--content", s.content, "the picture to paint: PNG, JPEG, GIF, WebP, TIFF, BMP or TGA")
         ->required()
         ->option_text("FILE (required)");
     options.add("--style", s.styles, "FILE… (required)", "one or more pictures whose style to use")

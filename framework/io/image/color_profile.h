@@ -22,6 +22,7 @@ struct Primaries {
 };
 constexpr Primaries kSrgbPrimaries{{0.3127, 0.3290}, {0.64, 0.33}, {0.30, 0.60}, {0.15, 0.06}};
 constexpr Primaries kAdobeRgbPrimaries{{0.3127, 0.3290}, {0.64, 0.33}, {0.21, 0.71}, {0.15, 0.06}};
+constexpr double kAdobeRgbGamma = 563.0 / 256;
 constexpr Primaries kDisplayP3Primaries{{0.3127, 0.3290}, {0.680, 0.320}, {0.265, 0.690}, {0.150, 0.060}};
 
 // The ICC profile of a space that a file describes in numbers: light = sample ^ gamma, or sRGB's curve where

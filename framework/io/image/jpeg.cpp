@@ -15,6 +15,7 @@
 
 #include "framework/error.h"
 #include "framework/io/image/checks.h"
+#include "framework/io/image/color_profile.h"
 #include "framework/io/image/jpeg_structure.h"
 #include "framework/io/image/orientation.h"
 #include "framework/io/image/reader.h"
@@ -127,6 +128,9 @@ Raster decode_jpeg(Bytes bytes, const std::string& name, const ImageOptions& opt
     Raster raster;
     raster.orientation = stored_orientation(structure.exif, structure.xmp);
     read_profile(decoder, raster);
+    if (raster.profile.empty() && info.num_components == 3 && exif_says_adobe_rgb(structure.exif))
+        raster.profile =
+            profile_of(ColourModel::rgb, kAdobeRgbGamma, kAdobeRgbPrimaries, "Adobe RGB, as EXIF says");
     const bool has_inks = info.num_components == 4;
     if (has_inks) info.out_color_space = JCS_CMYK;
     raster.model = has_inks                   ? ColourModel::cmyk

@@ -10,4 +10,8 @@ namespace lily::io {
 // has no orientation. Either may be empty.
 int stored_orientation(Bytes exif, Bytes xmp = {});
 
+// Cameras that are set to Adobe RGB mostly embed no profile: EXIF says "uncalibrated", and names it by an
+// interoperability index of R03 (DCF 2.0).
+bool exif_says_adobe_rgb(Bytes exif);
+
 }  // namespace lily::io

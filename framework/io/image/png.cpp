@@ -9,6 +9,7 @@
 
 #include "framework/io/image/checks.h"
 #include "framework/io/image/orientation.h"
+#include "framework/io/image/png_colour.h"
 #include "framework/io/image/reader.h"
 #include "framework/io/image/reduce.h"
 
@@ -18,6 +19,7 @@ namespace {
 struct Header {
     int64_t width = 0, height = 0;
     Bytes exif;
+    PngColours colours;
 };
 
 uint32_t checksum(Bytes bytes) {
@@ -40,14 +42,15 @@ Header walk_png(Bytes bytes, const std::string& name) {
         if (first != (type == "IHDR")) in.damaged("a PNG begins with one IHDR chunk");
         // Lower-case first letter: a chunk one may do without, and encoders get those wrong now and then.
         const bool critical = (type[0] & 0x20) == 0 || type == "tRNS";
-        if (in.u32_be() != checksum(checked) && critical)
-            in.damaged("wrong checksum in its {} chunk", in_quotes(type));
+        const bool is_right = in.u32_be() == checksum(checked);
+        if (!is_right && critical) in.damaged("wrong checksum in its {} chunk", in_quotes(type));
         if (first) {
             if (length != 13) in.damaged("IHDR of {} bytes", length);
             Reader ihdr(data, name);
             header.width = ihdr.u32_be();
             header.height = ihdr.u32_be();
         }
+        if (is_right || type == "iCCP") header.colours.note(type, data);
         if (type == "eXIf") header.exif = data;
         if (type == "IEND") return header;
     }
@@ -159,6 +162,7 @@ Raster decode_png(Bytes bytes, const std::string& name, const ImageOptions& opti
     Decoder decoder(bytes, name);
     Raster raster;
     decoder.describe(raster);
+    header.colours.describe(raster);
     raster.orientation = stored_orientation(header.exif, decoder.xmp());
     if (by == 1) {
         raster.width = width, raster.height = height;

@@ -9,6 +9,7 @@
 
 #include "framework/io/image.h"
 #include "framework/io/image/pixels.h"
+#include "tests/framework/io/image_bytes.h"
 #include "tests/framework/io/io_test.h"
 
 namespace lily::io {
@@ -122,7 +123,7 @@ TEST_CASE("colour profiles: spaces of any width, as the formulas have it", "[io]
         const char* name;
         double gamma;
         Primaries primaries;
-    } spaces[] = {{"Adobe RGB", 563.0 / 256, kAdobeRgbPrimaries},
+    } spaces[] = {{"Adobe RGB", kAdobeRgbGamma, kAdobeRgbPrimaries},
                   {"Display P3", 0, kDisplayP3Primaries},
                   {"Rec. 2020 of gamma 2.4", 2.4, kRec2020Primaries},
                   {"linear sRGB", 1, kSrgbPrimaries}};
@@ -307,6 +308,119 @@ TEST_CASE("colour profiles: what does not fit or is damaged is left out, with a 
     CHECK(profile_of(ColourModel::rgb, 100, kSrgbPrimaries, "").empty());
     CHECK(profile_of(ColourModel::rgb, 2.2, {{0.3, 0}, {0.6, 0.3}, {0.3, 0.6}, {0.1, 0.1}}, "").empty());
     CHECK(profile_of(ColourModel::rgb, 2.2, {{0.3, 0.3}, {0.5, 0.5}, {0.5, 0.5}, {0.5, 0.5}}, "").empty());
+}
+
+TEST_CASE("PNG: colours described in numbers, by the specification's order", "[io][image][profile]") {
+    using bytes::big, bytes::png_chunk;
+    const auto read = [](const std::string& chunks, bool grey = false) {
+        const std::string row = grey ? std::string("\0\xC8", 2) : std::string("\0\xC8\x3C\x3C", 4);
+        std::vector<std::string> remarks;
+        const Image image = decode_image(bytes_of(bytes::png(1, 1, 8, grey ? 0 : 2, row, chunks)), "x.png",
+                                         {.remarks = &remarks});
+        std::string all;
+        for (const std::string& remark : remarks) all += remark.substr(remark.find(':') + 2);
+        return std::pair(image.pixels, all);
+    };
+    const auto chromaticities = [](const Primaries& p) {
+        std::string data;
+        for (const Chromaticity& c : {p.white, p.red, p.green, p.blue})
+            data += big(static_cast<uint64_t>(std::lround(c.x * 100'000)), 4) +
+                    big(static_cast<uint64_t>(std::lround(c.y * 100'000)), 4);
+        return png_chunk("cHRM", data);
+    };
+    const auto near = [](const std::vector<uint8_t>& got, double gamma, const Primaries& primaries) {
+        const Vector right = in_srgb({200 / 255.0, 60 / 255.0, 60 / 255.0}, gamma, primaries);
+        for (size_t k = 0; k < got.size(); ++k) CHECK(std::abs(got[k] - right[k] * 255) <= 1.3);
+    };
+    const std::vector<uint8_t> stored = {200, 60, 60};
+    const std::string usual = png_chunk("gAMA", big(45455, 4)), linear = png_chunk("gAMA", big(100'000, 4));
+    CHECK(read(usual) == std::pair(stored, std::string()));
+    CHECK(read(usual + chromaticities(kSrgbPrimaries)) == std::pair(stored, std::string()));
+    CHECK(read(png_chunk("sRGB", std::string(1, '\0')) + linear) == std::pair(stored, std::string()));
+    CHECK(read(png_chunk("gAMA", big(0, 4))) == std::pair(stored, std::string()));
+
+    const auto [from_linear, said] = read(linear);
+    near(from_linear, 1, kSrgbPrimaries);
+    CHECK(said == "converted from its colour profile 'gamma 1.00' to sRGB");
+    near(read(linear, true).first, 1, kSrgbPrimaries);  // grey
+    near(read(png_chunk("gAMA", big(45475, 4)) + chromaticities(kAdobeRgbPrimaries)).first, kAdobeRgbGamma,
+         kAdobeRgbPrimaries);
+
+    const auto code_points = [](int primaries, int curve) {
+        return png_chunk("cICP", {static_cast<char>(primaries), static_cast<char>(curve), '\0', '\1'});
+    };
+    near(read(code_points(12, 13) + linear).first, 0, kDisplayP3Primaries);
+    near(read(code_points(9, 8)).first, 1, kRec2020Primaries);
+    CHECK(read(code_points(1, 13) + linear) == std::pair(stored, std::string()));
+    for (const std::string& data :
+         {std::string("x\0\0garbage", 10), std::string("x\0", 2), std::string(100, 'y')})
+        CHECK(read(png_chunk("iCCP", data)) ==
+              std::pair(stored, std::string("its colour profile is damaged and left out")));
+    CHECK(read(code_points(9, 16)) ==  // PQ
+          std::pair(stored, std::string("its colour space (cICP 9, 16) is not known here: left out")));
+}
+
+TEST_CASE("JPEG: segments of a profile are joined by their numbers; EXIF may say Adobe RGB",
+          "[io][image][profile]") {
+    const ScratchFolder folder;
+    Image flat(16, 16, 3, 60);
+    for (size_t i = 0; i < flat.pixels.size(); i += 3) flat.pixels[i] = 200;
+    save_image(folder / "x.jpg", flat, 100);
+    const std::string plain = text_of(folder / "x.jpg");
+    const auto with = [&](const std::string& segments) {
+        std::vector<std::string> remarks;
+        const Image image = decode_image(bytes_of(plain.substr(0, 2) + segments + plain.substr(2)), "x.jpg",
+                                         {.remarks = &remarks});
+        return std::pair(std::vector<int>(image.at(8, 8), image.at(8, 8) + 3), remarks);
+    };
+    const std::vector<std::byte> profile =
+        profile_of(ColourModel::rgb, kAdobeRgbGamma, kAdobeRgbPrimaries, "wide");
+    const std::string text(reinterpret_cast<const char*>(profile.data()), profile.size());
+    const auto segment = [&](int number) {  // of three
+        const size_t third = text.size() / 3 + 1;
+        const std::string data = std::string("ICC_PROFILE\0", 12) + static_cast<char>(number) + '\3' +
+                                 text.substr(third * static_cast<size_t>(number - 1), third);
+        return "\xFF\xE2" + bytes::big(data.size() + 2, 2) + data;
+    };
+    const auto check_wide = [](const std::vector<int>& pixel) {
+        for (const auto& [k, right] : {std::pair(0, 231), {1, 57}, {2, 57}})
+            CHECK(std::abs(pixel[static_cast<size_t>(k)] - right) <= 2);
+    };
+    for (const auto& order : {std::array{1, 2, 3}, {3, 1, 2}, {2, 3, 1}}) {
+        std::string segments;
+        for (const int number : order) segments += segment(number);
+        const auto [pixel, remarks] = with(segments);
+        check_wide(pixel);
+        CHECK(remarks ==
+              std::vector<std::string>{"'x.jpg': converted from its colour profile 'wide' to sRGB"});
+    }
+    const auto [pixel, remarks] = with(segment(1) + segment(3));
+    CHECK(std::abs(pixel[0] - 200) <= 2);
+    REQUIRE(remarks.size() == 1);
+    CHECK_THAT(remarks[0], Catch::Matchers::ContainsSubstring("profile lacks a piece"));
+
+    // IFD 0 at 8: the EXIF directory at 26, which has ColorSpace and the interoperability directory at 56.
+    const auto exif = [](uint64_t colour_space, const std::string& index) {
+        const auto tag = [](uint64_t id, uint64_t type, uint64_t count, const std::string& value) {
+            return bytes::little(id, 2) + bytes::little(type, 2) + bytes::little(count, 4) + value;
+        };
+        const std::string tiff = "II" + bytes::little(42, 2) + bytes::little(8, 4) + bytes::little(1, 2) +
+                                 tag(0x8769, 4, 1, bytes::little(26, 4)) + bytes::little(0, 4) +
+                                 bytes::little(2, 2) + tag(0xA001, 3, 1, bytes::little(colour_space, 4)) +
+                                 tag(0xA005, 4, 1, bytes::little(56, 4)) + bytes::little(0, 4) +
+                                 bytes::little(1, 2) + tag(1, 2, 4, index + '\0') + bytes::little(0, 4);
+        return "\xFF\xE1" + bytes::big(tiff.size() + 8, 2) + std::string("Exif\0\0", 6) + tiff;
+    };
+    const auto [adobe, adobe_remarks] = with(exif(0xFFFF, "R03"));
+    check_wide(adobe);
+    CHECK(adobe_remarks ==
+          std::vector<std::string>{
+              "'x.jpg': converted from its colour profile 'Adobe RGB, as EXIF says' to sRGB"});
+    for (const auto& [space, index] : {std::pair(1, "R98"), {1, "R03"}, {0xFFFF, "R98"}}) {
+        const auto [same, no_remarks] = with(exif(static_cast<uint64_t>(space), index));
+        CHECK(std::abs(same[0] - 200) <= 2);
+        CHECK(no_remarks.empty());
+    }
 }
 
 }  // namespace lily::io
