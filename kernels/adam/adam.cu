@@ -33,7 +33,8 @@ struct Update {
                         m = load_pack<float>(a.m, i, a.n, a.packed),
                         v = load_pack<float>(a.v, i, a.n, a.packed);
             for (int k = 0; k < kPack; ++k) {
-                const float g = s.decay != 0 ? grad.lane[k] + s.decay * p.lane[k] : grad.lane[k];  // not 0 · inf
+                const float g =
+                    s.decay != 0 ? grad.lane[k] + s.decay * p.lane[k] : grad.lane[k];  // not 0 · inf
                 m.lane[k] = s.beta1 * m.lane[k] + s.rest1 * g;
                 v.lane[k] = s.beta2 * v.lane[k] + s.rest2 * g * g;
                 p.lane[k] = s.keep * p.lane[k] - a.step_size * (m.lane[k] / (sqrtf(v.lane[k]) + a.eps));

@@ -22,7 +22,7 @@ inline void load_input(const Problem& p, const Input& in, int64_t row, int64_t c
         const int64_t at = (row / 2 * (p.w / 2) + column / 2) * B;
         Integers<B> place;
         load_bytes<B>(in.index + at, place);
-        const Vector<B> value = lanes<B>(in.y + at), gradient = value > 0 ? lanes<B>(in.dy + at) : d;
+        const Vector<B> value = lanes<B>(in.y + at), gradient = value <= 0 ? d : lanes<B>(in.dy + at);
         d = place == static_cast<int32_t>(row % 2 * 2 + column % 2) ? gradient : Vector<B>{};
     } else {
         in.template load<B>(row * p.w + column, d);
