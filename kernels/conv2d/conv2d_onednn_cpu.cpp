@@ -10,6 +10,7 @@
 #include <mutex>
 #include <vector>
 
+#include "kernels/common/error.h"
 #include "kernels/common/onednn.h"
 #include "kernels/conv2d/conv2d_plans.h"
 #include "kernels/elementwise/elementwise.h"
@@ -213,7 +214,7 @@ class OneDnnConv2d final : public CpuConv2dPlan {
                                      : is_backward_data(pass) ? Conv2dPass::backward_data
                                                               : pass;
             direct_ = make_onednn_conv2d(shape, alone, OneDnnAlgorithm::direct);
-            if (!direct_) throw std::invalid_argument("[conv2d] oneDNN cannot convolve this shape");
+            if (!direct_) throw Error("[conv2d] oneDNN cannot convolve this shape");
         });
         return *direct_;
     }
