@@ -50,11 +50,9 @@ CLI::Option* add_grid(Options& options, std::array<int, 2>& grid, const char* sh
 void add_data(Options& options, std::string& data, int& image_size) {
     options
         .add("--data", data, "DIR (required)",
-             "MNIST's files (also those of Fashion-MNIST and EMNIST), or PNG and JPEG files; sub-folders are "
-             "classes")
+             "MNIST's files (also those of Fashion-MNIST and EMNIST), or pictures; sub-folders are classes")
         ->required();
-    options.number("--image-size", image_size, CLI::Range(4, 512), "N [28]",
-                   "pixels a side, for PNG and JPEG files");
+    options.number("--image-size", image_size, CLI::Range(4, 512), "N [28]", "pixels a side, for pictures");
 }
 
 void add_train(Options& options, TrainSettings& s) {

@@ -79,9 +79,13 @@ std::vector<fs::path> sorted_entries(const fs::path& folder) {
     return entries;
 }
 
+// By the extensions of what load_image reads; other files beside the pictures (lists, licences) are passed
+// over.
 bool is_picture(const fs::path& path) {
+    constexpr std::string_view kExtensions[] = {".png", ".jpg",  ".jpeg", ".bmp", ".tga",
+                                                ".gif", ".webp", ".tif",  ".tiff"};
     const std::string extension = io::extension_of(path.string());
-    return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+    return std::find(std::begin(kExtensions), std::end(kExtensions), extension) != std::end(kExtensions);
 }
 
 // One grey byte per pixel: Rec. 601 luma of colours, what lies behind transparency on white.

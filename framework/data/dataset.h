@@ -32,7 +32,8 @@ enum class Split { train, test };
 Dataset load_mnist(const std::string& folder, Split split = Split::train);
 bool has_mnist(const std::string& folder, Split split);
 
-// Grey pictures of size x size from all PNG and JPEG files of a folder, in the order of their names; the
+// Grey pictures of size x size from all PNG, JPEG, BMP, TGA, GIF, WebP and TIFF files of a folder (by their
+// extensions), in the order of their names; the
 // names of sub-folders are classes, in alphabetical order. Hidden files and folders (.name) are passed over.
 Dataset load_picture_folder(const std::string& folder, int size);
 

@@ -146,6 +146,18 @@ TEST_CASE("dataset: folders of pictures are classes in the order of their names"
                ContainsSubstring("both in sub-folders and beside"));
 }
 
+TEST_CASE("dataset: every kind of picture that is read is part of a folder", "[data]") {
+    const ScratchFolder folder;
+    write_png(folder / "0.png", 8, 1, 7);
+    const std::string png = io::text_of(folder / "0.png");  // what is in a file counts, not its name
+    int64_t count = 1;
+    for (const char* name : {"1.jpg", "2.JPEG", "3.bmp", "4.tga", "5.gif", "6.webp", "7.tif", "8.TIFF"}) {
+        write(folder / name, png);
+        ++count;
+    }
+    CHECK(load_folder(folder / "", 8).count == count);
+}
+
 TEST_CASE("dataset: colours become grey, transparency white", "[data]") {
     const ScratchFolder folder;
     io::Image rgb(4, 4, 3);
