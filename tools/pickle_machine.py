@@ -67,7 +67,7 @@ class Opaque:
     def __init__(self, dotted, arguments=()):
         self.dotted = dotted  # its name
         self.arguments = arguments
-        self.items = {}  # of a dictionary's subclass
+        self.contents = {}  # of a dictionary's subclass
         self.state = {}  # the attributes of an object
 
 
@@ -291,7 +291,7 @@ class Machine:
 
     def set_items(self, items):
         target = self.top(dict)
-        target = target.items if isinstance(target, Opaque) else target
+        target = target.contents if isinstance(target, Opaque) else target
         if len(items) % 2:
             raise ValueError("a key without a value")
         for key, value in zip(items[::2], items[1::2]):

@@ -61,8 +61,8 @@ def children(value):
         return enumerate(value)
     parts = [value.state[part] for part in MODULE_PARTS if part in value.state]
     if not parts:
-        return [*value.items.items(), *value.state.items(), *enumerate(value.arguments)]
-    return [item for part in parts if isinstance(part, (dict, Opaque)) for item in children(part)]
+        return [*value.contents.items(), *value.state.items(), *enumerate(value.arguments)]
+    return [item for part in parts for item in getattr(part, "contents", part if isinstance(part, dict) else {}).items()]
 
 
 def flatten(root):
@@ -75,7 +75,7 @@ def flatten(root):
     for _ in range(MAX_DEPTH):
         deeper = []
         for name, value in level:
-            if isinstance(value, Tensor) or isinstance(value, Opaque) and not (value.items or value.state):
+            if isinstance(value, Tensor) or isinstance(value, Opaque) and not (value.contents or value.state):
                 found.setdefault(name, value)
             if isinstance(value, (dict, list, tuple, Opaque)) and id(value) not in entered:
                 entered.add(id(value))

@@ -181,6 +181,16 @@ class Reads(unittest.TestCase):
         # A list of itself doubled 60 times: 2^60 paths lead to the tensor.
         bomb = Raw(make.encode([state["w"]]) + b"".join(b"q" + bytes([i]) + b"]h" + bytes([i]) + b"ah" + bytes([i]) + b"a" for i in range(60)))
         self.assertEqual(list(load(make.zip_file(bomb, storages))), [])
+        # Modules whose parts are modules: 3^60 paths, and one that is its own part.
+        layer = make.name_opcode("m", "M") + b")\x81"
+        bomb = layer + make.encode({"_modules": state}) + b"b"
+        for i in range(60):
+            parts = b"".join(make.encode(part) + b"h" + bytes([i]) for part in ("_parameters", "_buffers", "_modules"))
+            bomb += b"q" + bytes([i]) + b"0" + layer + b"}(" + parts + b"ub"
+        own = layer + b"q\x00}" + make.encode("_modules") + b"h\x00sb"
+        for pickled in (bomb, own):
+            for write in FORMS.values():
+                self.assertEqual(load(write({"m": Raw(pickled), "w": state["w"]}, storages)).keys(), {"w"})
         deep = state["w"]
         for _ in range(20):
             deep = {"k": deep}
