@@ -7,6 +7,8 @@
 #include "framework/device_choice.h"
 #include "framework/error.h"
 #include "framework/io/file.h"
+#include "framework/io/image/tiff.h"
+#include "framework/io/image/webp.h"
 #include "kernels/common/cpu_info.h"
 #include "kernels/common/gpu.h"
 #include "kernels/common/gpu_info.h"
@@ -73,12 +75,22 @@ void show_gpu(Device device) {
     if (!problem.empty()) fmt::print("      cannot be used: {}\n", problem);
 }
 
+void show_pictures() {
+    const auto library = [](const char* name, const std::string& version, const char* package) {
+        return version.empty() ? fmt::format("no {} (install {} and build again)", name, package)
+                               : fmt::format("{} {}", name, version);
+    };
+    fmt::print("reads PNG, JPEG, BMP, TGA, GIF; {}; {}\n", library("WebP", io::webp_version(), "libwebp-dev"),
+               library("TIFF", io::tiff_version(), "libtiff-dev"));
+}
+
 int show(const std::string& required) {
     fmt::print("lily  {}, {}{}, {}; fmt {}.{}.{}, CLI11 {}\n", LILY_VERSION, kCompiler, __VERSION__, kKind,
                FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100, CLI11_VERSION);
     show_cpu();
     show_gpu(Device::cuda);
     show_gpu(Device::simt);
+    show_pictures();
     fmt::print("--device auto takes {}\n", choose_device("auto").reason);
     io::finish_stdout();
     if (!required.empty()) choose_device(required);

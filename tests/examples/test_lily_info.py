@@ -24,6 +24,12 @@ class LilyInfoTest(unittest.TestCase):
         self.assertRegex(result.stdout, r"\n      oneDNN \d+\.\d+\.\d+, ")
         self.assertRegex(result.stdout, r"\nCUDA  (built with toolkit|not in this build)")
         self.assertRegex(result.stdout, r"\nSIMT  ")
+        self.assertRegex(
+            result.stdout,
+            r"\nreads PNG, JPEG, BMP, TGA, GIF; "
+            r"(WebP \d+\.\d+\.\d+|no WebP \(install libwebp-dev and build again\)); "
+            r"(TIFF \d+\.\d+\.\d+|no TIFF \(install libtiff-dev and build again\))\n",
+        )
         self.assertRegex(result.stdout, r"\n--device auto takes (CPU|CUDA): .+\n$")
 
     def test_a_cuda_build_says_why_there_is_no_cuda_device(self):

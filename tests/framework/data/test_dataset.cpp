@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "framework/data/dataset.h"
 
+#include "framework/io/gif.h"
 #include "framework/io/image.h"
 #include "tests/framework/data/idx_bytes.h"
+#include "tests/framework/io/image_bytes.h"
 #include "tests/framework/io/io_test.h"
 
 namespace lily::data {
@@ -156,6 +158,22 @@ TEST_CASE("dataset: every kind of picture that is read is part of a folder", "[d
         ++count;
     }
     CHECK(load_folder(folder / "", 8).count == count);
+}
+
+TEST_CASE("dataset: a folder's pictures may be of any format that is read", "[data]") {
+    const ScratchFolder folder;
+    io::save_gif(folder / "1.gif", {io::Image(4, 4, 1, 7), io::Image(4, 4, 1, 8)}, 10);
+    write(folder / "2.BMP", io::bytes::bmp(1, 1, std::string(4, '\x09')));
+    write_png(folder / "3.png", 4, 1, 10);
+    const Dataset set = load_folder(folder / "", 4);
+    CHECK(set.count == 3);
+    CHECK(set.pixels[0] == 7);
+    CHECK(set.pixels[16] == 9);
+    CHECK(set.pixels[32] == 10);
+    REQUIRE(set.remarks.size() == 1);
+    CHECK_THAT(set.remarks[0], ContainsSubstring("1.gif': an animation: its first picture is taken"));
+    write(folder / "4.webp", "a page");
+    CHECK_THAT(error_of([&] { load_folder(folder / "", 4); }), ContainsSubstring("4.webp' is not a picture"));
 }
 
 TEST_CASE("dataset: colours become grey, transparency white", "[data]") {
