@@ -24,9 +24,19 @@
 namespace lily::io {
 namespace {
 
+// Freed also where the constructor of what holds it gives up.
+struct Handle {
+    Handle() = default;
+    ~Handle() { jpeg_destroy_decompress(&info); }
+    Handle(const Handle&) = delete;
+    Handle& operator=(const Handle&) = delete;
+
+    jpeg_decompress_struct info{};
+};
+
 // libjpeg's decoder as an object. Its errors jump out of C code, which no exception may cross: every call of
 // the library is made within `run`, from a function without destructors.
-class Decoder {
+class Decoder : public Handle {
   public:
     Decoder(Bytes bytes, const std::string& name) : name_(name) {
         info.err = jpeg_std_error(&errors_);
@@ -42,9 +52,6 @@ class Decoder {
             jpeg_read_header(&info, TRUE);
         });
     }
-    ~Decoder() { jpeg_destroy_decompress(&info); }
-    Decoder(const Decoder&) = delete;
-    Decoder& operator=(const Decoder&) = delete;
 
     template <class Calls>
     void run(const Calls& calls) {
@@ -52,7 +59,6 @@ class Decoder {
         calls();
     }
 
-    jpeg_decompress_struct info{};
     bool profile_is_incomplete = false;
 
   private:

@@ -107,6 +107,9 @@ TEST_CASE("a JPEG that lacks whole scans or restart intervals is refused", "[io]
     for (const size_t gone : {1U, 3U, 8U})  // 8: the numbers, which count to 7, fit again
         CHECK(error_with(file.substr(0, restarts[2]) + file.substr(restarts[2 + gone])).find("is damaged") !=
               std::string::npos);
+    std::string unsampled = progressive;  // what libjpeg itself refuses of a header
+    unsampled[progressive.find("\xFF\xC2") + 11] = '\0';
+    CHECK(error_with(unsampled).find("'x.jpg' is damaged: ") == 0);
     std::string unmarked = file;
     unmarked.erase(restarts[5], 2);
     CHECK(error_with(unmarked).find("is damaged") != std::string::npos);
