@@ -25,6 +25,12 @@ LBFGS::LBFGS(std::vector<Tensor> parameters, LBFGSOptions options)
 
 void LBFGS::step() { fail("[LBFGS] call step(closure): the loss is computed several times per step"); }
 
+void LBFGS::restart() {
+    State fresh;
+    fresh.evaluations = state_.evaluations;
+    state_ = std::move(fresh);
+}
+
 // The loss and its gradient at the present parameters; t and slope are for the caller to fill.
 LinePoint LBFGS::evaluate(const Closure& closure) {
     ++state_.evaluations;

@@ -32,6 +32,10 @@ class LBFGS final : public Optimizer {
     double step(const Closure& closure) override;
     void step() override;  // throws: L-BFGS needs the closure
 
+    // Forgets the history: the next direction is that of steepest descent. Helps where the remembered
+    // curvature leads nowhere.
+    void restart();
+
     StateDict state_dict() const override;  // lr, and the history: vectors over all parameters
     void load_state_dict(const StateDict& state) override;
 

@@ -3,10 +3,12 @@
 
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "framework/autograd.h"
+#include "framework/ops/arithmetic.h"
 #include "framework/optim/adam.h"
-#include "framework/optim/lbfgs.h"
+#include "framework/optim/flat_vector.h"
 #include "framework/profiler.h"
 
 namespace lily::models {
@@ -34,6 +36,7 @@ StyleTransfer::StyleTransfer(StyleTransferLoss loss, const Tensor& initial, Opti
       computing_(capture(initial.device(), [this] { compute(); })) {
     image_.set_requires_grad();
     optimizer_ = make_optimizer(optimizer, image_, learning_rate);
+    lbfgs_ = dynamic_cast<optim::LBFGS*>(optimizer_.get());
 }
 
 void StyleTransfer::compute() {
@@ -62,6 +65,36 @@ void StyleTransfer::check_finite(const LossValues& losses) {
                     losses.total, iteration_));
 }
 
+// At the begin of a step, when the gradient is there and the image before the last step still known.
+void StyleTransfer::look_for_progress(const LossValues& before) {
+    // Adam divides by the root of the squared gradient. Where the square is infinite, the step is 0.
+    constexpr double kSuspect = 1e15, kLargest = 0x1p64;  // kLargest² is the first that f32 does not hold
+    if (!lbfgs_ && before.total > kSuspect) {
+        const double largest = optim::abs_max(image_.grad().contiguous());
+        if (!(largest < kLargest))
+            throw Diverged(
+                fmt::format("[style_transfer] the gradient reaches {:.2g} after iteration {}, which Adam "
+                            "cannot square in f32: "
+                            "pixels would stay as they are; try a lower --style-weight or --content-weight",
+                            largest, iteration_));
+    }
+    const bool same = before.total == last_total_;
+    last_total_ = before.total;
+    const bool afresh = std::exchange(restarted_, false);
+    if (!same) return;
+    const NoGrad no_grad;
+    if (!lbfgs_) {
+        if (optim::abs_max(image_.detach() - last_good_) == 0)
+            stalled_ = fmt::format("Adam's step is too small for f32: the largest gradient is {:.2g}",
+                                   optim::abs_max(image_.grad().contiguous()));
+    } else if (afresh) {
+        stalled_ = "L-BFGS finds no lower loss, from a fresh start either";
+    } else {
+        lbfgs_->restart();
+        restarted_ = true;
+    }
+}
+
 LossValues StyleTransfer::step() {
     std::optional<LossValues>
         before;  // a line search evaluates several images; the first is the one before the step
@@ -70,6 +103,7 @@ LossValues StyleTransfer::step() {
         const LossValues losses = evaluate();
         if (!before) {
             check_finite(losses);
+            look_for_progress(losses);
             last_good_.copy_(image_.detach());
             before = losses;
         }
@@ -91,6 +125,7 @@ StateDict StyleTransfer::state_dict() const {
     StateDict result;
     for (const auto& [name, tensor] : optimizer_->state_dict()) result["optimizer." + name] = tensor;
     result["image"] = image_.detach();
+    result["progress"] = from_vector<double>({last_total_, restarted_ ? 1.0 : 0.0}, {2});
     result["iteration"] = scalar(static_cast<double>(iteration_), {.dtype = DType::i64});
     return result;
 }
@@ -113,6 +148,14 @@ void StyleTransfer::load_state_dict(const StateDict& state) {
     image_.copy_(saved);
     last_good_.copy_(saved);
     iteration_ = iteration;
+    const auto progress = state.find("progress");  // older checkpoints have none
+    if (progress == state.end()) return;
+    const Tensor& found = progress->second;
+    check(found.dtype() == DType::f64 && found.shape() == Shape{2},
+          "[style_transfer] the checkpoint's 'progress' is {} {}, expected f64 (2)",
+          lily::name(found.dtype()), found.shape());
+    last_total_ = found.to_vector<double>()[0];
+    restarted_ = found.to_vector<double>()[1] != 0;
 }
 
 }  // namespace lily::models

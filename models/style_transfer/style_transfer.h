@@ -2,12 +2,13 @@
 // One run of neural style transfer: a picture under optimisation.
 #pragma once
 
+#include <cmath>
 #include <memory>
 #include <string>
 
 #include "framework/capture.h"
 #include "framework/io/tensors.h"
-#include "framework/optim/optimizer.h"
+#include "framework/optim/lbfgs.h"
 #include "models/style_transfer/loss.h"
 #include "models/style_transfer/matte.h"
 
@@ -36,6 +37,10 @@ class StyleTransfer {
     // The losses of the image as it is now, which no step has looked at yet. Throws Diverged.
     LossValues losses();
 
+    // Empty, or why the picture does not change any further: then more steps are in vain. Adam: a step
+    // changed no pixel. L-BFGS: two steps in a row found no lower loss, the second from a fresh start.
+    const std::string& stalled() const { return stalled_; }
+
     const Tensor& image() const { return image_; }
     int64_t iteration() const { return iteration_; }  // steps done
 
@@ -48,6 +53,7 @@ class StyleTransfer {
     LossValues evaluate();  // losses of the image; fills its gradient
     void compute();         // the same, with the losses in losses_
     void check_finite(const LossValues& losses);
+    void look_for_progress(const LossValues& before);
 
     StyleTransferLoss loss_;
     Matte matte_;
@@ -56,6 +62,10 @@ class StyleTransfer {
     CapturedStep computing_;  // on a GPU, compute() as one launch
     bool has_targets_ = false;
     std::unique_ptr<optim::Optimizer> optimizer_;
+    optim::LBFGS* lbfgs_ = nullptr;  // the same, if it is L-BFGS
+    double last_total_ = NAN;        // before the last step
+    bool restarted_ = false;         // the last step began afresh
+    std::string stalled_;
     int64_t iteration_ = 0;
 };
 

@@ -177,6 +177,49 @@ TEST_CASE("style transfer: a diverged run keeps the last good picture", "[style_
     CHECK(once.image().to_vector() == before);
 }
 
+TEST_CASE("style transfer: a gradient that Adam cannot square is refused", "[style_transfer]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    StyleTransfer run(golden_loss({.style_weight = 1e30}), golden_start(), OptimizerKind::adam, 0.01);
+    const auto before = run.image().to_vector();
+    CHECK_THROWS_WITH(run.step(), Catch::Matchers::ContainsSubstring("which Adam cannot square in f32"));
+    CHECK(run.image().to_vector() == before);
+    StyleTransfer other(golden_loss({.style_weight = 1e30}), golden_start(), OptimizerKind::lbfgs, 0.01);
+    const double first = other.step().total;
+    CHECK(other.losses().total < first);
+}
+
+TEST_CASE("style transfer: a run that no longer moves says so, a resumed one too", "[style_transfer]") {
+    if (!have_weights()) SKIP(kNoWeights);
+    // x is the content picture, and only the content counts: there is nothing to do.
+    const StyleTransferOptions options{.style_weight = 0, .tv_weight = 0};
+    for (const OptimizerKind kind : {OptimizerKind::adam, OptimizerKind::lbfgs}) {
+        const int64_t noticed = kind == OptimizerKind::adam ? 2 : 3;  // L-BFGS begins afresh once
+        for (int64_t resumed_after = 0; resumed_after < noticed; ++resumed_after) {
+            const auto begin = [&] {
+                return std::make_unique<StyleTransfer>(golden_loss(options), golden_picture("content"), kind,
+                                                       0.01);
+            };
+            auto run = begin();
+            for (int64_t i = 0; i < noticed; ++i) {
+                CHECK(run->stalled().empty());
+                if (i == resumed_after) {
+                    const StateDict state = run->state_dict();
+                    run = begin();
+                    run->load_state_dict(state);
+                }
+                CHECK(run->step().total == 0);
+            }
+            CHECK_FALSE(run->stalled().empty());
+        }
+    }
+    StyleTransfer moving(golden_loss(), golden_start(), OptimizerKind::lbfgs, 1);
+    StateDict old = moving.state_dict();
+    old.erase("progress");
+    moving.load_state_dict(old);  // of a checkpoint from before there was one
+    for (int i = 0; i < 4; ++i) moving.step();
+    CHECK(moving.stalled().empty());
+}
+
 TEST_CASE("style transfer: losses() are those that the next step reports", "[style_transfer]") {
     if (!have_weights()) SKIP(kNoWeights);
     StyleTransfer run(golden_loss(), golden_start(), OptimizerKind::adam, 0.01);
