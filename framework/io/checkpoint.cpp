@@ -2,6 +2,7 @@
 #include "framework/io/checkpoint.h"
 
 #include <charconv>
+#include <vector>
 
 #include "framework/error.h"
 #include "framework/io/file.h"
@@ -65,18 +66,27 @@ void Checkpoint::put_settings(const std::string& program, const Settings& settin
     for (const auto& [name, value] : settings) metadata[kSetting + name] = value;
 }
 
+std::string Checkpoint::difference(const std::string& name, const std::string& now, const std::string& then) {
+    return now == then ? "" : fmt::format("{} {} (was {})", name, now, then);
+}
+
 void Checkpoint::require_settings(const std::string& program, const Settings& settings,
-                                  const std::string& path) const {
+                                  const std::string& path, const Difference& difference) const {
     const auto by = metadata.find(kProgram);
     check(by != metadata.end() && by->second == program, "'{}' is a checkpoint of another program", path);
-    std::string others;
-    for (const auto& [name, value] : settings) {
+    std::vector<std::string> others;
+    const auto compare = [&](const std::string& name, const std::string& now, const std::string& then) {
+        if (const std::string text = difference(name, now, then); !text.empty()) others.push_back(text);
+    };
+    for (const auto& [name, now] : settings) {
         const auto saved = metadata.find(kSetting + name);
-        const std::string before = saved == metadata.end() ? "not set" : saved->second;
-        if (before != value)
-            others += fmt::format("{}{} {} (was {})", others.empty() ? "" : ", ", name, value, before);
+        compare(name, now, saved == metadata.end() ? kNotSet : saved->second);
     }
-    check(others.empty(), "'{}' was made with other settings: {}", path, others);
+    for (auto saved = metadata.lower_bound(kSetting);
+         saved != metadata.end() && saved->first.starts_with(kSetting); ++saved)
+        if (const std::string name = saved->first.substr(kSetting.size()); !settings.contains(name))
+            compare(name, kNotSet, saved->second);
+    check(others.empty(), "'{}' was made with other settings: {}", path, fmt::join(others, ", "));
 }
 
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -27,11 +28,16 @@ struct Checkpoint {
     const std::string& text(const std::string& key) const;  // throws where there is none
 
     // What a run must have in common with the one that it continues: option name → value. require_settings
-    // throws, naming `path`, the program if the checkpoint is another's, and the options that differ.
+    // throws, naming `path`, the program if the checkpoint is another's, and what `difference` says of the
+    // options (name, value now, value then; kNotSet where there is none). Empty: no difference.
     using Settings = std::map<std::string, std::string>;
+    static constexpr const char* kNotSet = "not set";
+    using Difference =
+        std::function<std::string(const std::string& name, const std::string& now, const std::string& then)>;
+    static std::string difference(const std::string& name, const std::string& now, const std::string& then);
     void put_settings(const std::string& program, const Settings& settings);
-    void require_settings(const std::string& program, const Settings& settings,
-                          const std::string& path) const;
+    void require_settings(const std::string& program, const Settings& settings, const std::string& path,
+                          const Difference& difference = Checkpoint::difference) const;
 };
 
 // Atomic: killed at any moment, there is the old file or the new one.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/style_transfer/pictures.h"
 #include "models/style_transfer/style_transfer.h"
 
 namespace lily::models {
@@ -26,7 +27,9 @@ void save_run(const std::string& path, const StyleTransfer& run, const RunHistor
 // settings.
 RunHistory load_run(const std::string& path, StyleTransfer& run, const RunSettings& settings);
 
-// 16 hexadecimal digits of the tensor's content (FNV-1a), to notice that a picture is another one.
+// 16 hexadecimal digits of the tensor's content (FNV-1a), to notice that it is another one.
 std::string fingerprint(const Tensor& tensor);
+// A picture as a setting: a fingerprint of what is seen of it, and its size.
+std::string picture_setting(const Picture& picture);
 
 }  // namespace lily::models
