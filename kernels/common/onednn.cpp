@@ -2,7 +2,9 @@
 #include "kernels/common/onednn.h"
 
 #include <cstdlib>
+#include <new>
 
+#include "kernels/common/out_of_memory.h"
 #include "kernels/common/parallel.h"
 
 namespace lily::kernels {
@@ -29,6 +31,12 @@ dnnl::engine& onednn_engine() {
 dnnl::stream& onednn_stream() {
     thread_local dnnl::stream stream(onednn_engine());  // a stream is for one thread
     return stream;
+}
+
+bool is_out_of_memory(const std::exception& error) {
+    if (const auto* of_onednn = dynamic_cast<const dnnl::error*>(&error))
+        return of_onednn->status == dnnl_out_of_memory;
+    return dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
 }
 
 }  // namespace lily::kernels

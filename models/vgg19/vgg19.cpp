@@ -46,6 +46,25 @@ bool begins_block(const std::string& place) { return place.ends_with("_1") && pl
 int64_t block_of(const std::string& place) { return place[0] - '0'; }
 std::string pool_before(const std::string& place) { return fmt::format("pool{}", block_of(place) - 1); }
 
+// How many of the first `known` convolutions have to run to reach all of `layers`.
+size_t convolutions_for(const std::vector<std::string>& layers, size_t known) {
+    size_t count = 0;
+    for (const std::string& wanted : layers) {
+        size_t needed = 0;
+        for (size_t i = 0; i < known && needed == 0; ++i) {
+            const std::string place = kLayers[i].place;
+            if (wanted == "conv" + place || wanted == "relu" + place) needed = i + 1;
+            if (begins_block(place) && wanted == pool_before(place)) needed = i + 1;
+        }
+        const std::string last = kLayers[known - 1].place;
+        check(needed > 0,
+              "[vgg19] there is no layer '{}'; layers are conv1_1, relu1_1, … relu{} and pool1 … pool{}",
+              wanted, last, block_of(last) - 1);
+        count = std::max(count, needed);
+    }
+    return count;
+}
+
 void check_finite(const std::string& path, const std::string& name, const Tensor& values) {
     const double largest =
         kernels::vector<float>(values.device()).abs_max(values.queue(), values.numel(), values.data<float>());
@@ -133,25 +152,9 @@ Vgg19::Vgg19(const std::string& path, Pooling pooling, DType dtype) : pooling_(p
     requires_grad_(false);
 }
 
-// How many convolutions have to run to reach all of `layers`.
-size_t Vgg19::convolutions_for(const std::vector<std::string>& layers) const {
-    size_t count = 0;
-    for (const std::string& wanted : layers) {
-        size_t needed = 0;
-        for (size_t i = 0; i < convolutions_.size() && needed == 0; ++i) {
-            const std::string& place = convolutions_[i]->place;
-            if (wanted == "conv" + place || wanted == "relu" + place) needed = i + 1;
-            if (convolutions_[i]->pool_before && wanted == pool_before(place)) needed = i + 1;
-        }
-        check(needed > 0,
-              "[vgg19] there is no layer '{}'; layers are conv1_1, relu1_1, … relu{} and pool1 … pool{}",
-              wanted, convolutions_.back()->place, block_of(convolutions_.back()->place) - 1);
-        count = std::max(count, needed);
-    }
-    return count;
+void Vgg19::check_layers(const std::vector<std::string>& layers) const {
+    convolutions_for(layers, convolutions_.size());
 }
-
-void Vgg19::check_layers(const std::vector<std::string>& layers) const { convolutions_for(layers); }
 
 // The convolution, its ReLU and the pooling behind it in one: where only the pooled map is wanted.
 bool Vgg19::pools_at_once(size_t convolution, const std::set<std::string>& wanted) const {
@@ -180,7 +183,7 @@ void Vgg19::forward(const Tensor& x, const std::vector<std::string>& layers, con
         if (wanted.contains(name)) unread = {name, h};
     };
     Tensor h = x;
-    const size_t count = convolutions_for(layers);
+    const size_t count = convolutions_for(layers, convolutions_.size());
     const Conv2dOptions same_size{.padding = {1, 1}};
     for (size_t i = 0; i < count; ++i) {
         const Convolution& c = *convolutions_[i];
@@ -208,16 +211,20 @@ void Vgg19::forward(const Tensor& x, const std::vector<std::string>& layers, con
     read_last();
 }
 
-int64_t Vgg19::activation_bytes(int64_t height, int64_t width, const std::vector<std::string>& layers) const {
-    int64_t floats = 0, channels = 3;
-    const size_t count = convolutions_for(layers);
+int64_t Vgg19::least_side(const std::vector<std::string>& layers) {
+    const size_t count = convolutions_for(layers, kLayers.size());
+    return count == 0 ? 1 : int64_t{1} << (block_of(kLayers[count - 1].place) - 1);
+}
+
+int64_t Vgg19::activation_bytes(int64_t height, int64_t width, const std::vector<std::string>& layers) {
+    int64_t floats = 0;
+    const size_t count = convolutions_for(layers, kLayers.size());
     for (size_t i = 0; i < count; ++i) {
-        if (convolutions_[i]->pool_before) {
+        if (begins_block(kLayers[i].place)) {
             height /= 2, width /= 2;
-            floats += channels * height * width;
+            floats += kLayers[i].in * height * width;
         }
-        channels = convolutions_[i]->weight.size(0);
-        floats += channels * height * width;
+        floats += kLayers[i].out * height * width;
     }
     return floats * static_cast<int64_t>(sizeof(float));
 }

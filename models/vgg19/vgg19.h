@@ -43,8 +43,10 @@ class Vgg19 : public nn::Module {
     // Throws unless all names are layers that the weights reach.
     void check_layers(const std::vector<std::string>& layers) const;
 
-    // Bytes of the activations that one forward and backward pass through `layers` keeps at the same time.
-    int64_t activation_bytes(int64_t height, int64_t width, const std::vector<std::string>& layers) const;
+    // Of any VGG-19, before its weights are read: the least side of a picture that reaches `layers`, and the
+    // bytes of the activations that one forward and backward pass through them keeps at the same time.
+    static int64_t least_side(const std::vector<std::string>& layers);
+    static int64_t activation_bytes(int64_t height, int64_t width, const std::vector<std::string>& layers);
 
   private:
     struct Convolution : nn::Module {
@@ -57,7 +59,6 @@ class Vgg19 : public nn::Module {
         using Module::register_module;
     };
 
-    size_t convolutions_for(const std::vector<std::string>& layers) const;
     bool pools_at_once(size_t convolution, const std::set<std::string>& wanted) const;
 
     Pooling pooling_;
