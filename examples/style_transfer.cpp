@@ -7,6 +7,7 @@
 #include <future>
 
 #include "examples/common/interrupt.h"
+#include "examples/common/program.h"
 #include "examples/style_transfer/command_line.h"
 #include "examples/style_transfer/estimate.h"
 #include "examples/style_transfer/outputs.h"
@@ -49,7 +50,7 @@ StyleTransferOptions method_options(const Settings& s) {
 RunSettings settings_that_matter(const Settings& s, const Vgg19& network, const Picture& content,
                                  const std::vector<Picture>& styles) {
     RunSettings settings = {
-        {"--content", fingerprint(content.input)},
+        {"--content", picture_setting(content)},
         {"--optimizer", word_for(s.optimizer, kOptimizers)},
         {"--learning-rate", fmt::format("{}", s.learning_rate)},
         {"--content-weight", fmt::format("{}", s.content_weight)},
@@ -62,10 +63,8 @@ RunSettings settings_that_matter(const Settings& s, const Vgg19& network, const 
         {"--pooling", word_for(s.pooling, kPoolings)},
         {"--weights", fingerprint(network.state_dict().at("features.28.weight").to(Device::cpu))},
     };
-    if (content.matte.opacity().defined())
-        settings["the transparency of --content"] = fingerprint(content.matte.opacity());
     for (size_t i = 0; i < styles.size(); ++i)
-        settings[fmt::format("--style {}", i + 1)] = fingerprint(styles[i].input);
+        settings[fmt::format("--style {}", i + 1)] = picture_setting(styles[i]);
     return settings;
 }
 
@@ -74,9 +73,17 @@ struct Pictures {
     std::vector<Picture> styles;
 };
 
-Pictures load_pictures(const Settings& s) {
-    Pictures pictures{load_picture(s.content, s.size), {}};
-    for (const std::string& path : s.styles) pictures.styles.push_back(load_picture(path, s.style_size));
+Pictures load_pictures(const Settings& s, const Estimate& estimate) {
+    Pictures pictures{load_picture(s.content, s.size,
+                                   [&](int w, int h) {
+                                       estimate.check_content({s.content, w, h});
+                                   }),
+                      {}};
+    for (const std::string& path : s.styles)
+        pictures.styles.push_back(load_picture(path, s.style_size, [&](int w, int h) {
+            estimate.check_style({path, w, h});
+        }));
+    estimate.check_outputs(pictures.content, pictures.styles);
     return pictures;
 }
 
@@ -85,10 +92,13 @@ int paint(const Settings& s) {
     if (s.threads > 0) kernels::set_max_threads(s.threads);
     const DeviceChoice chosen = choose_device(s.device);
     const std::string weights = find_weights(s);
-    // The pictures are decoded while the network's weights are looked through.
-    std::future<Pictures> loading = std::async(std::launch::async, [&] { return load_pictures(s); });
-    Vgg19 network(weights, s.pooling);
     const StyleTransferOptions options = method_options(s);
+    const Estimate estimate(s, chosen.device, options.layers());
+    // The pictures are decoded while the network's weights are looked through.
+    std::future<Pictures> loading =
+        std::async(std::launch::async, [&] { return load_pictures(s, estimate); });
+    Vgg19 network(weights, s.pooling);
+    network.check_layers(options.layers());
     const Pictures pictures = loading.get();
     const Picture& content = pictures.content;
     const std::vector<Picture>& styles = pictures.styles;
@@ -100,7 +110,7 @@ int paint(const Settings& s) {
     for (const std::string& remark : content.remarks) s.say("{}", remark);
     for (const Picture& style : styles)
         for (const std::string& remark : style.remarks) s.say("{}", remark);
-    tell_memory(s, chosen.device, network, options.layers(), content, styles);
+    estimate.say(content, styles);
     network.to(chosen.device);
     StyleTransferLoss loss(network, options, content.input.to(chosen.device), style_inputs, s.blend);
 
@@ -112,33 +122,26 @@ int paint(const Settings& s) {
     heed_interrupts();
     try {
         outputs.begin();
-        while (run.iteration() < s.iterations && !interrupted) {
+        while (run.iteration() < s.iterations && !interrupted && run.stalled().empty()) {
             outputs.after_step(run.step());
             profile.after_step();
         }
         profile.stop();
         run.losses();  // the last step may have left the numbers, too
     } catch (const Diverged& error) {
-        outputs.save_result(interrupted != 0);
-        fail("{}; the last good picture is in {}", error.what(), s.output);
-    } catch (const std::exception&) {  // a log on a full disk, say
-        outputs.rescue();
-        throw;
+        fail("{}{}", error.what(), outputs.rescue("the last good picture", interrupted != 0));
+    } catch (const std::exception& error) {  // a log on a full disk, say
+        fail("{}{}", error_text(error), outputs.rescue("the picture so far", true));
     }
     const int status = outputs.finish(interrupted);
-    profile.finish();
+    profile.finish([&](const auto& write) { outputs.save("profile", s.profile, write); });
+    outputs.require_all_in_place();
     return status;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    ignore_broken_pipes();
-    const Settings settings = parse_command_line(argc, argv);
-    try {
-        return paint(settings);
-    } catch (const std::exception& error) {
-        io::put(stderr, fmt::format("style_transfer: {}\n", error.what()));
-        return 1;
-    }
+    return run_program({"style_transfer", "choose a smaller --size, or fewer --threads"},
+                       [&] { return paint(parse_command_line(argc, argv)); });
 }

@@ -22,7 +22,4 @@ inline void heed_interrupts() {
     }
 }
 
-// `program 2>&1 | tee log`: Ctrl-C ends tee first, and what is told then must not end the program.
-inline void ignore_broken_pipes() { signal(SIGPIPE, SIG_IGN); }
-
 }  // namespace lily

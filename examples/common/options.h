@@ -5,17 +5,68 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "examples/common/words.h"
+#include "framework/io/file.h"
 
 namespace lily {
+
+// What a number may be, in words that fit behind "expected".
+struct Bounds {
+    double least, most = HUGE_VAL;
+    bool above = false;  // `least` itself is too small
+
+    bool hold(double value) const { return (above ? value > least : value >= least) && value <= most; }
+    std::string text() const {
+        if (most != HUGE_VAL && !above) return fmt::format("{} to {}", least, most);
+        const std::string lower = fmt::format("{} {}", above ? "more than" : "at least", least);
+        return most == HUGE_VAL ? lower : fmt::format("{}, at most {}", lower, most);
+    }
+};
+inline Bounds at_least(double least) { return {least}; }
+inline Bounds more_than(double least) { return {least, HUGE_VAL, true}; }
+inline Bounds between(double least, double most) { return {least, most}; }
+
+// Why `text` is no such number; empty if it is one. CLI11's own conversion would read 010 as 8, and cut 2^70
+// to what fits.
+template <class Number>
+std::string complaint(const std::string& text, const Bounds& bounds) {
+    std::string expected = bounds.text();
+    if constexpr (std::is_integral_v<Number>) {
+        Number given = 0;
+        const size_t digits = text.starts_with('+') || text.starts_with('-') ? 1 : 0;
+        const bool is_whole = digits < text.size() &&
+                              text.find_first_not_of("0123456789", digits) == text.npos &&
+                              !(text[digits] == '0' && digits + 1 < text.size());
+        const char* const end = text.data() + text.size();
+        const bool fits = std::from_chars(text.data() + text.starts_with('+'), end, given).ec == std::errc();
+        if (is_whole && fits && bounds.hold(static_cast<double>(given))) return "";
+        if (!is_whole)
+            expected = "a whole number, " + expected;
+        else if (!fits && !text.starts_with('-') && bounds.most == HUGE_VAL)
+            expected = fmt::format("at most {}", std::numeric_limits<Number>::max());
+    } else {
+        double given = 0;
+        const bool is_finite = CLI::detail::lexical_cast(text, given) && std::isfinite(given);
+        if (is_finite && bounds.hold(given)) return "";
+        if (!is_finite) expected = "a finite number, " + expected;
+    }
+    constexpr size_t kShort = 40;
+    const bool is_plain =
+        !text.empty() && text.size() <= kShort &&
+        std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isgraph(c); });
+    return fmt::format("expected {}, got {}", expected, is_plain ? text : io::in_quotes(text));
+}
 
 // Adds to an app, or to one of its subcommands.
 class Options {
@@ -37,28 +88,21 @@ class Options {
     }
 
     template <class Number>
-    CLI::Option* number(const char* name, Number& value, const CLI::Validator& range, const char* shown,
+    CLI::Option* number(const char* name, Number& value, const Bounds& bounds, const char* shown,
                         const char* help) {
-        CLI::Option* option = add(name, value, shown, help)->check(range);
-        if constexpr (std::is_integral_v<Number>)  // CLI11 would read 010 as 8, and cut 2^70 to what fits
-            option->check([](const std::string& text) {
-                Number given = 0;
-                const char *const begin = text.data() + (text[0] == '+'), *const end =
-                                                                              text.data() + text.size();
-                const auto [stop, error] = std::from_chars(begin, end, given);
-                if (error == std::errc::result_out_of_range) return text + " is out of range";
-                const bool octal = given != 0 && begin[*begin == '-'] == '0';
-                return error == std::errc() && stop == end && !octal ? std::string()
-                                                                     : text + " is not a whole number";
-            });
-        else if constexpr (std::is_floating_point_v<Number>)  // NaN is in every range
-            option->check([](const std::string& text) {
-                double given = 0;
-                return CLI::detail::lexical_cast(text, given) && std::isfinite(given)
-                           ? std::string()
-                           : text + " is not a finite number";
-            });
-        return option;
+        return add(name, value, shown, help)->check([bounds](const std::string& text) {
+            return complaint<Number>(text, bounds);
+        });
+    }
+
+    // "3,1,2"
+    template <class Number>
+    CLI::Option* numbers(const char* name, std::vector<Number>& values, const Bounds& each, const char* shown,
+                         const char* help) {
+        return add(name, values, shown, help)
+            ->delimiter(',')
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+            ->check([each](const std::string& text) { return complaint<Number>(text, each); });
     }
 
     // One of a few words; the default is what `value` is now.
@@ -86,7 +130,7 @@ class Options {
         add("--device", device, "auto|cpu|simt|cuda [auto]",
             "where it runs: the CPU, the software GPU (slow; for tests and learning), a GPU")
             ->check(CLI::IsMember({"auto", "cpu", "simt", "cuda"}));
-        number("--threads", threads, CLI::Range(1, 1024), "N [all cores]", "CPU threads");
+        number("--threads", threads, between(1, 1024), "N [all cores]", "CPU threads");
         flag("--quiet", quiet, "print errors only");
     }
 

@@ -17,10 +17,9 @@ const char* const kExamples = R"(Examples:
   mnist_gan evaluate --model run/model.safetensors --data build/data/mnist --train-classifier
 Ctrl-C ends a training with all of its files; the same command with --resume goes on from there.)";
 
-const CLI::Validator &positive = CLI::PositiveNumber, &not_negative = CLI::NonNegativeNumber;
-const CLI::Range below_one(0.0, 0.999999999);
+const Bounds one_or_more = at_least(1), not_negative = at_least(0), below_one = between(0, 0.999999999);
 // What a model's file may say.
-const CLI::Range layer_size(int64_t{1}, models::kMostLayerSize);
+const Bounds layer_size = between(1, models::kMostLayerSize);
 constexpr int64_t kMostEpochs = 1'000'000'000;
 constexpr int kMostSide = 64;  // of a grid, in pictures
 
@@ -52,7 +51,7 @@ void add_data(Options& options, std::string& data, int& image_size) {
         .add("--data", data, "DIR (required)",
              "MNIST's files (also those of Fashion-MNIST and EMNIST), or pictures; sub-folders are classes")
         ->required();
-    options.number("--image-size", image_size, CLI::Range(4, 512), "N [28]", "pixels a side, for pictures");
+    options.number("--image-size", image_size, between(4, 512), "N [28]", "pixels a side, for pictures");
 }
 
 void add_train(Options& options, TrainSettings& s) {
@@ -62,25 +61,18 @@ void add_train(Options& options, TrainSettings& s) {
     options.flag("--resume", s.resume, "go on where the run in --out was; begin if there is none");
     options.group("Players");
     options.number("--latent", s.latent, layer_size, "N [64]", "numbers that a picture is made from");
-    options.add("--g-hidden", s.g_hidden, "N,N,… [128,256,512]", "G's hidden layers")
-        ->delimiter(',')
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->check(layer_size);
-    options.add("--d-hidden", s.d_hidden, "N,N,… [512,256,128,32]", "D's hidden layers")
-        ->delimiter(',')
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->check(layer_size);
+    options.numbers("--g-hidden", s.g_hidden, layer_size, "N,N,… [128,256,512]", "G's hidden layers");
+    options.numbers("--d-hidden", s.d_hidden, layer_size, "N,N,… [512,256,128,32]", "D's hidden layers");
     options.flag("--plain", s.plain, "no batch norm in G");
     options.number("--dropout", s.dropout, below_one, "X [0]", "in D's hidden layers");
     options.flag("--conditional", s.conditional, "both are told the class: sample --digit chooses it");
     options.group("Training");
-    options.number("--epochs", s.epochs, CLI::Range(int64_t{1}, kMostEpochs), "N [50]",
-                   "times through the data");
-    options.number("--iterations", s.iterations, positive, "N", "steps of G, instead of --epochs");
-    options.number("--batch-size", s.batch_size, CLI::Range(2, 1 << 16), "N [64]", "pictures per step");
+    options.number("--epochs", s.epochs, between(1, kMostEpochs), "N [50]", "times through the data");
+    options.number("--iterations", s.iterations, one_or_more, "N", "steps of G, instead of --epochs");
+    options.number("--batch-size", s.batch_size, between(2, 1 << 16), "N [64]", "pictures per step");
     options.choice("--loss", s.loss, kLosses, "what the two minimise");
-    options.number("--learning-rate", s.learning_rate, positive, "X [0.002]", "Adam's");
-    options.number("--d-learning-rate", s.d_learning_rate, positive, "X [as --learning-rate]", "D's");
+    options.number("--learning-rate", s.learning_rate, more_than(0), "X [0.002]", "Adam's");
+    options.number("--d-learning-rate", s.d_learning_rate, more_than(0), "X [as --learning-rate]", "D's");
     options.number("--beta1", s.beta1, below_one, "X [0.5]", "Adam's memory of gradients");
     options.number("--beta2", s.beta2, below_one, "X [0.999]", "and of their squares");
     options.number("--label-smoothing", s.label_smoothing, below_one, "X [0]",
@@ -88,20 +80,21 @@ void add_train(Options& options, TrainSettings& s) {
     options.number("--gp-weight", s.gp_weight, not_negative, "X [10]", "of wgan-gp's gradient penalty");
     options.number("--clip-grad", s.clip_grad, not_negative, "X [5]",
                    "largest norm of a player's gradient: against bursts; 0: any");
-    options.number("--d-steps", s.d_steps, positive, "N [1]", "steps of D for each of G");
+    options.number("--d-steps", s.d_steps, one_or_more, "N [1]", "steps of D for each of G");
     options.number("--ema", s.ema, below_one, "X [0.999]",
                    "decay of G's average, which makes the samples; 0: none");
     options.number("--seed", s.seed, not_negative, "N [0]", "of weights, noise and order");
     options.group("On the way");
-    options.number("--sample-every", s.sample_every, positive, "N [each epoch]", "iterations between grids");
+    options.number("--sample-every", s.sample_every, one_or_more, "N [each epoch]",
+                   "iterations between grids");
     add_grid(options, s.grid, "CxR [8x8]", "columns and rows of the grids");
-    options.number("--checkpoint-every", s.checkpoint_every, positive, "N [500]",
+    options.number("--checkpoint-every", s.checkpoint_every, one_or_more, "N [500]",
                    "iterations between checkpoints");
-    options.number("--check-every", s.check_every, positive, "N [100]",
+    options.number("--check-every", s.check_every, one_or_more, "N [100]",
                    "iterations between checks for a collapse");
     options.choice("--on-collapse", s.on_collapse, kOnCollapse,
                    "what to do then; rollback: to the last good checkpoint, with half the learning rate");
-    options.number("--evaluate-every", s.evaluate_every, CLI::Range(int64_t{0}, kMostEpochs), "N [5]",
+    options.number("--evaluate-every", s.evaluate_every, between(0, kMostEpochs), "N [5]",
                    "epochs between evaluations of labelled data, to keep the best; 0: never");
     options.file("--classifier", s.classifier,
                  "what evaluates (default: one is trained, OUT/classifier.safetensors)");
@@ -117,22 +110,23 @@ void add_model(Options& options, std::string& model, std::string& out, const cha
 void add_sample(Options& options, SampleSettings& s) {
     options.group("Samples");
     add_model(options, s.model, s.out, "picture: .png or .jpg; or .safetensors, the tensor 'samples'");
-    options.number("--count", s.count, CLI::Range(1, 1'000'000), "N [as the grid]", "how many");
+    options.number("--count", s.count, between(1, 1'000'000), "N [as the grid]", "how many");
     add_grid(options, s.grid, "CxR [8 columns]", "columns and rows");
-    options.number("--digit", s.digit, CLI::Range(0, 255), "N [all]", "the class, for --conditional models");
-    options.number("--zoom", s.zoom, CLI::Range(1, 32), "N [1]", "pixels a side for each");
+    options.number("--digit", s.digit, between(0, 255), "N [all]", "the class, for --conditional models");
+    options.number("--zoom", s.zoom, between(1, 32), "N [1]", "pixels a side for each");
     options.number("--seed", s.seed, not_negative, "N [0]", "of the noise");
 }
 
 void add_walk(Options& options, WalkSettings& s) {
     options.group("The walk");
     add_model(options, s.model, s.out, "an animation, .gif; or a strip of pictures, .png or .jpg");
-    options.number("--stops", s.stops, CLI::Range(2, 1000), "N [8]", "random points on a closed path");
-    options.number("--frames", s.frames, CLI::Range(1, 1000), "N [12]", "from one to the next");
+    options.number("--stops", s.stops, between(2, 1000), "N [8]", "random points on a closed path");
+    options.number("--frames", s.frames, between(1, 1000), "N [12]", "from one to the next");
     add_grid(options, s.grid, "CxR [4x4]", "walks side by side (of a strip: its rows, R)");
-    options.number("--digit", s.digit, CLI::Range(0, 255), "N [all]", "the class, for --conditional models");
-    options.number("--zoom", s.zoom, CLI::Range(1, 32), "N [2]", "pixels a side for each");
-    options.number("--delay", s.delay, CLI::Range(1, 65535), "N [6]", "hundredths of a second per frame");
+    options.number("--digit", s.digit, between(0, 255), "N [all]", "the class, for --conditional models");
+    options.number("--zoom", s.zoom, between(1, 32), "N [2]", "pixels a side for each");
+    options.number("--delay", s.delay, between(2, 65535), "N [6]",
+                   "hundredths of a second per frame; browsers show 0 and 1 ten times slower");
     options.number("--seed", s.seed, not_negative, "N [0]", "of the points");
 }
 
@@ -145,10 +139,9 @@ void add_evaluate(Options& options, EvaluateSettings& s) {
     options.file("--classifier", s.classifier,
                  "a trained classifier; with --train-classifier: where it goes");
     options.flag("--train-classifier", s.train_classifier, "train one on the data");
-    options.number("--classifier-epochs", s.classifier_epochs, CLI::Range(1, 1000), "N [3]",
+    options.number("--classifier-epochs", s.classifier_epochs, between(1, 1000), "N [3]",
                    "times through the data then");
-    options.number("--count", s.count, CLI::Range(2, 1'000'000), "N [2000]",
-                   "samples to draw from the model");
+    options.number("--count", s.count, between(2, 1'000'000), "N [2000]", "samples to draw from the model");
     options.number("--seed", s.seed, not_negative, "N [0]", "of the noise and of the classifier");
     options.file("--json", s.json, "the figures as JSON");
     options.file("--neighbours", s.neighbours,

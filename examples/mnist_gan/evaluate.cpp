@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "examples/common/saved_files.h"
 #include "examples/mnist_gan/commands.h"
 #include "examples/mnist_gan/quality.h"
 #include "framework/data/idx.h"
@@ -70,9 +71,11 @@ LoadedClassifier find_classifier(const EvaluateSettings& s, const data::Dataset&
     return found;
 }
 
+constexpr int64_t kColumns = 12;  // of the picture of neighbours
+
 // Samples in the upper rows of each pair, what is nearest to them below.
 void save_neighbours(const std::string& path, const Tensor& samples, const data::Dataset& set) {
-    constexpr int64_t kColumns = 12, kPairs = 4;
+    constexpr int64_t kPairs = 4;
     std::vector<Tensor> rows;
     for (int64_t i = 0; i < kPairs && (i + 1) * kColumns <= samples.size(0); ++i) {
         rows.push_back(slice(samples, 0, i * kColumns, (i + 1) * kColumns));
@@ -80,7 +83,6 @@ void save_neighbours(const std::string& path, const Tensor& samples, const data:
         for (const Nearest& n : nearest_pictures(rows.back(), set)) indices.push_back(n.index);
         rows.push_back(data::to_pixels(set, indices));
     }
-    check(!rows.empty(), "--neighbours needs {} samples at least", kColumns);
     io::save_image(path, sample_grid(cat(rows, 0), {set.channels, set.height, set.width}, kColumns, 2));
 }
 
@@ -93,6 +95,8 @@ int run(const EvaluateSettings& s) {
     const data::Dataset set = load_pictures(s, s.data, s.image_size);
     const Device device = choose_machine(s);
     const Samples samples = make_samples(s, set, device);
+    check(s.neighbours.empty() || samples.pictures.size(0) >= kColumns,
+          "--neighbours needs {} samples at least, there are {}", kColumns, samples.pictures.size(0));
     LoadedClassifier judge = find_classifier(s, set, device);
     Evaluator evaluator(*judge.classifier, set, device);
     const GanQuality q = evaluator.quality(samples.pictures);
@@ -127,9 +131,15 @@ int run(const EvaluateSettings& s) {
         fmt::print("class as asked for   {:8.3f}\n", right);
         json["class_as_asked"] = right;
     }
-    if (!s.json.empty()) io::write_file_atomically(s.json, json.dump(1) + "\n");
-    if (!s.neighbours.empty()) save_neighbours(s.neighbours, samples.pictures, set);
+    SavedFiles saved;
+    if (!s.json.empty())
+        saved.save(s.json,
+                   [&](const std::string& path) { io::write_file_atomically(path, json.dump(1) + "\n"); });
+    if (!s.neighbours.empty())
+        saved.save(s.neighbours,
+                   [&](const std::string& path) { save_neighbours(path, samples.pictures, set); });
     io::finish_stdout();
+    saved.require_all_in_place();
     return 0;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "examples/common/memory.h"
+#include "examples/common/saved_files.h"
 #include "examples/mnist_gan/commands.h"
 #include "framework/io/gif.h"
 #include "framework/ops/slice.h"
@@ -46,6 +48,36 @@ Tensor path(int64_t stops, int64_t frames, int64_t walks, int64_t latent, uint64
     return z;
 }
 
+// A frame of the animation shows all walks.
+std::vector<io::Image> frame_pictures(const Tensor& samples, int64_t walks, const PictureSize& size,
+                                      const WalkSettings& s) {
+    std::vector<io::Image> pictures;
+    for (int64_t first = 0; first < samples.size(0); first += walks)
+        pictures.push_back(sample_grid(slice(samples, 0, first, first + walks), size, s.grid[0], s.zoom));
+    return pictures;
+}
+
+// A walk is a row: frame f of walk w is sample f · walks + w.
+io::Image strip(const Tensor& samples, int64_t walks, const PictureSize& size, int zoom) {
+    const int64_t frames = samples.size(0) / walks;
+    const Tensor rows = samples.reshape({frames, walks, size.pixels()}).transpose(0, 1);
+    return sample_grid(rows.reshape({walks * frames, size.pixels()}), size, static_cast<int>(frames), zoom);
+}
+
+// Throws if so many samples, a generator's two widest maps of them, and pictures of so many bytes do not fit.
+void require_memory(int64_t samples, const GanOptions& options, double picture_bytes) {
+    int64_t widest = options.latent, before = options.latent;
+    for (const Shape& layer : generator_layers(options)) {
+        widest = std::max(widest, before + layer[0]);
+        before = layer[0];
+    }
+    lily::require_memory(
+        fmt::format("making {} pictures", samples),
+        kProgramMegabytes + 2e-6 * picture_bytes +
+            4e-6 * static_cast<double>(samples) * static_cast<double>(widest + options.pixels),
+        kMappedMegabytes, "make fewer at a time");
+}
+
 }  // namespace
 
 int run(const SampleSettings& s) {
@@ -57,14 +89,25 @@ int run(const SampleSettings& s) {
     check(s.grid[1] == 0 || count <= int64_t{columns} * s.grid[1],
           "{} samples do not fit into a grid of {}x{}", count, columns, s.grid[1]);
     const std::vector<int64_t> classes = classes_for(count, s.digit, model.options.classes);
+    double picture_bytes = 0;
+    if (!tensor) {
+        const auto [width, height] = grid_size(count, model.size, columns, s.zoom);
+        io::check_image_size(s.out, width, height, static_cast<int>(model.size.channels));
+        picture_bytes = static_cast<double>(width) * height * static_cast<double>(model.size.channels);
+    }
     const Device device = choose_machine(s);
+    require_memory(count, model.options, picture_bytes);
     Generator random(s.seed);
     const Tensor samples = model.sample(randn({count, model.options.latent}, random), classes, device);
-    if (tensor)
-        io::save_tensors(s.out, {{"samples", samples}});
-    else
-        io::save_image(s.out, sample_grid(samples, model.size, columns, s.zoom));
-    s.say("{} samples: {}", count, s.out);
+    SavedFiles saved;
+    const std::string at = saved.save(s.out, [&](const std::string& path) {
+        if (tensor)
+            io::save_tensors(path, {{"samples", samples}});
+        else
+            io::save_image(path, sample_grid(samples, model.size, columns, s.zoom));
+    });
+    saved.require_all_in_place();
+    s.say("{} samples: {}", count, at);
     return 0;
 }
 
@@ -78,21 +121,27 @@ int run(const WalkSettings& s) {
     const std::vector<int64_t> of_walks = classes_for(walks, s.digit, model.options.classes);
     std::vector<int64_t> classes;
     for (int64_t f = 0; f < frames; ++f) classes.insert(classes.end(), of_walks.begin(), of_walks.end());
+    // Of a strip a walk is a row.
+    const auto [width, height] =
+        animated ? grid_size(walks, model.size, s.grid[0], s.zoom)
+                 : grid_size(frames * walks, model.size, static_cast<int>(frames), s.zoom);
+    animated ? io::check_gif_size(s.out, width, height)
+             : io::check_image_size(s.out, width, height, static_cast<int>(model.size.channels));
     const Device device = choose_machine(s);
+    require_memory(frames * walks, model.options,
+                   static_cast<double>(width) * height *
+                       static_cast<double>(model.size.channels * (animated ? frames : 1)));
     const Tensor z = path(s.stops, s.frames, walks, model.options.latent, s.seed);
     const Tensor samples = model.sample(z.reshape({frames * walks, model.options.latent}), classes, device);
-    if (animated) {
-        std::vector<io::Image> pictures;
-        for (int64_t f = 0; f < frames; ++f)
-            pictures.push_back(
-                sample_grid(slice(samples, 0, f * walks, (f + 1) * walks), model.size, s.grid[0], s.zoom));
-        io::save_gif(s.out, pictures, s.delay);
-    } else {  // a walk is a row: frame f of walk w is sample f · walks + w
-        const Tensor rows = samples.reshape({frames, walks, model.size.pixels()}).transpose(0, 1);
-        io::save_image(s.out, sample_grid(rows.reshape({walks * frames, model.size.pixels()}), model.size,
-                                          static_cast<int>(frames), s.zoom));
-    }
-    s.say("{} frames: {}", frames, s.out);
+    SavedFiles saved;
+    const std::string at = saved.save(s.out, [&](const std::string& path) {
+        if (animated)
+            io::save_gif(path, frame_pictures(samples, walks, model.size, s), s.delay);
+        else
+            io::save_image(path, strip(samples, walks, model.size, s.zoom));
+    });
+    saved.require_all_in_place();
+    s.say("{} frames: {}", frames, at);
     return 0;
 }
 

@@ -5,6 +5,8 @@
 #include <filesystem>
 
 #include "examples/common/interrupt.h"
+#include "examples/common/memory.h"
+#include "examples/common/saved_files.h"
 #include "examples/mnist_gan/commands.h"
 #include "examples/mnist_gan/quality.h"
 #include "examples/mnist_gan/train_outputs.h"
@@ -75,6 +77,28 @@ io::Checkpoint::Settings settings_that_matter(const TrainSettings& s, const data
             {"--seed", fmt::format("{}", s.seed)}};
 }
 
+// Throws if the training needs more memory than there is: parameters with their gradients, Adam's two
+// moments, the averages, and what a checkpoint copies; maps of a batch.
+void require_memory(const TrainSettings& s, const data::Dataset& set) {
+    const auto pixels = static_cast<double>(set.picture_size());
+    double parameters = 0, widths = 0;
+    const auto player = [&](double in, const std::vector<int64_t>& hidden, double out) {
+        for (const int64_t width : hidden) {
+            parameters += in * static_cast<double>(width);
+            widths += in = static_cast<double>(width);
+        }
+        parameters += in * out;
+        widths += out;
+    };
+    player(static_cast<double>(s.latent), s.g_hidden, pixels);
+    player(pixels, s.d_hidden, 1);
+    constexpr double kCopies = 5.4, kMaps = 4;  // measured: 2000,2000 in both: 303 MB; batches of 512: 86 MB
+    const double floats = kCopies * parameters + kMaps * static_cast<double>(s.batch_size) * widths;
+    lily::require_memory(
+        "the training", kProgramMegabytes + 4e-6 * floats, kMappedMegabytes,
+        "choose fewer or smaller layers (--g-hidden, --d-hidden), or a smaller --batch-size");
+}
+
 class Training {
   public:
     Training(const TrainSettings& s, Device device, data::Dataset set)
@@ -88,6 +112,7 @@ class Training {
           monitor_(set_),
           per_epoch_(std::max<int64_t>(1, loader_.batches_per_epoch() / s.d_steps)),
           iterations_(s.iterations > 0 ? s.iterations : s.epochs * per_epoch_) {
+        check_pictures(s, folder_, size_);
         folder_.prepare(s.resume);
         if (s.resume && folder_.has_checkpoint()) {
             run_ = load_gan_run(folder_.checkpoint(), trainer_, loader_, monitor_, same_);
@@ -113,6 +138,10 @@ class Training {
         } catch (const GanDiverged& error) {
             outputs_.reset();
             fail("{}; the last good state is in {}", error.what(), folder_.checkpoint());
+        } catch (const std::exception& error) {  // a full disk, say
+            outputs_.reset();
+            const std::string at = save_somewhere(folder_.checkpoint());
+            fail("{}{}", error_text(error), at.empty() ? "" : fmt::format("; the checkpoint is {}", at));
         }
         return finish();
     }
@@ -142,6 +171,11 @@ class Training {
             throw GanDiverged(
                 fmt::format("[gan] parameters became infinite or NaN by iteration {}", trainer_.iteration()));
         save_gan_run(path, trainer_, size_, loader_, monitor_, run_, same_);
+    }
+
+    std::string save_somewhere(const std::string& path) {
+        if (!trainer_.is_finite()) return "";
+        return saved_.save(path, [&](const std::string& to) { save(to); });
     }
 
     void save_checkpoint() {
@@ -231,14 +265,20 @@ class Training {
     std::unique_ptr<DigitClassifier> classifier_;
     std::optional<Evaluator> evaluator_;
     std::optional<TrainOutputs> outputs_;
+    SavedFiles saved_;
     bool stopped_ = false;  // by a collapse
 };
 
 // The checkpoint first: whatever fails after it can be had by --resume.
 int Training::finish() {
-    save(folder_.checkpoint());
-    save_generator(folder_.model(), trainer_.best_generator(), trainer_.options(), size_);
-    outputs_->finish(grid_samples(), size_, run_.history);
+    check(trainer_.is_finite(), "[gan] parameters became infinite or NaN; the last good state is in {}",
+          folder_.checkpoint());
+    save_somewhere(folder_.checkpoint());
+    saved_.save(folder_.model(), [&](const std::string& path) {
+        save_generator(path, trainer_.best_generator(), trainer_.options(), size_);
+    });
+    outputs_->finish(grid_samples(), size_, run_.history, saved_);
+    saved_.require_all_in_place();
     if (interrupted || stopped_) {
         s_.say("{} after iteration {}; to go on: the same command with --resume",
                interrupted ? "interrupted" : "stopped by a collapse", trainer_.iteration());
@@ -257,6 +297,7 @@ int run(const TrainSettings& s) {
     s.say("{} pictures of {}x{}{}", set.count, set.width, set.height,
           set.labels.empty() ? "" : fmt::format(", {} classes", set.classes));
     const Device device = choose_machine(s);
+    if (device != Device::cuda) require_memory(s, set);
     return Training(s, device, std::move(set)).run();
 }
 

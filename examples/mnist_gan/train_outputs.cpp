@@ -15,6 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMostInSheet = 15;
+constexpr int kSheetColumns = 5;
+constexpr int kLastZoom = 2;          // of samples.png
 constexpr size_t kMostPoints = 1000;  // of a plotted curve: more are averaged
 
 const std::vector<std::string> kLogColumns = {"iteration", "epoch",  "d_loss", "g_loss",
@@ -50,7 +52,19 @@ void RunFolder::prepare(bool resume) const {
           "{} holds a run already: go on with it by --resume, or name another folder", io::in_quotes(path_));
     fs::create_directories(*this / "grids", error);
     check(!error, "cannot make the folder {}: {}", io::in_quotes(*this / "grids"), error.message());
-    io::check_writable(checkpoint());
+    for (const std::string& file : {checkpoint(), healthy(), model(), best(), *this / "samples.png",
+                                    *this / "sheet.png", *this / "losses.svg", grid(0)})
+        io::check_writable(file);
+}
+
+void check_pictures(const TrainSettings& s, const RunFolder& folder, const PictureSize& size) {
+    const auto channels = static_cast<int>(size.channels);
+    const auto [width, height] = grid_size(int64_t{s.grid[0]} * s.grid[1], size, s.grid[0]);
+    grid_size(int64_t{s.grid[0]} * s.grid[1], size, s.grid[0], kLastZoom);
+    io::check_image_size(folder / "samples.png", width * kLastZoom, height * kLastZoom, channels);
+    const auto [sheet_width, sheet_height] =
+        contact_sheet_size(static_cast<int>(kMostInSheet), width, height, kSheetColumns);
+    io::check_image_size(folder / "sheet.png", sheet_width, sheet_height, channels);
 }
 
 TrainOutputs::TrainOutputs(const TrainSettings& s, const RunFolder& folder, int64_t iteration,
@@ -96,20 +110,22 @@ void TrainOutputs::grid(int64_t iteration, const Tensor& samples, const PictureS
     io::save_image(folder_.grid(iteration), sample_grid(samples, size, s_.grid[0]));
 }
 
-void TrainOutputs::finish(const Tensor& samples, const PictureSize& size,
-                          const std::vector<GanStep>& history) {
+void TrainOutputs::finish(const Tensor& samples, const PictureSize& size, const std::vector<GanStep>& history,
+                          SavedFiles& saved) {
     bar_->finish();
-    io::save_image(folder_ / "samples.png", sample_grid(samples, size, s_.grid[0], 2));
-    save_sheet(static_cast<int64_t>(history.size()));
+    saved.save(folder_ / "samples.png", [&](const std::string& path) {
+        io::save_image(path, sample_grid(samples, size, s_.grid[0], kLastZoom));
+    });
+    save_sheet(static_cast<int64_t>(history.size()), saved);
     if (io::plot_available())
-        save_plot(history);
+        saved.save(folder_ / "losses.svg", [&](const std::string& path) { save_plot(path, history); });
     else
         s_.say("no losses.svg: gnuplot is not installed");
 }
 
 // Grids of this run, evenly spaced over it; the last one always, and none of another size (--grid may have
 // changed on the way).
-void TrainOutputs::save_sheet(int64_t iterations) const {
+void TrainOutputs::save_sheet(int64_t iterations, SavedFiles& saved) const {
     std::vector<std::string> paths;
     for (const auto& entry : fs::directory_iterator(folder_ / "grids"))
         if (entry.path().extension() == ".png" && entry.path().string() <= folder_.grid(iterations))
@@ -123,10 +139,11 @@ void TrainOutputs::save_sheet(int64_t iterations) const {
         io::Image grid = io::load_image(paths[i * paths.size() / count - 1]);
         if (grid.width == last.width && grid.height == last.height) grids.push_back(std::move(grid));
     }
-    io::save_image(folder_ / "sheet.png", contact_sheet(grids, 5));
+    saved.save(folder_ / "sheet.png",
+               [&](const std::string& path) { io::save_image(path, contact_sheet(grids, kSheetColumns)); });
 }
 
-void TrainOutputs::save_plot(const std::vector<GanStep>& history) const {
+void TrainOutputs::save_plot(const std::string& path, const std::vector<GanStep>& history) const {
     std::vector<io::PlotSeries> series = {{"D", {}, {}}, {"G", {}, {}}};
     const size_t piece = (history.size() + kMostPoints - 1) / kMostPoints;
     for (size_t begin = 0; begin < history.size(); begin += piece) {
@@ -140,8 +157,7 @@ void TrainOutputs::save_plot(const std::vector<GanStep>& history) const {
         series[0].ys.push_back(d / static_cast<double>(end - begin));
         series[1].ys.push_back(g / static_cast<double>(end - begin));
     }
-    if (!history.empty())
-        io::plot_lines_svg(folder_ / "losses.svg", {"GAN: losses", "iteration", "loss"}, false, series);
+    if (!history.empty()) io::plot_lines_svg(path, {"GAN: losses", "iteration", "loss"}, false, series);
 }
 
 }  // namespace lily::mnist_gan

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "examples/common/saved_files.h"
 #include "examples/mnist_gan/command_line.h"
 #include "framework/io/csv.h"
 #include "framework/io/progress.h"
@@ -42,6 +43,9 @@ class RunFolder {
     std::string path_;
 };
 
+// Throws if the grids or the sheet of a training would be too large for their files.
+void check_pictures(const TrainSettings& s, const RunFolder& folder, const models::PictureSize& size);
+
 class TrainOutputs {
   public:
     // Refers to its arguments. Begins the logs, or goes on with them after `iteration`.
@@ -57,12 +61,12 @@ class TrainOutputs {
 
     // Ends the progress bar; writes the last grid, the sheet, the plot.
     void finish(const Tensor& samples, const models::PictureSize& size,
-                const std::vector<models::GanStep>& history);
+                const std::vector<models::GanStep>& history, SavedFiles& saved);
 
   private:
     void open_logs(int64_t iteration);
-    void save_sheet(int64_t iterations) const;
-    void save_plot(const std::vector<models::GanStep>& history) const;
+    void save_sheet(int64_t iterations, SavedFiles& saved) const;
+    void save_plot(const std::string& path, const std::vector<models::GanStep>& history) const;
 
     const TrainSettings& s_;
     const RunFolder& folder_;

@@ -14,7 +14,7 @@ const char* const kExamples = R"(Examples:
 Ctrl-C saves the picture and a checkpoint; the same command with --resume FILE goes on from there.)";
 
 void add_pictures(Options& options, Settings& s) {
-    const CLI::Range pixels(0, 16384);
+    const Bounds pixels = between(0, 16384);
     options.group("Pictures");
     options.file("--content", s.content, "the picture to paint: PNG, JPEG, GIF, WebP, TIFF, BMP or TGA")
         ->required()
@@ -25,25 +25,23 @@ void add_pictures(Options& options, Settings& s) {
     options.file("--output", s.output, "where the result goes: .png or .jpg")
         ->required()
         ->option_text("FILE (required)");
-    options.add("--style-blend", s.blend, "W,W,…", "a weight per style picture; equal without it")
-        ->delimiter(',')
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->check(CLI::NonNegativeNumber);
+    options.numbers("--style-blend", s.blend, at_least(0), "W,W,…",
+                    "a weight per style picture; equal without it");
     options.number("--size", s.size, pixels, "N [512]", "longest side in pixels; 0 keeps the picture's size");
     options.number("--style-size", s.style_size, pixels, "N [as --size]",
                    "the same for the style pictures: larger gives larger strokes");
     options.choice("--init", s.init, kInits,
                    "where the optimisation starts; noise and style want --content-weight 1e6");
-    options.number("--seed", s.seed, CLI::NonNegativeNumber, "N [0]", "of the noise");
+    options.number("--seed", s.seed, at_least(0), "N [0]", "of the noise");
     options.flag("--preserve-color", s.preserve_color, "keep the content's colours, take only the strokes");
 }
 
 void add_optimisation(Options& options, Settings& s) {
-    const CLI::Validator &positive = CLI::PositiveNumber, &not_negative = CLI::NonNegativeNumber;
+    const Bounds not_negative = at_least(0);
     options.group("Optimisation");
-    options.number("--iterations", s.iterations, positive, "N [1500]", "steps");
+    options.number("--iterations", s.iterations, at_least(1), "N [1500]", "steps");
     options.choice("--optimizer", s.optimizer, kOptimizers, "how the picture is changed");
-    options.number("--learning-rate", s.learning_rate, positive, "X [0.01]", "Adam's");
+    options.number("--learning-rate", s.learning_rate, more_than(0), "X [0.01]", "Adam's");
     options.number("--content-weight", s.content_weight, not_negative, "X [1e3]", "alpha");
     options.number("--style-weight", s.style_weight, not_negative, "X [5e6]", "beta");
     options.number("--tv-weight", s.tv_weight, not_negative, "X [1e-6]",
@@ -56,9 +54,8 @@ void add_optimisation(Options& options, Settings& s) {
 }
 
 void add_files(Options& options, Settings& s) {
-    const CLI::Validator& positive = CLI::PositiveNumber;
     options.group("Files");
-    options.number("--save-every", s.save_every, positive, "N",
+    options.number("--save-every", s.save_every, at_least(1), "N",
                    "also save the picture each N iterations, as OUTPUT_N.png");
     options.file("--log", s.log, "CSV of the weighted losses, a row per iteration");
     options.file("--sheet", s.sheet, "picture of content, style and result side by side");
@@ -66,7 +63,7 @@ void add_files(Options& options, Settings& s) {
     options.file("--profile", s.profile,
                  "CSV of the seconds that each op took, and a table on stderr; from the third iteration on");
     options.file("--checkpoint", s.checkpoint, "save the whole state here, to resume from");
-    options.number("--checkpoint-every", s.checkpoint_every, positive, "N [100]",
+    options.number("--checkpoint-every", s.checkpoint_every, at_least(1), "N [100]",
                    "iterations between checkpoints");
     options.file("--resume", s.resume, "go on from a checkpoint");
     options.file("--weights", s.weights,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a run of style_transfer will take, told before it begins.
+// What a run of style_transfer will take, said before it begins.
 #pragma once
 
 #include <string>
@@ -9,10 +9,35 @@
 
 namespace lily::style_transfer {
 
-// Says how much memory a run through these layers of the network will take; throws if that is more than there
-// is (a GPU's memory is not asked for), or if the network has no such layer.
-void tell_memory(const Settings& s, Device device, const models::Vgg19& network,
-                 const std::vector<std::string>& layers, const models::Picture& content,
-                 const std::vector<models::Picture>& styles);
+// A picture as a run will see it.
+struct SizedPicture {
+    std::string path;
+    int width = 0, height = 0;
+};
+
+class Estimate {
+  public:
+    // Throws if the network has no such layer.
+    Estimate(const Settings& s, Device device, std::vector<std::string> layers);
+
+    // Each of these throws, naming the picture and the option that helps, if it is too small for the layers
+    // or a run with it takes more memory than there is (a GPU's is not asked for).
+    void check_content(const SizedPicture& content) const;
+    void check_style(const SizedPicture& style) const;
+    // The same for what the run writes.
+    void check_outputs(const models::Picture& content, const std::vector<models::Picture>& styles) const;
+
+    void say(const models::Picture& content, const std::vector<models::Picture>& styles) const;
+
+  private:
+    double content_megabytes(int64_t width, int64_t height) const;
+    double style_megabytes(int64_t width, int64_t height) const;
+    void check_picture(const char* option, const char* remedy, const SizedPicture& picture,
+                       double megabytes) const;
+
+    const Settings& s_;
+    Device device_;
+    std::vector<std::string> layers_;
+};
 
 }  // namespace lily::style_transfer

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "examples/style_transfer/outputs.h"
 
+#include <charconv>
 #include <filesystem>
 
 #include "framework/io/plot.h"
@@ -16,6 +17,17 @@ std::string numbered(const std::string& path, int64_t iteration) {
     const std::filesystem::path p(path);
     return (p.parent_path() / fmt::format("{}_{:04}{}", p.stem().string(), iteration, p.extension().string()))
         .string();
+}
+
+// Whether `path` is one of the pictures that --save-every writes.
+bool is_numbered(const Settings& s, const std::string& path) {
+    if (s.save_every == 0 || path.empty()) return false;
+    const std::string stem = std::filesystem::path(path).stem().string();
+    const size_t digits = stem.find_last_not_of("0123456789") + 1;
+    int64_t iteration = 0;
+    std::from_chars(stem.data() + digits, stem.data() + stem.size(), iteration);
+    return iteration > 0 && iteration <= s.iterations && iteration % s.save_every == 0 &&
+           io::written_path(numbered(s.output, iteration)) == io::written_path(path);
 }
 
 // Devices can be named twice.
@@ -42,7 +54,12 @@ void check_outputs(const Settings& s) {
                       (i == 0 && j == outputs),  // to paint over the photograph is the user's right
                   "{} and {} are one file, {}", files[i].first, files[j].first,
                   io::in_quotes(files[i].second));
+    for (size_t i = 1; i < files.size(); ++i)
+        check(!is_numbered(s, files[i].second), "{} and a picture of --save-every are one file, {}",
+              files[i].first, io::in_quotes(files[i].second));
     io::check_can_save_image(s.output);
+    if (const int64_t last = s.save_every > 0 ? s.iterations / s.save_every * s.save_every : 0; last > 0)
+        io::check_can_save_image(numbered(s.output, last));
     if (!s.sheet.empty()) io::check_can_save_image(s.sheet);
     for (const std::string& path : {s.log, s.plot, s.profile, s.checkpoint})
         if (!path.empty()) io::check_writable(path);
@@ -89,46 +106,45 @@ void Outputs::after_step(const LossValues& l) {
         save_run(s_.checkpoint, run_, history_, same_());
 }
 
-// If the picture cannot be written (a full disk), the work of the run is still put into the checkpoint.
-void Outputs::save_result(bool keep_state) {
-    if (bar_) bar_->finish();
-    std::string lost;
-    try {
-        io::save_image(s_.output, picture());
-    } catch (const std::exception& error) {
-        lost = error.what();
-    }
-    if (keep_state || !s_.checkpoint.empty()) {
-        save_run(checkpoint_path(), run_, history_, same_());
-        s_.say("checkpoint: {}", checkpoint_path());
-    }
-    check(lost.empty(), "{}", lost);
+std::string Outputs::save(const char* what, const std::string& path,
+                          const std::function<void(const std::string&)>& write) {
+    const std::string at = saved_.save(path, write);
+    if (!at.empty()) s_.say("{}: {}", what, at);
+    return at;
 }
 
-void Outputs::rescue() {
-    if (history_.losses.empty()) return;
-    try {
-        save_result(true);
-        s_.say("saved as far as it is done: {}", s_.output);
-    } catch (const std::exception&) {  // the first error is the one to tell
-    }
+void Outputs::save_result(bool keep_state) {
+    if (bar_) bar_->finish();
+    picture_at_ =
+        save("picture", s_.output, [&](const std::string& path) { io::save_image(path, picture()); });
+    if (keep_state || !s_.checkpoint.empty())
+        checkpoint_at_ = save("checkpoint", checkpoint_path(),
+                              [&](const std::string& path) { save_run(path, run_, history_, same_()); });
+}
+
+std::string Outputs::rescue(const std::string& picture, bool keep_state) {
+    if (history_.losses.empty()) return "";
+    save_result(keep_state);
+    std::string text;
+    if (!picture_at_.empty()) text += fmt::format("; {} is in {}", picture, picture_at_);
+    if (!checkpoint_at_.empty()) text += fmt::format("; to go on: --resume {}", checkpoint_at_);
+    return text;
 }
 
 int Outputs::finish(int signal) {
     bar_->finish();
     if (signal) s_.say("interrupted after iteration {}", run_.iteration());
+    if (!run_.stalled().empty())
+        s_.say("stops after iteration {}, the picture no longer changes: {}", run_.iteration(),
+               run_.stalled());
     save_result(signal != 0);
-    s_.say("picture: {}", s_.output);
-    if (!s_.sheet.empty()) {
-        io::save_image(s_.sheet, comparison_sheet(content_, styles_, picture()));
-        s_.say("sheet: {}", s_.sheet);
-    }
-    if (!s_.plot.empty()) {
-        save_plot();
-        s_.say("plot: {}", s_.plot);
-    }
+    if (!s_.sheet.empty())
+        save("sheet", s_.sheet, [&](const std::string& path) {
+            io::save_image(path, comparison_sheet(content_, styles_, picture()));
+        });
+    if (!s_.plot.empty()) save("plot", s_.plot, [&](const std::string& path) { save_plot(path); });
     if (signal) {
-        s_.say("to go on: the same command with --resume {}", checkpoint_path());
+        s_.say("to go on: the same command with --resume {}", checkpoint_at_);
         return 128 + signal;
     }
     const LossValues last = history_.losses.empty() ? LossValues{} : history_.losses.back();
@@ -143,10 +159,13 @@ io::Image Outputs::picture() const {
 }
 
 std::string Outputs::checkpoint_path() const {
-    return s_.checkpoint.empty() ? s_.output + ".checkpoint" : s_.checkpoint;
+    if (!s_.checkpoint.empty()) return s_.checkpoint;
+    const std::filesystem::path output(s_.output);
+    const std::filesystem::path folder = output.parent_path();
+    return (folder / io::cut_to_fit(folder.string(), output.filename().string(), ".checkpoint")).string();
 }
 
-void Outputs::save_plot() const {
+void Outputs::save_plot(const std::string& path) const {
     std::vector<io::PlotSeries> series = {
         {"total", {}, {}}, {"style", {}, {}}, {"content", {}, {}}, {"total variation", {}, {}}};
     for (size_t i = 0; i < history_.losses.size(); ++i) {
@@ -157,7 +176,7 @@ void Outputs::save_plot() const {
             series[k].ys.push_back(values[k]);
         }
     }
-    io::plot_lines_svg(s_.plot, {"Style transfer: weighted losses", "iteration", "loss"}, true, series);
+    io::plot_lines_svg(path, {"Style transfer: weighted losses", "iteration", "loss"}, true, series);
 }
 
 }  // namespace lily::style_transfer

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "examples/common/saved_files.h"
 #include "examples/style_transfer/command_line.h"
 #include "framework/io/csv.h"
 #include "framework/io/progress.h"
@@ -15,7 +16,8 @@
 
 namespace lily::style_transfer {
 
-// Throws what writing these files would throw at the end, before the work begins.
+// Throws what writing the files of a run would throw at the end, by writing beside each, before the work
+// begins.
 void check_outputs(const Settings& s);
 
 class Outputs {
@@ -30,17 +32,22 @@ class Outputs {
     void begin();
     // Records the losses of the step just done, and saves the picture and the checkpoint where they are due.
     void after_step(const models::LossValues& losses);
-    // Saves the picture, and the state if --checkpoint or `keep_state` asks for it. Ends the progress bar.
-    void save_result(bool keep_state);
-    // After an error: saves the picture and the state, if a step was done and they can be saved.
-    void rescue();
+    // After an error: saves the picture, and the state if --checkpoint or `keep_state` asks for it, if a step
+    // was done. Returns where they are, to end the error's line with; `picture`: what to call it.
+    std::string rescue(const std::string& picture, bool keep_state);
     // All that is left to write. `signal`: what interrupted the run, or 0. Returns the program's exit code.
     int finish(int signal);
+    // write(path), or elsewhere if that fails. Says where it is, and returns that; empty: nowhere.
+    std::string save(const char* what, const std::string& path,
+                     const std::function<void(const std::string&)>& write);
+    // Throws if something was not saved where it was to go.
+    void require_all_in_place() const { saved_.require_all_in_place(); }
 
   private:
+    void save_result(bool keep_state);
     io::Image picture() const;
     std::string checkpoint_path() const;
-    void save_plot() const;
+    void save_plot(const std::string& path) const;
 
     const Settings& s_;
     models::StyleTransfer& run_;
@@ -51,8 +58,10 @@ class Outputs {
     std::optional<io::CsvLog> log_;
     std::optional<io::ProgressBar> bar_;
     std::chrono::steady_clock::time_point started_;
-    double seconds_before_ = 0;  // of the run that this one continues
-    int64_t steps_ = 0;          // of this one
+    double seconds_before_ = 0;               // of the run that this one continues
+    int64_t steps_ = 0;                       // of this one
+    std::string picture_at_, checkpoint_at_;  // where they have been saved
+    SavedFiles saved_;
 };
 
 }  // namespace lily::style_transfer

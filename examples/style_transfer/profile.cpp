@@ -69,17 +69,17 @@ void RunProfile::stop() {
     profiler_.reset();
 }
 
-void RunProfile::finish() {
+void RunProfile::finish(
+    const std::function<void(const std::function<void(const std::string&)>& write)>& save) {
     if (s_.profile.empty()) return;
-    if (done_ <= kLeftOut) return s_.say("no profile: interrupted before iteration {}", kLeftOut + 1);
+    if (done_ <= kLeftOut) return s_.say("no profile: the run ended before iteration {}", kLeftOut + 1);
     std::string text = "op,pass,shape,calls,seconds\n";
     for (const ProfileRow& row : rows_)
         text += fmt::format("{},{},{},{},{:.9f}\n", row.op, name(row.pass),
                             row.shapes ? row.shapes->text() : "", row.calls, row.seconds);
-    io::write_file_atomically(s_.profile, text);
     say_ops();
     say_convolutions();
-    s_.say("profile: {}", s_.profile);
+    save([&](const std::string& path) { io::write_file_atomically(path, text); });
 }
 
 void RunProfile::say_ops() const {

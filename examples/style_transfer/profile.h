@@ -2,7 +2,9 @@
 // --profile: what each op of an iteration takes.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <string>
 
 #include "examples/style_transfer/command_line.h"
 #include "framework/profiler.h"
@@ -20,9 +22,9 @@ class RunProfile {
 
     void after_step();
     void stop();  // the steps are over: what follows is not profiled
-    // Writes the CSV: op,pass,shape,calls,seconds, a row per op, pass and shape, the sum of all profiled
-    // iterations; and says a table of shares of an iteration.
-    void finish();
+    // Gives `save` what writes the CSV to a path: op,pass,shape,calls,seconds, a row per op, pass and shape,
+    // the sum of all profiled iterations; and says a table of shares of an iteration.
+    void finish(const std::function<void(const std::function<void(const std::string&)>& write)>& save);
 
   private:
     void say_ops() const;

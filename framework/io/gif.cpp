@@ -11,6 +11,8 @@ namespace lily::io {
 namespace {
 
 constexpr int kGreys = 256;
+constexpr int kMost = std::numeric_limits<uint16_t>::max();  // of sides and delays
+constexpr int kLeastDelay = 2;                               // browsers take 0 and 1 for 10
 
 // giflib's encoder, writing into memory.
 class Encoder {
@@ -84,14 +86,18 @@ class Encoder {
 
 }  // namespace
 
+void check_gif_size(const std::string& path, int64_t width, int64_t height) {
+    check(width >= 1 && height >= 1 && width <= kMost && height <= kMost,
+          "cannot save {}: an animation has 1 to {} pixels a side, this is {}x{}", in_quotes(path), kMost,
+          width, height);
+}
+
 void save_gif(const std::string& path, const std::vector<Image>& frames, int centiseconds) {
     check(!frames.empty(), "[save_gif] expected at least one frame");
     const int width = frames[0].width, height = frames[0].height;
-    constexpr int kMost = std::numeric_limits<uint16_t>::max();
-    check(width >= 1 && height >= 1 && width <= kMost && height <= kMost,
-          "[save_gif] expected frames of 1 to {} pixels a side, got {}x{}", kMost, width, height);
-    check(centiseconds >= 0 && centiseconds <= kMost, "[save_gif] expected a delay of 0 to {}, got {}", kMost,
-          centiseconds);
+    check_gif_size(path, width, height);
+    check(centiseconds >= kLeastDelay && centiseconds <= kMost,
+          "[save_gif] expected a delay of {} to {}, got {}", kLeastDelay, kMost, centiseconds);
     for (const Image& frame : frames)
         check(frame.channels == 1 && frame.width == width && frame.height == height,
               "[save_gif] expected grey frames of {}x{}, got {}x{} with {} channels", width, height,

@@ -9,7 +9,10 @@
 namespace lily::io {
 
 // An endless animation of grey pictures (1 channel, one size), atomically. A frame is shown for
-// `centiseconds`.
+// `centiseconds`, 2 to 65535: browsers show frames of 0 and 1 ten times slower.
 void save_gif(const std::string& path, const std::vector<Image>& frames, int centiseconds);
+
+// Throws if an animation cannot have such sides. To call before a long run.
+void check_gif_size(const std::string& path, int64_t width, int64_t height);
 
 }  // namespace lily::io

@@ -89,7 +89,7 @@ void save_image(const std::string& path, const Image& image, int jpeg_quality) {
                                          static_cast<size_t>(image.channels),
           "[save_image] {} x {} x {} does not fit the {} bytes given", image.width, image.height,
           image.channels, image.pixels.size());
-    check(image.pixels.size() < INT_MAX / 2, "cannot save {}: the picture is too large", in_quotes(path));
+    check_image_size(path, image.width, image.height, image.channels);
     check(jpeg_quality >= 1 && jpeg_quality <= 100, "[save_image] JPEG quality is 1..100, got {}",
           jpeg_quality);
 
@@ -104,10 +104,6 @@ void save_image(const std::string& path, const Image& image, int jpeg_quality) {
         done = stbi_write_png_to_func(append, &encoded, image.width, image.height, image.channels,
                                       image.pixels.data(), 0);
     } else {
-        constexpr int kLongestSide = 65535;  // two bytes in the format
-        check(image.width <= kLongestSide && image.height <= kLongestSide,
-              "cannot save {}: a JPEG has at most {} pixels a side, this is {} x {}", in_quotes(path),
-              kLongestSide, image.width, image.height);
         const Image opaque = on_white(image);
         done = stbi_write_jpg_to_func(append, &encoded, opaque.width, opaque.height, opaque.channels,
                                       opaque.pixels.data(), jpeg_quality);
@@ -119,6 +115,15 @@ void save_image(const std::string& path, const Image& image, int jpeg_quality) {
 void check_can_save_image(const std::string& path) {
     output_format(path);
     check_writable(path);
+}
+
+void check_image_size(const std::string& path, int64_t width, int64_t height, int channels) {
+    check(width <= INT_MAX / 2 / channels / height, "cannot save {}: {} x {} pixels are too many",
+          in_quotes(path), width, height);
+    constexpr int kLongestSide = 65535;  // two bytes in the format
+    check(output_format(path) != OutputFormat::kJpeg || std::max(width, height) <= kLongestSide,
+          "cannot save {}: a JPEG has at most {} pixels a side, this is {} x {}", in_quotes(path),
+          kLongestSide, width, height);
 }
 
 }  // namespace lily::io

@@ -63,7 +63,9 @@ ReducedImage decode_reduced_image(Bytes bytes, const std::string& name, const Im
 // Writes PNG or JPEG, by extension, atomically. JPEG has no alpha: the picture is put on white.
 void save_image(const std::string& path, const Image& image, int jpeg_quality = 95);
 
-// Throws what save_image would: unknown extension, unwritable path. To call before a long run.
+// Throw what save_image would: unknown extension, unwritable path; too many pixels for the format. To call
+// before a long run.
 void check_can_save_image(const std::string& path);
+void check_image_size(const std::string& path, int64_t width, int64_t height, int channels);
 
 }  // namespace lily::io

@@ -165,23 +165,37 @@ Image preserve_color(const Image& content, const Image& result) {
     return attach_alpha(colour, alpha);
 }
 
-Image side_by_side(const std::vector<Image>& images, int gap) {
-    check(!images.empty() && gap >= 0, "[side_by_side] expected pictures and a gap >= 0, got {} and {}",
-          images.size(), gap);
-    const int height = images.back().height;
-    std::vector<Image> scaled;
-    int64_t width = static_cast<int64_t>(gap) * static_cast<int64_t>(images.size() - 1);
-    for (const Image& image : images) {
-        const double exact = static_cast<double>(image.width) * height / image.height;
-        check(exact < INT_MAX / 4, "[side_by_side] a picture of {} x {} does not fit beside the others",
-              image.width, image.height);
-        const int w = std::max(1, static_cast<int>(std::lround(exact)));
-        scaled.push_back(grey_to_rgb(on_white(resize_image(image, w, height))));
-        width += w;
-    }
-    check(width * height <= INT_MAX / 4, "[side_by_side] {} x {} pixels are too many", width, height);
+namespace {
 
-    Image sheet(static_cast<int>(width), height, 3, 255);
+int width_at(int height, const std::pair<int, int>& size) {
+    const double exact = static_cast<double>(size.first) * height / size.second;
+    check(exact < INT_MAX / 4, "[side_by_side] a picture of {} x {} does not fit beside the others",
+          size.first, size.second);
+    return std::max(1, static_cast<int>(std::lround(exact)));
+}
+
+}  // namespace
+
+std::pair<int, int> size_side_by_side(const std::vector<std::pair<int, int>>& sizes, int gap) {
+    check(!sizes.empty() && gap >= 0, "[side_by_side] expected pictures and a gap >= 0, got {} and {}",
+          sizes.size(), gap);
+    const int height = sizes.back().second;
+    int64_t width = static_cast<int64_t>(gap) * static_cast<int64_t>(sizes.size() - 1);
+    for (const auto& size : sizes) width += width_at(height, size);
+    check(width * height <= INT_MAX / 4, "[side_by_side] {} x {} pixels are too many", width, height);
+    return {static_cast<int>(width), height};
+}
+
+Image side_by_side(const std::vector<Image>& images, int gap) {
+    std::vector<std::pair<int, int>> sizes;
+    for (const Image& image : images) sizes.emplace_back(image.width, image.height);
+    const auto [width, height] = size_side_by_side(sizes, gap);
+    std::vector<Image> scaled;
+    for (const Image& image : images)
+        scaled.push_back(grey_to_rgb(
+            on_white(resize_image(image, width_at(height, {image.width, image.height}), height))));
+
+    Image sheet(width, height, 3, 255);
     int left = 0;
     for (const Image& image : scaled) {
         for (int y = 0; y < height; ++y)

@@ -33,6 +33,9 @@ Image attach_alpha(const Image& colour, const Image& alpha);
 // other. Colours that leave [0,255] lose saturation, never luminance. Alpha and size are those of `result`.
 Image preserve_color(const Image& content, const Image& result);
 
+// Width and height of such pictures (width, height each) in a row, see below. Throws if that is too large.
+std::pair<int, int> size_side_by_side(const std::vector<std::pair<int, int>>& sizes, int gap);
+
 // The pictures in a row, as RGB on white, all scaled to the height of the last; `gap` pixels between them.
 Image side_by_side(const std::vector<Image>& images, int gap);
 

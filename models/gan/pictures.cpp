@@ -33,23 +33,33 @@ io::Image to_picture(const Tensor& samples, int64_t i, const PictureSize& size) 
     return image;
 }
 
-io::Image sample_grid(const Tensor& samples, const PictureSize& size, int columns, int zoom) {
+std::pair<int, int> grid_size(int64_t samples, const PictureSize& size, int columns, int zoom) {
     check(columns >= 1 && zoom >= 1,
           "[sample_grid] expected at least 1 column and a zoom of 1, got {} and {}", columns, zoom);
     constexpr int64_t kMostPixels = int64_t{1} << 28;
-    const int64_t lines = (samples.size(0) + columns - 1) / columns;
+    const int64_t rows = (samples + columns - 1) / columns;
     const double pixels =
-        double(columns) * double(lines) * double(size.width) * double(size.height) * zoom * zoom;
+        double(columns) * double(rows) * double(size.width) * double(size.height) * zoom * zoom;
     check(pixels <= kMostPixels,
           "[sample_grid] a picture of {}x{} samples, each {}x{} with a zoom of {}, is too large", columns,
-          lines, size.width, size.height, zoom);
+          rows, size.width, size.height, zoom);
+    return {static_cast<int>(columns * size.width * zoom), static_cast<int>(rows * size.height * zoom)};
+}
+
+io::Image sample_grid(const Tensor& samples, const PictureSize& size, int columns, int zoom) {
+    const auto [grid_width, grid_height] = grid_size(samples.size(0), size, columns, zoom);
     const auto count = static_cast<int>(samples.size(0));
-    const int rows = static_cast<int>(lines);
     const auto width = static_cast<int>(size.width) * zoom, height = static_cast<int>(size.height) * zoom;
-    io::Image grid(columns * width, rows * height, static_cast<int>(size.channels));
+    io::Image grid(grid_width, grid_height, static_cast<int>(size.channels));
     for (int i = 0; i < count; ++i)
         paste(to_picture(samples, i, size), grid, i / columns * height, i % columns * width, zoom);
     return grid;
+}
+
+std::pair<int, int> contact_sheet_size(int count, int width, int height, int columns) {
+    columns = std::min(columns, count);
+    const int rows = (count + columns - 1) / columns;
+    return {columns * (width + kGap) + kGap, rows * (height + kGap) + kGap};
 }
 
 io::Image contact_sheet(const std::vector<io::Image>& pictures, int columns) {
@@ -57,9 +67,8 @@ io::Image contact_sheet(const std::vector<io::Image>& pictures, int columns) {
     const io::Image& first = pictures[0];
     const auto count = static_cast<int>(pictures.size());
     columns = std::min(columns, count);
-    const int rows = (count + columns - 1) / columns;
-    io::Image sheet(columns * (first.width + kGap) + kGap, rows * (first.height + kGap) + kGap,
-                    first.channels, 255);
+    const auto [width, height] = contact_sheet_size(count, first.width, first.height, columns);
+    io::Image sheet(width, height, first.channels, 255);
     for (int i = 0; i < count; ++i) {
         const io::Image& picture = pictures[static_cast<size_t>(i)];
         check(picture.width == first.width && picture.height == first.height &&

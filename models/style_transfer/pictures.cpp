@@ -12,11 +12,12 @@
 
 namespace lily::models {
 
-Picture load_picture(const std::string& path, int size) {
+Picture load_picture(const std::string& path, int size, const AcceptSize& accept) {
     Picture picture;
     io::ReducedImage read = io::load_reduced_image(path, {.longest_side = size, .remarks = &picture.remarks});
     read.image = io::grey_to_rgb(read.image);
     const auto [width, height] = io::fit_longest_side(read.width, read.height, size);
+    if (accept) accept(width, height);
     std::tie(picture.rgb, picture.alpha) = io::split_alpha(io::resize_image(read, width, height));
     picture.matte = Matte(picture.alpha);
     picture.input = picture.matte(to_network_input(io::to_tensor(picture.rgb)));
@@ -47,12 +48,26 @@ io::Image finished_picture(const Tensor& image, const Picture& content, bool pre
     return io::attach_alpha(result, content.alpha);
 }
 
+namespace {
+
+constexpr int kGap = 8;
+
+}  // namespace
+
+std::pair<int, int> sheet_size(const Picture& content, const std::vector<Picture>& styles) {
+    const auto size = [](const Picture& p) { return std::pair(p.rgb.width, p.rgb.height); };
+    std::vector<std::pair<int, int>> row = {size(content)};
+    for (const Picture& style : styles) row.push_back(size(style));
+    row.push_back(size(content));
+    return io::size_side_by_side(row, kGap);
+}
+
 io::Image comparison_sheet(const Picture& content, const std::vector<Picture>& styles,
                            const io::Image& result) {
     std::vector<io::Image> row = {content.with_alpha()};
     for (const Picture& style : styles) row.push_back(style.with_alpha());
     row.push_back(result);
-    return io::side_by_side(row, 8);
+    return io::side_by_side(row, kGap);
 }
 
 }  // namespace lily::models

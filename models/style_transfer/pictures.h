@@ -2,7 +2,9 @@
 // From files to the tensors that style transfer works on, and back to a picture that a person looks at.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "framework/io/image.h"
@@ -23,8 +25,9 @@ struct Picture {
 };
 
 // Reads a picture and shrinks or enlarges it so that its longer side is `size` pixels (0: as it is). Grey
-// becomes RGB.
-Picture load_picture(const std::string& path, int size);
+// becomes RGB. `accept` may throw when the width and height are known, before that size is built.
+using AcceptSize = std::function<void(int width, int height)>;
+Picture load_picture(const std::string& path, int size, const AcceptSize& accept = {});
 
 enum class Init { content, style, noise };
 
@@ -35,6 +38,8 @@ Tensor initial_image(Init init, const Picture& content, const Picture& style, ui
 // The optimised tensor as a picture: denormalised, with the content's alpha, and its colours if asked for.
 io::Image finished_picture(const Tensor& image, const Picture& content, bool preserve_color);
 
+// Width and height of the sheet below; throws if that is too large.
+std::pair<int, int> sheet_size(const Picture& content, const std::vector<Picture>& styles);
 // content | style … | result, in a row.
 io::Image comparison_sheet(const Picture& content, const std::vector<Picture>& styles,
                            const io::Image& result);

@@ -6,6 +6,7 @@ import errno
 import os
 import pty
 import re
+import resource
 import select
 import shutil
 import signal
@@ -22,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(os.environ.get("LILY_BIN", ROOT / "build/release/bin"))
+BIN = Path(os.environ.get("LILY_BIN", ROOT / "build/release/bin")).resolve()
 PROGRAM = BIN / "style_transfer"
 WEIGHTS = ROOT / "weights/vgg19.safetensors"
 
@@ -52,8 +53,10 @@ class StyleTransferTest(unittest.TestCase):
                 "--iterations", iterations, "--size", 48, "--weights", WEIGHTS]
         return [str(part) for part in (*base, *options)]
 
-    def run_program(self, *options, **kwargs):
-        return subprocess.run(self.command(*options, **kwargs), capture_output=True, text=True, timeout=300)
+    def run_program(self, *options, cwd=None, limit=None, **kwargs):
+        """limit: (resource, bytes) of setrlimit, for the program."""
+        before = (lambda: resource.setrlimit(limit[0], (limit[1], resource.getrlimit(limit[0])[1]))) if limit else None
+        return subprocess.run(self.command(*options, **kwargs), capture_output=True, text=True, timeout=300, cwd=cwd or self.dir, preexec_fn=before)
 
     def succeeds(self, *options, **kwargs):
         result = self.run_program(*options, **kwargs)
@@ -288,20 +291,34 @@ class StyleTransferTest(unittest.TestCase):
         (self.dir / "huge.png").write_bytes(huge)
         self.fails("huge.png", content="huge.png")
         Image.fromarray(wave_picture(8, 8, 1)).save(self.dir / "tiny.png")
-        self.fails("too small", "--size", 0, content="tiny.png")
+        self.fails("--content '.*tiny.png' has 8x8 pixels here, too small .* need 16 a side; choose a larger --size", "--size", 0, content="tiny.png")
+        self.fails("--style '.*style.png' has 9x6 pixels here, too small .*; choose a larger --style-size", "--style-size", 9)
+        self.fails("--content '.*content.png' at 16000x12000 pixels needs about .* choose a smaller --size", "--size", 16000)
+        self.fails("--style '.*style.png' at 16000x11429 pixels needs about .* choose a smaller --style-size", "--style-size", 16000)
         self.fails("is a directory|not a picture|directory", content=".")
 
     def test_bad_numbers(self):
-        for options in (("--iterations", "0"), ("--iterations", "-5"), ("--iterations", "many"), ("--size", "-1"), ("--size", "99999"),
-                        ("--learning-rate", "0"), ("--learning-rate", "-1"), ("--style-size", "-1"), ("--checkpoint-every", "0"), ("--style-weight", "-1"), ("--content-weight", "-1"),
-                        ("--tv-weight", "-1"), ("--threads", "0"), ("--save-every", "0"), ("--optimizer", "sgd"), ("--init", "x"),
-                        ("--pooling", "min"), ("--content-reduction", "max"), ("--device", "tpu"), ("--unknown", "1"), ("--seed", "-1"),
-                        ("--iterations", "99999999999999999999"), ("--iterations", "010"), ("--size", "0x40"), ("--seed", "1e3")):
+        whole = [(option, least, least - 1) for option, least in (("--iterations", 1), ("--save-every", 1), ("--checkpoint-every", 1), ("--seed", 0))]
+        for option, least, given in whole:
+            said = f"^style_transfer: {option}: expected at least {least}, got {given}; see style_transfer --help$"
+            self.fails(said, option, given)
+            for text in ("many", "nan", "1.5", "010", "0x40", "1e3", "", "1 2"):
+                self.fails(f"{option}: expected a whole number, at least {least}, got '?{text}'?;", option, text)
+            self.fails(f"{option}: expected at most {'18446744073709551615' if least == 0 else '9223372036854775807'}, got 99999999999999999999;", option, 99999999999999999999)
+        for option, least, most in (("--size", 0, 16384), ("--style-size", 0, 16384), ("--threads", 1, 1024)):
+            for given in (least - 1, most + 1, 99999999999999999999, -99999999999999999999):
+                self.fails(f"{option}: expected {least} to {most}, got {given};", option, given)
+            self.fails(f"{option}: expected a whole number, {least} to {most}, got 5x;", option, "5x")
+        for option, least in (("--learning-rate", "more than 0"), ("--content-weight", "at least 0"), ("--style-weight", "at least 0"), ("--tv-weight", "at least 0"),
+                              ("--style-blend", "at least 0")):
+            self.fails(f"{option}: expected {least}, got -1;", option, -1)
+            for text in ("nan", "inf", "1e999", "x"):
+                self.fails(f"{option}: expected a finite number, {least}, got {text};", option, text)
+        self.fails("--learning-rate: expected more than 0, got 0;", "--learning-rate", 0)
+        for options in (("--optimizer", "sgd"), ("--init", "x"), ("--pooling", "min"), ("--content-reduction", "max"), ("--device", "tpu"), ("--unknown", "1")):
             with self.subTest(options=options):
                 self.fails(re.escape(options[0].lstrip("-")), *options)
-        self.fails("nan|weight", "--style-weight", "nan")
         self.fails("2 blend weights for 1 style", "--style-blend", "1,1")
-        self.fails("blend", "--style-blend", "-1")
         self.fails("blend", "--style-blend", "0")
 
     def test_missing_options(self):
@@ -371,6 +388,60 @@ class StyleTransferTest(unittest.TestCase):
         with unittest.mock.patch.dict(os.environ, PATH=str(self.dir)):
             self.fails("gnuplot", "--plot", self.dir / "loss.svg")
 
+    def test_little_memory(self):
+        for megabytes in (200, 300, 380):
+            self.fails("--content '.*' at 48x36 pixels needs about [0-9]+ MB, ulimit -v allows .*; choose a smaller --size, or raise that limit",
+                       "--threads", 1, limit=(resource.RLIMIT_AS, megabytes * 1_000_000))
+        result = self.run_program("--threads", 1, limit=(resource.RLIMIT_AS, 440_000_000))
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_long_names(self):
+        longest = "n" * 251 + ".png"
+        process = subprocess.Popen(self.command(output=longest, iterations=20000), stderr=subprocess.PIPE, cwd=self.dir)
+        while b"1/20000" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 130)
+        self.assertEqual(self.picture(longest).shape, (36, 48, 3))
+        self.assertTrue((self.dir / ("n" * 244 + ".checkpoint")).exists())
+        self.fails("cannot write .*n...': File name too long", "--save-every", 1, output=longest, iterations=2)
+
+    def test_a_failed_last_write_goes_elsewhere(self):
+        here, temporary = self.dir / "here", self.dir / "temporary"
+        here.mkdir(), temporary.mkdir()
+        names = ("out.png", "sheet.png", "loss.svg", "profile.csv", "state")
+        self.succeeds(output="whole.png", iterations=4)
+        options = ("--sheet", self.dir / "sheet.png", "--plot", self.dir / "loss.svg", "--profile", self.dir / "profile.csv", "--checkpoint", self.dir / "state")
+        for name in names:
+            (self.dir / name).symlink_to("/dev/full")
+        result = self.run_program(*options, "--quiet", iterations=4, cwd=here)
+        self.assertEqual((result.returncode, len(result.stderr.splitlines())), (1, 1), result.stderr)
+        for name in names:
+            self.assertRegex(result.stderr, f"cannot write '[^']*/{name}': No space left on device; it is in '[^']*here/{name}'")
+        self.assertEqual(sorted(p.name for p in here.iterdir()), sorted(names))
+        self.assertTrue((self.picture("here/out.png") == self.picture("whole.png")).all())
+        for name in names:
+            (self.dir / name).unlink()
+        self.succeeds("--resume", here / "state", output="more.png", iterations=5)
+        # A limit of the file's size instead of a full disk, in the working directory too; what fits is written.
+        before = (here / "out.png").read_bytes()
+        with unittest.mock.patch.dict(os.environ, TMPDIR=str(temporary)):
+            result = self.run_program("--checkpoint", self.dir / "state", iterations=4, cwd=here, limit=(resource.RLIMIT_FSIZE, 15000))
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr.splitlines()[-1], "cannot write '[^']*/state': File too large; the working directory and the temporary folder did not take it either")
+        self.assertTrue((self.picture() == self.picture("whole.png")).all())
+        self.assertEqual((here / "out.png").read_bytes(), before)
+        self.assertEqual(list(temporary.iterdir()), [])
+        self.fails("File too large", limit=(resource.RLIMIT_FSIZE, 1000), output="never.png")
+
+    def test_sizes_that_no_file_can_have(self):
+        Image.fromarray(wave_picture(2400, 24, 1)).save(self.dir / "tall.png")
+        Image.fromarray(wave_picture(24, 2400, 2)).save(self.dir / "long.png")
+        self.fails("240.* too many|do not|does not fit", "--size", 0, "--sheet", self.dir / "sheet.png", content="tall.png", style=("long.png",))
+        Image.fromarray(wave_picture(16, 66000, 2)[:, :, :3]).save(self.dir / "longer.png")
+        self.fails("out.jpg.*a JPEG has at most 65535 pixels a side, this is 66000 x 16", "--size", 0, content="longer.png", output="out.jpg")
+
     @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full")
     def test_full_disk(self):
         self.fails("No space left", "--log", "/dev/full")
@@ -382,6 +453,7 @@ class StyleTransferTest(unittest.TestCase):
                 result = self.run_program(*options, output=name if name == "full.png" else "out.png")
                 self.assertEqual(result.returncode, 1, result.stderr)
                 self.assertRegex(result.stderr.splitlines()[-1], f"^style_transfer: .*{name}.*No space left")
+                self.assertRegex(result.stderr.splitlines()[-1], "it is in '[^']*-2|the picture so far is in [^ ]*out.png; to go on: --resume ")
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "there is no /dev/full")
     def test_full_disk_does_not_lose_the_run(self):
@@ -422,6 +494,9 @@ class StyleTransferTest(unittest.TestCase):
                               (("--log", self.dir / "content.png"), "--log and --content are one file"),
                               (("--profile", self.dir / "style.png"), "--profile and --style are one file")):
             self.fails(said, *options)
+        Image.fromarray(wave_picture(48, 64, 1)).save(self.dir / "photo_0002.png")
+        self.fails("--content and a picture of --save-every are one file", "--save-every", 1, content="photo_0002.png", output="photo.png")
+        self.succeeds("--save-every", 3, content="photo_0002.png", output="photo.png")
         (self.dir / "link.png").symlink_to("new.png")
         self.fails("--output and --sheet are one file", "--sheet", self.dir / "new.png", output="link.png")
         self.assertEqual((self.dir / "content.png").read_bytes(), before)
@@ -436,6 +511,18 @@ class StyleTransferTest(unittest.TestCase):
                 self.assertRegex(result.stderr.splitlines()[-1], r"the loss became .* last good picture is in .*out.png")
                 content = np.asarray(Image.open(self.dir / "content.png").resize((48, 36)), float)
                 self.assertLess(np.abs(self.picture() - content).mean(), 8)
+
+    def test_a_run_that_does_not_move(self):
+        self.fails("the gradient reaches .* which Adam cannot square in f32: pixels would stay as they are; try a lower --style-weight", "--style-weight", "1e30")
+        self.succeeds("--style-weight", "1e30", "--optimizer", "lbfgs", "--log", self.dir / "run.csv", iterations=4)
+        totals = [float(r["total"]) for r in self.rows()]
+        self.assertEqual(totals, sorted(set(totals), reverse=True), "each step is lower")
+        for options, rows in ((("--optimizer", "lbfgs", "--style-weight", 0, "--tv-weight", 0), 3), (("--learning-rate", 1e-20), 2)):
+            result = self.succeeds(*options, "--log", self.dir / "run.csv", iterations=50)
+            self.assertRegex(result.stderr, f"stops after iteration {rows}, the picture no longer changes: ")
+            self.assertEqual(len(self.rows()), rows)
+            content = np.asarray(Image.open(self.dir / "content.png").resize((48, 36)), float)
+            self.assertLess(np.abs(self.picture() - content).mean(), 8)
 
     # Interrupting and resuming
 
@@ -493,7 +580,15 @@ class StyleTransferTest(unittest.TestCase):
         self.succeeds("--checkpoint", state, iterations=2)
         self.fails(r"other settings: --style-weight 100 \(was 5", "--resume", state, "--style-weight", "100", iterations=4)
         Image.fromarray(wave_picture(48, 64, 5)).save(self.dir / "other.png")
-        self.fails("other settings: --content", "--resume", state, content="other.png", iterations=4)
+        self.fails("other settings: --content is another picture$", "--resume", state, content="other.png", iterations=4)
+        self.fails("other settings: --style 1 is another picture$", "--resume", state, style=("other.png",), iterations=4)
+        self.fails("other settings: --content has 64x48 pixels .was 48x36.: pass the same --size, --style 1 has 64x46 pixels .was 48x34.: pass the same --style-size$",
+                   "--resume", state, "--size", 64, iterations=4)
+        self.fails("other settings: --style 1 has 40x29 pixels .was 48x34.: pass the same --style-size$", "--resume", state, "--style-size", 40, iterations=4)
+        two = self.dir / "two"
+        self.succeeds("--checkpoint", two, style=("style.png", "other.png"), iterations=2)
+        self.fails("other settings: --style 2 is missing$", "--resume", two, iterations=4)
+        self.fails("other settings: --style 2 is one more, --style-blend 0.5,0.5 .was .$", "--resume", state, "--style-blend", "0.5,0.5", style=("style.png", "other.png"), iterations=4)
         self.fails("iterations done already", "--resume", state, iterations=2)
         self.fails("vgg19.safetensors", "--resume", WEIGHTS, iterations=4)
         (self.dir / "cut").write_bytes(state.read_bytes()[:-100])

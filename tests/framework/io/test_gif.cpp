@@ -52,15 +52,16 @@ TEST_CASE("gif: frames, delay and loop come back from giflib's reader", "[io][gi
 
 TEST_CASE("gif: what cannot be written is refused, and leaves nothing", "[io][gif]") {
     const ScratchFolder folder;
-    const auto error = [&](const std::vector<Image>& frames, int delay = 1) {
+    const auto error = [&](const std::vector<Image>& frames, int delay = 2) {
         return error_of([&] { save_gif(folder / "a.gif", frames, delay); });
     };
     CHECK_THAT(error({}), ContainsSubstring("at least one frame"));
     CHECK_THAT(error({Image(2, 2, 3)}), ContainsSubstring("expected grey frames of 2x2"));
     CHECK_THAT(error({Image(2, 2, 1), Image(2, 3, 1)}), ContainsSubstring("got 2x3"));
-    CHECK_THAT(error({Image(2, 2, 1)}, -1), ContainsSubstring("a delay of 0 to 65535"));
+    for (const int delay : {-1, 0, 1, 65536})
+        CHECK_THAT(error({Image(2, 2, 1)}, delay), ContainsSubstring("a delay of 2 to 65535"));
     CHECK_THAT(error({Image(70000, 1, 1)}), ContainsSubstring("1 to 65535"));
-    CHECK_THAT(error_of([&] { save_gif(folder / "no/a.gif", {Image(1, 1, 1)}, 1); }),
+    CHECK_THAT(error_of([&] { save_gif(folder / "no/a.gif", {Image(1, 1, 1)}, 2); }),
                ContainsSubstring("does not exist"));
     CHECK(folder.listing().empty());
 }
