@@ -59,7 +59,7 @@ void read_profile(Bytes bytes, const std::string& name, Header& header) {
     in.skip(14 + 56);
     constexpr uint32_t kEmbedded = 0x4D424544;  // 'MBED'
     if (in.u32_le() != kEmbedded) return;
-    in.position = 14 + 112;
+    in.seek(14 + 112);
     const uint64_t at = uint64_t{14} + in.u32_le();
     const uint32_t size = in.u32_le();
     if (at > bytes.size() || size > bytes.size() - at) in.damaged("its colour profile is not in the file");
@@ -101,13 +101,13 @@ Header read_header(Bytes bytes, const std::string& name) {
     }
 
     // Masks stand behind the oldest header of Windows, and are part of the later ones.
-    in.position = 14 + std::min<size_t>(header.version, 40);
+    in.seek(14 + std::min(header.version, 40U));
     read_masks(in, header);
     if (header.version == 124) read_profile(bytes, name, header);
     const size_t palette_at = std::max<size_t>(in.position, 14 + header.version);
     if (header.pixels_at < palette_at) in.damaged("its pixels overlap its header");
     if (bits < 16) {
-        in.position = palette_at;
+        in.seek(palette_at);
         const size_t room = (header.pixels_at - palette_at) / header.entry_bytes;
         if (room == 0) in.damaged("a palette of 0 colours");
         header.palette = in.take(std::min<size_t>(room, size_t{1} << bits) * header.entry_bytes);
@@ -220,7 +220,7 @@ Raster decode_bmp(Bytes bytes, const std::string& name, const ImageOptions& opti
     const Header header = read_header(bytes, name);
     check_sides(name, header.width, header.rows(), options);
     Reader in(bytes, name);
-    in.position = std::min<size_t>(header.pixels_at, bytes.size());
+    in.seek(header.pixels_at);
 
     std::vector<std::byte> expanded;
     bool skips = false;

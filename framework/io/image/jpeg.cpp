@@ -11,6 +11,7 @@
 #include <csetjmp>
 #include <cstddef>
 #include <cstdlib>
+#include <memory>
 #include <vector>
 
 #include "framework/error.h"
@@ -100,14 +101,12 @@ int64_t coefficient_bytes(const jpeg_decompress_struct& info) {
 
 // The profile in the APP2 segments, joined by their numbers.
 void read_profile(Decoder& decoder, Raster& raster) {
-    JOCTET* profile = nullptr;
+    JOCTET* joined = nullptr;
     unsigned size = 0;
-    decoder.run([&] { jpeg_read_icc_profile(&decoder.info, &profile, &size); });
-    if (profile != nullptr) {
-        const auto* first = reinterpret_cast<const std::byte*>(profile);
-        raster.profile.assign(first, first + size);
-        std::free(profile);
-    }
+    decoder.run([&] { jpeg_read_icc_profile(&decoder.info, &joined, &size); });
+    const std::unique_ptr<JOCTET, void (*)(void*)> profile(joined, std::free);
+    const auto* first = reinterpret_cast<const std::byte*>(joined);
+    if (profile != nullptr) raster.profile.assign(first, first + size);
     if (decoder.profile_is_incomplete)
         raster.remarks.push_back(
             "its colour profile lacks a piece and is left out: colours are taken as sRGB's");
@@ -123,12 +122,14 @@ Raster decode_jpeg(Bytes bytes, const std::string& name, const ImageOptions& opt
 
     Decoder decoder(bytes, name);
     jpeg_decompress_struct& info = decoder.info;
+    check(info.image_width == structure.width && info.image_height == structure.height,
+          "{} is damaged: its size is ambiguous", in_quotes(name));
     constexpr int64_t kMostBytes = 256 << 20;
     if (by > 1 && jpeg_has_multiple_scans(&info) && coefficient_bytes(info) > kMostBytes)
         fail(
             "{} is too large for a progressive JPEG: {} x {} pixels need {} MB before the first is known; "
-            "save it "
-            "again as baseline JPEG",
+            "save "
+            "it again as baseline JPEG",
             in_quotes(name), structure.width, structure.height, coefficient_bytes(info) / 1'000'000);
 
     Raster raster;

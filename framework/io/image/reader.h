@@ -29,6 +29,10 @@ class Reader {
         return part;
     }
     void skip(uint64_t n) { take(n); }
+    void seek(uint64_t at) {
+        position = 0;
+        skip(at);
+    }
     uint32_t u8() { return little(1); }
     uint32_t u16_le() { return little(2); }
     uint32_t u32_le() { return little(4); }

@@ -192,6 +192,29 @@ TEST_CASE("BMPs that are not read are named", "[io][image][bmp]") {
     CHECK(error(40, 24, 1) == "'x.bmp' is damaged: run-length coding 1 of 24 bits per pixel");
 }
 
+TEST_CASE("a BMP cut anywhere is refused", "[io][image][bmp]") {
+    const std::string masks = little(0xF800, 4) + little(0x7E0, 4) + little(0x1F, 4) + little(0, 4);
+    const Bmp kinds[] = {
+        {.version = 12, .bits = 8, .palette = kPalette3, .pixels = std::string(8, '\0')},
+        {.version = 16, .pixels = kRows24},
+        {.bits = 8, .palette = kPalette, .pixels = std::string(8, '\0')},
+        {.bits = 16, .compression = 6, .behind_header = masks, .pixels = std::string(8, '\0')},
+        {.version = 56, .bits = 16, .compression = 3, .behind_header = masks, .pixels = std::string(8, '\0')},
+        {.version = 64,
+         .bits = 8,
+         .compression = 1,
+         .palette = kPalette,
+         .pixels = std::string("\2\0\0\0\2\0\0\0", 8)},
+        {.version = 124, .bits = 32, .pixels = std::string(16, '\0')},
+    };
+    for (const Bmp& kind : kinds) {
+        const std::string file = kind.file();
+        CHECK(decode(file).width == 2);
+        for (size_t n = 0; n < file.size(); ++n)
+            CHECK(error_of([&] { decode(file.substr(0, n)); }) != "(no error)");
+    }
+}
+
 TEST_CASE("BMP: the profile behind a header of version 5 is found", "[io][image][bmp]") {
     std::string fields = std::string(16 - 4 * 4, '\0') + std::string(16, '\0');  // masks
     fields += "DEBM" + std::string(48, '\0') + little(4, 4);                     // kind of colours … intent
