@@ -14,7 +14,8 @@ template <class T>
 void unary(Queue&, Unary op, UnaryArguments args, int64_t n, const T* x, T* y) {
     visit_unary<T>(op, args, [=](auto f) {
         parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) y[i] = f.value(x[i]);
+            const auto local = f;  // in registers: y might be f, for all the compiler knows
+            for (int64_t i = begin; i < end; ++i) y[i] = local.value(x[i]);
         });
     });
 }
@@ -27,7 +28,8 @@ void unary_backward(Queue&, Unary op, UnaryArguments args, int64_t n, const T* x
     const T* from_y = y ? y : dy;
     visit_unary<T>(op, args, [=](auto f) {
         parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) dx[i] = f.gradient(from_x[i], from_y[i], dy[i]);
+            const auto local = f;
+            for (int64_t i = begin; i < end; ++i) dx[i] = local.gradient(from_x[i], from_y[i], dy[i]);
         });
     });
 }

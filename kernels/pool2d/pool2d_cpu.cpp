@@ -210,9 +210,20 @@ void mean(Queue&, const Pool2dShape& s, bool count_padding, const T* x, T* y) {
     });
 }
 
+// An even share of dy for all taps of one window, `Lanes` channels side by side. dx: the window's tap (0,0).
+template <int Lanes, class T>
+inline void add_share(const Pool2dShape& s, Window rows, Window columns, T count, const T* dy, T* dx) {
+    T share[Lanes];
+    for (int l = 0; l < Lanes; ++l) share[l] = dy[l] / count;
+    for (int64_t r = rows.first; r < rows.last; ++r)
+        for (int64_t q = columns.first; q < columns.last; ++q) {
+            T* to = dx + (r * s.w + q) * s.lanes;
+            for (int l = 0; l < Lanes; ++l) to[l] += share[l];
+        }
+}
+
 template <class T>
 void mean_backward(Queue&, const Pool2dShape& s, bool count_padding, const T* dy, T* dx) {
-    constexpr int64_t kLanes = 16;
     for_planes(s, [=, &s](int64_t begin, int64_t end) {
         const int64_t plane = s.h * s.w * s.lanes;
         std::fill(dx + begin * plane, dx + end * plane, T(0));
@@ -223,15 +234,11 @@ void mean_backward(Queue&, const Pool2dShape& s, bool count_padding, const T* dy
                 const T* from = dy + (row * s.out_w() + j) * s.lanes;
                 T* corner = dx + ((row / s.out_h() * s.h + rows.start) * s.w + columns.start) * s.lanes;
                 const T count = static_cast<T>(count_of(s, count_padding, rows, columns));
-                for (int64_t l = 0; l < s.lanes; l += kLanes) {
-                    const int64_t lanes = std::min(kLanes, s.lanes - l);
-                    T part[kLanes];
-                    for (int64_t i = 0; i < lanes; ++i) part[i] = from[l + i] / count;
-                    for (int64_t r = rows.first; r < rows.last; ++r)
-                        for (int64_t q = columns.first; q < columns.last; ++q)
-                            for (int64_t i = 0; i < lanes; ++i)
-                                corner[(r * s.w + q) * s.lanes + l + i] += part[i];
-                }
+                int64_t l = 0;
+                for (; l + 16 <= s.lanes; l += 16)
+                    add_share<16>(s, rows, columns, count, from + l, corner + l);
+                for (; l + 8 <= s.lanes; l += 8) add_share<8>(s, rows, columns, count, from + l, corner + l);
+                for (; l < s.lanes; ++l) add_share<1>(s, rows, columns, count, from + l, corner + l);
             }
         }
     });
