@@ -20,7 +20,9 @@ set(simt_options -Wno-unknown-pragmas -fno-tree-sra -fno-tree-vectorize -fno-cro
     $<IF:$<CONFIG:Debug>,-g,-g1>)
 if(NOT LILY_SANITIZE)
     list(APPEND simt_options -fsanitize=thread -Wno-tsan --param=tsan-instrument-func-entry-exit=0
-         --param=tsan-distinguish-volatile=1)
+         --param=tsan-distinguish-volatile=1
+         -fno-builtin-memcpy -fno-builtin-memmove -fno-builtin-memset -fno-optimize-sibling-calls
+         -include ${PROJECT_SOURCE_DIR}/tools/simt/include/simt/block_memory.h)
 endif()
 
 # lily_simt_sources(<target> <dir>): compiles every .cu file below <dir> into the target, for the software GPU. CMake ties

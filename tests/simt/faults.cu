@@ -100,7 +100,98 @@ __global__ void give_up_kernel(int at) {
     if (static_cast<int>(threadIdx.x) == at) __trap();  // fault: give_up
 }
 
+__global__ void copy_in_kernel_kernel(const unsigned char* x, unsigned char* y, int bytes) {
+    memcpy(y, x, static_cast<size_t>(bytes));  // fault: copy_in_kernel
+}
+
+__global__ void fill_in_kernel_kernel(unsigned char* y, int bytes) {
+    memset(y, 7, static_cast<size_t>(bytes));  // fault: fill_in_kernel
+}
+
+using Function = int (*)(int);
+__device__ int next_number(int x) { return x + 1; }
+
+__global__ void call_nothing_kernel(int* y, bool nothing) {
+    const Function function = nothing ? nullptr : next_number;
+    y[threadIdx.x] = function(static_cast<int>(threadIdx.x));  // fault: call_nothing
+}
+
+__global__ void divide_kernel(const int* x, int* y) {
+    y[threadIdx.x] = 100 / x[threadIdx.x];  // fault: divide
+}
+
+__device__ __attribute__((noinline)) int deeper(int* y, int depth) {
+    volatile int kept[64];
+    kept[depth % 64] = depth;
+    return depth == 0 ? *y : deeper(y, depth - 1) + kept[depth % 64];
+}
+__global__ void recurse_kernel(int* y, int depth) { y[1] = deeper(y, depth); }
+
+__global__ void spin_on_block_kernel(unsigned* flags, unsigned raised_by) {
+    if (threadIdx.x == 0 && blockIdx.x == raised_by) atomicExch(flags, 1u);
+    if (threadIdx.x == 0 && blockIdx.x != raised_by)
+        while (atomicAdd(flags, 0u) == 0) {  // fault: spin_on_block
+        }
+    __syncthreads();
+}
+
+__global__ void spin_in_block_kernel(unsigned* y, bool raise) {
+    __shared__ unsigned flag;
+    if (threadIdx.x == 0) flag = 0;
+    __syncthreads();
+    if (threadIdx.x == blockDim.x - 1 && raise) atomicExch(&flag, 1u);
+    if (threadIdx.x == 0) {
+        while (atomicCAS(&flag, 1u, 2u) == 0) {  // fault: spin_in_block
+        }
+        *y = 1;
+    }
+    __syncthreads();
+}
+
+__global__ void grid_barrier_kernel(unsigned* count, int* x, int* y) {
+    const int i = global_index(), n = static_cast<int>(gridDim.x * blockDim.x);
+    x[i] = i;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        __threadfence();
+        atomicAdd(count, 1u);
+        while (atomicAdd(count, 0u) < gridDim.x) {
+        }
+        __threadfence();
+    }
+    __syncthreads();
+    y[i] = x[n - 1 - i];
+}
+
+__global__ void no_end_kernel(int* y, int wanted) {
+    volatile int state = 1;
+    while (state != wanted) state = (state + 2) % 1000;  // fault: no_end
+    *y = state;
+}
+
 }  // namespace
+
+cudaError_t copy_in_kernel(const Shape& shape, const unsigned char* x, unsigned char* y, int bytes) {
+    return launch(shape, copy_in_kernel_kernel, x, y, bytes);
+}
+cudaError_t fill_in_kernel(const Shape& shape, unsigned char* y, int bytes) {
+    return launch(shape, fill_in_kernel_kernel, y, bytes);
+}
+cudaError_t call_nothing(const Shape& shape, int* y, bool nothing) {
+    return launch(shape, call_nothing_kernel, y, nothing);
+}
+cudaError_t divide(const Shape& shape, const int* x, int* y) { return launch(shape, divide_kernel, x, y); }
+cudaError_t recurse(const Shape& shape, int* y, int depth) { return launch(shape, recurse_kernel, y, depth); }
+cudaError_t spin_on_block(const Shape& shape, unsigned* flags, unsigned raised_by) {
+    return launch(shape, spin_on_block_kernel, flags, raised_by);
+}
+cudaError_t spin_in_block(const Shape& shape, unsigned* y, bool raise) {
+    return launch(shape, spin_in_block_kernel, y, raise);
+}
+cudaError_t grid_barrier(const Shape& shape, unsigned* count, int* x, int* y) {
+    return launch(shape, grid_barrier_kernel, count, x, y);
+}
+cudaError_t no_end(const Shape& shape, int* y, int wanted) { return launch(shape, no_end_kernel, y, wanted); }
 
 cudaError_t read_beyond(const Shape& shape, const float* x, float* y, int shift) {
     return launch(shape, read_beyond_kernel, x, y, shift);

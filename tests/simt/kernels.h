@@ -40,6 +40,15 @@ cudaError_t early_exit_shuffle(const Shape&, float* y, int n);
 cudaError_t divergent_shuffle(const Shape&, float* y);
 cudaError_t misaligned(const Shape&, const float* x, float* y);  // a float4 at x + 1
 cudaError_t give_up(const Shape&, int at);
+cudaError_t copy_in_kernel(const Shape&, const unsigned char* x, unsigned char* y, int bytes);  // memcpy
+cudaError_t fill_in_kernel(const Shape&, unsigned char* y, int bytes);                          // memset
+cudaError_t call_nothing(const Shape&, int* y, bool nothing);  // through a function pointer
+cudaError_t divide(const Shape&, const int* x, int* y);        // y = 100 / x
+cudaError_t recurse(const Shape&, int* y, int depth);
+cudaError_t spin_on_block(const Shape&, unsigned* flags, unsigned raised_by);  // all others wait for that one
+cudaError_t spin_in_block(const Shape&, unsigned* y, bool raise);              // thread 0 waits for the last
+cudaError_t grid_barrier(const Shape&, unsigned* count, int* x, int* y);       // of atomics
+cudaError_t no_end(const Shape&, int* y, int wanted);
 cudaError_t host_reads_device(const float* x, float* result);  // no kernel
 
 // features.cu

@@ -12,6 +12,7 @@
 #include "fiber.h"
 #include "report.h"
 #include "sanitizer.h"
+#include "signals.h"
 
 // declared const to the kernels: see simt/device.h
 __thread uint3 threadIdx;
@@ -48,10 +49,12 @@ Worker::Worker() : main_(std::make_unique<Fiber>(nullptr)), running_(main_.get()
     shared = reinterpret_cast<uintptr_t>(memory) + kSharedGuard;
     poison(memory, kSharedGuard);
     ready_.reserve(2 * kMaxThreads);
+    enlist();
     counting = std::make_unique<Counting>();
 }
 
 Worker::~Worker() {
+    resign();
     release_shadows(*this);
     unpoison(reinterpret_cast<void*>(shared - kSharedGuard), kMostShared + 2 * kSharedGuard);
     munmap(reinterpret_cast<void*>(shared - kSharedGuard), kMostShared + 2 * kSharedGuard);
@@ -59,6 +62,7 @@ Worker::~Worker() {
 
 void Worker::run_blocks(Launch& which) {
     launch = &which;
+    prepare_signals_thread();
     blockDim = which.block;
     gridDim = which.grid;
     count_ = which.block.x * which.block.y * which.block.z;
@@ -116,10 +120,13 @@ void Worker::begin_block(uint64_t index) {
 void Worker::run_block(uint64_t index) {
     begin_block(index);
     Fiber* first = next_fiber();
+    start_first_ = polling_ = false;
+    in_block_ = true;
     t_worker = this;
     switch_to(first);
     while (!aborted_ && finished_ < count_) stuck();  // does not come back to a thread: it aborts
     t_worker = t_checked = nullptr;
+    in_block_ = false;
     if (aborted_) {  // what was running on the fibers is left where it was
         for (unsigned warp = 0; warp < kMaxThreads / kWarp; ++warp) end_list(warp);
         idle_.clear();
@@ -139,7 +146,10 @@ Fiber* Worker::next_fiber() {
         }
         return threads_[index].fiber;
     }
-    if (next_ >= count_) return nullptr;
+    return next_ < count_ ? fresh_fiber() : nullptr;
+}
+
+Fiber* Worker::fresh_fiber() {
     if (idle_.empty()) {
         fibers_.push_back(std::make_unique<Fiber>(this, fibers_.size()));
         return fibers_.back().get();
@@ -246,8 +256,10 @@ void Worker::after_atomic(uintptr_t address, int how) {
 
 void Worker::fiber_main(Fiber* self) {
     for (;;) {
-        while (next_ < count_ && ready_head_ == ready_.size()) {
+        while (next_ < count_ && (start_first_ || ready_head_ == ready_.size())) {
             const unsigned index = next_++;
+            start_first_ = false;
+            step();
             threads_[index].fiber = self;
             take_up(index);
             t_checked = faults ? this : nullptr;
@@ -257,6 +269,7 @@ void Worker::fiber_main(Fiber* self) {
             done_[index / kWarp] |= 1u << index % kWarp;
             ++finished_;
             settle(index);
+            step();
         }
         Fiber* next = ready_head_ < ready_.size() ? next_fiber() : main_.get();
         idle_.push_back(self);
@@ -295,6 +308,7 @@ int Worker::barrier(int predicate, int how, Site site) {
         if (sites_differ_) check_sites();
         settle(thread);
         waiting_ = 0;
+        step();
         ++epoch;
         if (full) {
             begin_epoch();

@@ -80,6 +80,11 @@ Counters& counters_of(const void* kernel) {  // under the lock
 
 }  // namespace
 
+void Counting::begin_launch(unsigned width) {
+    if (width != width_) memo_.fill({});  // what a formula of x and y costs depends on the shape of a warp
+    width_ = width;
+}
+
 void Counting::count(const Record& record, const Cost& cost) {
     if (is_atomic(record)) {
         ++counted_.atomics;

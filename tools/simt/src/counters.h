@@ -15,7 +15,7 @@ class Worker;
 
 class Counting {
   public:
-    void begin_launch() { memo_.fill({}); }
+    void begin_launch(unsigned width);  // of its blocks
     // A pattern that has been seen before is counted at once; false: add it with its addresses.
     bool known(const Record& record);
     void add(const Record& record, const LaneAddresses& addresses);
@@ -33,6 +33,7 @@ class Counting {
     Memo& memo_of(const Record& record, uint64_t (&pattern)[2]);
 
     std::array<Memo, 1024> memo_;
+    unsigned width_ = 0;
     Counters counted_;
 };
 

@@ -37,6 +37,8 @@ struct Launch {
     bool alone = false;          // one OS thread runs all of it
     std::atomic<uint64_t> next_block = 0;
     std::atomic<bool> stopped = false;  // by a fault
+    std::atomic<unsigned> extra = 0;    // OS threads beyond the usual number
+    std::atomic<int64_t> moved = 0;     // ms, when the last of them was asked for
     cudaError_t error = cudaSuccess;
 
     uint64_t blocks() const { return uint64_t{grid.x} * grid.y * grid.z; }
@@ -45,6 +47,8 @@ struct Launch {
 // Runs all blocks, on all cores; returns when they are done. What a fault in the kernel makes of it is the
 // result.
 cudaError_t run(Launch& launch);
+// Another OS thread takes part: the blocks that run wait for one that does not yet.
+void one_more_block(Launch& launch);
 
 struct Fiber;
 
@@ -149,6 +153,16 @@ class Worker {
     void before_atomic(uintptr_t address, int how);
     void after_atomic(uintptr_t address, int how);
 
+    // Of the watchdog (signals.h) and of threads that wait by reading (polling.cpp).
+    void poll(uintptr_t address, uint64_t value, const void* site);
+    [[noreturn]] void report_hang(const void* site);
+    [[noreturn]] void complain_as(FaultKind kind, const std::string& what, const void* site,
+                                  const void* address);
+    static void stop_hung(double seconds);
+    bool on_a_fiber(uintptr_t address) const;
+    bool beyond_stack(const void* address) const;
+    uintptr_t stack_top() const { return (stack + stack_bytes) / 64 * 64; }
+
     std::vector<Range> other_locals;  // of shared libraries
 
     Launch* launch = nullptr;
@@ -202,6 +216,24 @@ class Worker {
     std::string complaint_;
     std::vector<Copy> copies_[kMaxThreads];
     unsigned batches_[kMaxThreads] = {};
+    void enlist();
+    void resign();
+    bool give_way();
+    void look_around(uintptr_t address, uint64_t value, const void* site);
+    Fiber* fresh_fiber();
+    struct Polled {
+        uintptr_t address = 0;
+        uint64_t value = 0;
+    } polled_[4];
+    unsigned polls_ = 0;
+    bool start_first_ = false;  // the next fiber starts a thread, although others are ready
+    std::atomic<bool> polling_ = false, in_block_ = false;
+    std::atomic<int64_t> polling_since_ = 0;
+    std::atomic<const void*> polling_site_ = nullptr;
+    std::atomic<uint64_t> steps_ = 0;  // threads that began or ended, meetings
+    uint64_t steps_then_ = 0, watched_steps_ = 0, os_thread_ = 0;
+    int64_t watched_since_ = 0;
+    void step() { steps_.store(steps_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
     bool copied_ = false;  // some thread of the block has begun a copy
 };
 

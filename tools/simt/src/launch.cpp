@@ -14,6 +14,7 @@
 #include "engine.h"
 #include "gpu.h"
 #include "report.h"
+#include "signals.h"
 #include "stream.h"
 
 namespace simt {
@@ -63,6 +64,13 @@ class Helpers {
         places_ = 0;
         end_.wait(lock, [this] { return busy_ == 0; });
         launch_ = nullptr;
+    }
+
+    void add() {
+        const std::lock_guard lock(mutex_);
+        std::thread([this] { help(); }).detach();
+        ++started_, ++places_;
+        begin_.notify_all();
     }
 
   private:
@@ -190,6 +198,11 @@ cudaError_t launch_kernel(const Call& call, const cudaLaunchConfig_t& config, co
 
 }  // namespace
 
+void one_more_block(Launch& launch) {
+    launch.alone = false;
+    Helpers::instance().add();
+}
+
 const void* known_kernel(const void* function, const Signature& signature) {
     const std::lock_guard lock(api_mutex());
     kernels().try_emplace(function, Known{&signature});
@@ -208,7 +221,12 @@ cudaError_t run(Launch& launch) {
     launch.stopped = false;
     launch.error = cudaSuccess;
     count_launch(launch.function, blocks, blocks * launch.block.x * launch.block.y * launch.block.z);
+    launch.extra = 0;
+    launch.moved = 0;
+    prepare_signals();
+    begin_watch();
     Helpers::instance().run(launch);
+    end_watch();
     return launch.error;
 }
 

@@ -130,6 +130,7 @@ uint64_t Worker::collective(Collective operation, unsigned mask, uint64_t value,
         return self.result;
     }
     pending_[warp] &= ~mask;
+    step();
     give_results(warp, mask, operation);
     if (operation == Collective::sync && full) {
         flush_warp(*this, warp);

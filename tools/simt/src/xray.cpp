@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The kernels are compiled with -fsanitize=thread, which calls one of these functions before every load and
 // store; the sanitizer's own library is not linked. See docs/simt.md.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -226,6 +227,10 @@ template <size_t N, Access A>
 template <Access A>
 void touch_range(const void* p, size_t bytes, const void* site) {
     const auto* at = static_cast<const char*>(p);
+    if (t_checked == nullptr) {  // host code: the ends will do
+        if (t_worker == nullptr && bytes > 0) touch<1, A>(at, site), touch<1, A>(at + bytes - 1, site);
+        return;
+    }
     for (; bytes >= 4 && reinterpret_cast<uintptr_t>(at) % 4 == 0; at += 4, bytes -= 4) touch<4, A>(at, site);
     for (; bytes > 0; ++at, --bytes) touch<1, A>(at, site);
 }
@@ -266,7 +271,7 @@ void prepare_shadows(Worker& worker) {
     worker.maps[0] = from_zero(g_shadow.initialised, g_shadow.base);
     worker.maps[1] = from_zero(worker.locals_initialised, worker.locals);
     worker.maps[2] = from_zero(worker.shared_initialised, worker.shared);
-    worker.counting->begin_launch();
+    worker.counting->begin_launch(worker.launch->block.x);
     if (worker.locals_cells.count == 0) {
         worker.locals_cells = make_cells(worker.locals_bytes);
         worker.shared_cells = make_cells(kMostShared);
@@ -333,8 +338,13 @@ template void touch_atomic<Access::atomic_update>(const volatile void*, size_t, 
 template <size_t N, Access A>
 void touch_volatile(const volatile void* p, const void* site) {
     touch<N, A>(p, site);
-    if (t_checked == nullptr || !t_checked->full) return;
     const auto address = reinterpret_cast<uintptr_t>(p);
+    if (reads(A) && t_worker != nullptr && address - t_worker->stack >= t_worker->stack_bytes) {
+        uint64_t value = 0;
+        std::memcpy(&value, const_cast<const void*>(p), std::min<size_t>(N, sizeof(value)));
+        t_worker->poll(address, value, site);
+    }
+    if (t_checked == nullptr || !t_checked->full) return;
     if (reads(A)) t_checked->after_atomic(address, __ATOMIC_RELAXED);
     if (writes(A)) t_checked->before_atomic(address, __ATOMIC_RELAXED);
 }
@@ -378,6 +388,20 @@ void __tsan_unaligned_write2(void* p) { simt::touch_range<Access::write>(p, 2, S
 void __tsan_unaligned_write4(void* p) { simt::touch_range<Access::write>(p, 4, SITE); }
 void __tsan_unaligned_write8(void* p) { simt::touch_range<Access::write>(p, 8, SITE); }
 void __tsan_unaligned_write16(void* p) { simt::touch_range<Access::write>(p, 16, SITE); }
+void* lily_simt_memcpy(void* to, const void* from, size_t bytes) {
+    simt::touch_range<Access::read>(from, bytes, SITE);
+    simt::touch_range<Access::write>(to, bytes, SITE);
+    return std::memcpy(to, from, bytes);
+}
+void* lily_simt_memmove(void* to, const void* from, size_t bytes) {
+    simt::touch_range<Access::read>(from, bytes, SITE);
+    simt::touch_range<Access::write>(to, bytes, SITE);
+    return std::memmove(to, from, bytes);
+}
+void* lily_simt_memset(void* to, int value, size_t bytes) {
+    simt::touch_range<Access::write>(to, bytes, SITE);
+    return std::memset(to, value, bytes);
+}
 void __tsan_read_range(void* p, size_t bytes) { simt::touch_range<Access::read>(p, bytes, SITE); }
 void __tsan_write_range(void* p, size_t bytes) { simt::touch_range<Access::write>(p, bytes, SITE); }
 }

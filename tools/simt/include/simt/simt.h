@@ -20,7 +20,8 @@ enum class FaultKind {
     race,            // two threads, no barrier between them, at least one writes
     barrier,         // reached by a part of the block, or on different lines
     collective,      // a warp operation whose mask names a lane that has left or is elsewhere
-    trap,            // __trap()
+    trap,            // __trap(), a division by zero
+    hang,            // a thread that waits for ever, or comes to no end
     launch,          // a launch beyond the GPU's limits
     unchecked,       // a failed launch whose error nobody read
     copy,            // a wrong direction or range
@@ -67,6 +68,10 @@ void set_xray(Xray level);
 // Whether the kernels of this build are instrumented at all: not with the address sanitizer, which replaces
 // it.
 bool instrumented();
+
+// After how many seconds without a barrier or an end a thread counts as hung (0: the default,
+// LILY_SIMT_TIMEOUT or 60).
+void set_timeout(double seconds);
 
 // The shadow memory of the search for races: how much there is, how much there may be (0: the default,
 // LILY_SIMT_SHADOW in MiB or half of the machine's memory).
