@@ -130,7 +130,7 @@ std::string shell_word(const std::string& name) {
     const auto is_plain = [](unsigned char c) {
         return std::isalnum(c) || std::strchr("/._-+,@%", c) != nullptr;
     };
-    const std::string path = name.starts_with('-') ? "./" + name : name;
+    std::string path = name.starts_with('-') ? "./" + name : name;
     if (std::all_of(path.begin(), path.end(), is_plain)) return path;
     std::string word = "'";
     for (const char c : path) word += c == '\'' ? "'\\''" : std::string(1, c);
