@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <utility>
 #include <vector>
 
 #include "framework/io/image/reader.h"
@@ -40,7 +39,7 @@ class Walk {
             }
         }
         check_complete();
-        return std::move(found_);
+        return found_;
     }
 
   private:
