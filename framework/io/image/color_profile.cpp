@@ -40,13 +40,21 @@ int lcms_space(ColourModel model) {
     return model == ColourModel::grey ? PT_GRAY : model == ColourModel::rgb ? PT_RGB : PT_CMYK;
 }
 
-cmsColorSpaceSignature signature(ColourModel model) {
+uint32_t signature(ColourModel model) {
     return model == ColourModel::grey  ? cmsSigGrayData
            : model == ColourModel::rgb ? cmsSigRgbData
                                        : cmsSigCmykData;
 }
 
-const char* word(cmsColorSpaceSignature space) {
+// A signature in an ICC header. lcms2 returns those of colour space and class as enums that may be none of
+// its own.
+uint32_t signature_at(const std::vector<std::byte>& profile, size_t at) {
+    uint32_t value = 0;
+    for (size_t i = at; i < at + 4; ++i) value = value << 8 | std::to_integer<uint32_t>(profile[i]);
+    return value;
+}
+
+const char* word(uint32_t space) {
     return space == cmsSigGrayData   ? "grey"
            : space == cmsSigRgbData  ? "RGB"
            : space == cmsSigCmykData ? "CMYK"
@@ -137,7 +145,7 @@ class Conversion {
             remark_ = fmt::format("its colour profile is damaged: taken as {}", assumed);
             return;
         }
-        const cmsColorSpaceSignature space = cmsGetColorSpace(profile.get());
+        const uint32_t space = signature_at(embedded, 16);
         // Grey pictures tagged with sRGB are common, and right.
         const bool fits = space == signature(model_);
         const bool is_tagged_grey = model_ == ColourModel::grey && space == cmsSigRgbData;
@@ -147,7 +155,7 @@ class Conversion {
                                   named(profile), word(space), word(signature(model_)), assumed);
             return;
         }
-        const cmsProfileClassSignature kind = cmsGetDeviceClass(profile.get());
+        const uint32_t kind = signature_at(embedded, 12);
         if (kind != cmsSigLinkClass && kind != cmsSigAbstractClass && kind != cmsSigNamedColorClass)
             to_rgb_ = transform(context_, profile, model_, has_alpha_, bits_ == 16 ? 2 : 1);
         if (to_rgb_ != nullptr && model_ == ColourModel::grey)
