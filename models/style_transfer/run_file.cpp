@@ -26,7 +26,7 @@ std::string picture_difference(const std::string& name, const std::string& now, 
     const auto [print_then, size_then] = split(then);
     if (print == print_then) return "";  // older checkpoints have no sizes
     if (size == size_then || size_then.empty()) return name + " is another picture";
-    return fmt::format("{} has {} pixels (was {}): pass the same {}", name, size, size_then,
+    return fmt::format("{} has {} pixels (was {}): pass the same picture and {}", name, size, size_then,
                        name == "--content" ? "--size" : "--style-size");
 }
 
