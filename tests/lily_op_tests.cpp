@@ -3,6 +3,7 @@
 // right. For machines without the sources, or on the first day with a GPU.
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cstring>
 #include <map>
 
 #include "framework/autograd.h"
@@ -10,6 +11,12 @@
 #include "framework/error.h"
 #include "tests/framework/check_edges.h"
 #include "tests/framework/check_op.h"
+#if __has_include("simt/simt.h")
+#include "simt/simt.h"
+#define LILY_SCHEDULES 1
+#else
+#define LILY_SCHEDULES 0
+#endif
 
 namespace lily::testing {
 namespace {
@@ -30,22 +37,50 @@ std::string check_case(const OpCase& c, Device device) {
     if (wrong.empty()) wrong = check_double_gradients(c);
     return wrong;
 }
-std::string check_case(const EdgeCase& c, Device device) { return check_edge(c, device); }
 
-// Adds to its op's line.
-template <class Case>
-void run_case(const Case& c, Device device, std::map<std::string, Result>& ops) {
-    Result& result = ops[op_of(c.name)];
+// Adds to its op's line. `check` says what is wrong, or nothing.
+void run_case(const std::string& name, const std::function<std::string()>& check,
+              std::map<std::string, Result>& ops) {
+    Result& result = ops[op_of(name)];
     const auto start = std::chrono::steady_clock::now();
     std::string wrong;
     try {
-        wrong = check_case(c, device);
+        wrong = check();
     } catch (const std::exception& error) {
         wrong = fmt::format("threw: {}", error.what());
     }
     result.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     ++result.cases;
-    if (!wrong.empty() && ++result.failed == 1) result.first_fault = c.name + ": " + wrong;
+    if (!wrong.empty() && ++result.failed == 1) result.first_fault = name + ": " + wrong;
+}
+
+// The case in as many orders of threads and blocks: every bit has to be the same.
+std::string check_schedules(const OpCase& c, Device device, int schedules) {
+#if LILY_SCHEDULES
+    const Tensors wanted = results_on_device(c, device);
+    std::string wrong;
+    for (int seed = 1; seed < schedules && wrong.empty(); ++seed) {
+        simt::set_schedule(static_cast<uint64_t>(seed));
+        const Tensors got = results_on_device(c, device);
+        for (size_t i = 0; i < wanted.size() && wrong.empty(); ++i) {
+            if (!wanted[i].defined() || wanted[i].dtype() != DType::f32) continue;
+            const float *a = wanted[i].data<float>(), *b = got[i].data<float>();
+            const auto n = static_cast<size_t>(wanted[i].numel());
+            for (size_t at = 0; at < n && wrong.empty(); ++at)
+                if (std::memcmp(a + at, b + at, sizeof(float)) != 0)
+                    wrong = fmt::format(
+                        "depends on the order of threads: {} {} is {:.9g} in order, {:.9g} with "
+                        "LILY_SIMT_SCHEDULE={}",
+                        i == 0 ? "element" : fmt::format("gradient {}, element", i - 1), at, a[at], b[at],
+                        seed);
+        }
+    }
+    simt::set_schedule(0);
+    return wrong;
+#else
+    (void)c, (void)device, (void)schedules;
+    fail("this build has no software GPU");
+#endif
 }
 
 // y = x² with the gradient of 3x: to see that a failure is one.
@@ -56,17 +91,25 @@ OpCase wrong_case() {
             }};
 }
 
-int run(const std::string& wanted, const std::string& filter) {
+int run(const std::string& wanted, const std::string& filter, int schedules) {
     const DeviceChoice chosen = choose_device(wanted);
     fmt::print("{}\n", chosen.reason);
     std::map<std::string, Result> ops;
     for (const OpCase& c : all_op_cases()) {
         if (c.name.find(filter) == std::string::npos) continue;
         if (c.uses_f64 && chosen.device != Device::cpu) continue;  // GPUs have f32
-        run_case(c, chosen.device, ops);
+        run_case(
+            c.name,
+            [&] {
+                const std::string wrong = check_case(c, chosen.device);
+                return wrong.empty() && schedules > 1 ? check_schedules(c, chosen.device, schedules) : wrong;
+            },
+            ops);
     }
     for (const EdgeCase& c : all_edge_cases())
-        if (c.name.find(filter) != std::string::npos) run_case(c, chosen.device, ops);
+        if (c.name.find(filter) != std::string::npos)
+            run_case(
+                c.name, [&] { return check_edge(c, chosen.device); }, ops);
     int cases = 0, failed = 0;
     for (const auto& [op, result] : ops) {
         cases += result.cases;
@@ -95,10 +138,15 @@ int main(int argc, char** argv) {
     bool with_a_wrong_op = false;
     app.add_flag("--with-a-wrong-op", with_a_wrong_op, "also one that has to fail: a test of this program");
     app.add_option("--filter", filter, "only the cases with WORD in their names")->option_text("WORD");
+    int schedules = 1;
+    app.add_option("--schedules", schedules,
+                   "on the software GPU: in N orders of threads and blocks, bit-equal")
+        ->option_text("N [1]")
+        ->check(CLI::Range(1, 1000));
     CLI11_PARSE(app, argc, argv);
     try {
         if (with_a_wrong_op) lily::testing::all_op_cases().push_back(lily::testing::wrong_case());
-        return lily::testing::run(device, filter);
+        return lily::testing::run(device, filter, schedules);
     } catch (const std::exception& error) {
         fmt::print(stderr, "lily_op_tests: {}\n", error.what());
         return 1;

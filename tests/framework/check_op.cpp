@@ -295,6 +295,15 @@ std::string check_on_device(const OpCase& c, Device device) {
     return wrong;
 }
 
+Tensors results_on_device(const OpCase& c, Device device) {
+    const Tensors x = leaves(make_inputs(c, DType::f32, device));
+    Tensors results{c.op(x)};
+    for (const Tensor& gradient : gradients_of(c, x, false)) results.push_back(gradient);
+    for (Tensor& result : results)
+        if (result.defined()) result = result.detach().to(Device::cpu).contiguous();
+    return results;
+}
+
 void run_to_third_order(const OpCase& c) {
     const Tensors xs = leaves(make_inputs(c, DType::f64));
     Tensor total;

@@ -39,6 +39,10 @@ struct AddCases {
 std::vector<OpCase> pointwise_cases(const std::string& name, const std::function<Tensor(const Tensor&)>& f,
                                     Domain domain = Domain::any, double scale = 1);
 
+// A case's result and first gradients in f32 on a device, on the CPU afterwards: what may not depend on a
+// schedule.
+Tensors results_on_device(const OpCase& c, Device device);
+
 // Inputs of a case, the same for the same case: f64 values rounded to f32, with an outlier or two.
 Tensors make_inputs(const OpCase& c, DType dtype, Device device = Device::cpu);
 

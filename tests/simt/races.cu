@@ -185,6 +185,8 @@ __global__ void write_after_read_kernel(const float* x, float* y, float* z) {
     if (blockIdx.x == gridDim.x - 1 && threadIdx.x == 0) *y = first + 1;  // race: write_after_read
 }
 
+__global__ void arrivals_kernel(unsigned* count, int* y) { y[atomicAdd(count, 1u)] = global_index(); }
+
 // Lane i adds up i + 1 numbers of its row and leaves out every third.
 __global__ void divergent_counts_kernel(const float* x, float* y, int n) {
     const int i = global_index();
@@ -241,6 +243,9 @@ cudaError_t volatile_reduction(const Shape& shape, const float* x, float* y, boo
 }
 cudaError_t write_after_read(const Shape& shape, const float* x, float* y, float* z) {
     return launch(shape, write_after_read_kernel, x, y, z);
+}
+cudaError_t arrivals(const Shape& shape, unsigned* count, int* y) {
+    return launch(shape, arrivals_kernel, count, y);
 }
 cudaError_t divergent_counts(const Shape& shape, const float* x, float* y, int n) {
     return launch(shape, divergent_counts_kernel, x, y, n);

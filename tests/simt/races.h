@@ -38,6 +38,7 @@ cudaError_t volatile_reduction(const Shape&, const float* x, float* y,
                                bool sync);  // of a warp, in shared memory
 // all blocks read x[0] into z; the last one sets y[0]
 cudaError_t write_after_read(const Shape&, const float* x, float* y, float* z);
+cudaError_t arrivals(const Shape&, unsigned* count, int* y);  // y[k] = the thread that took ticket k
 cudaError_t divergent_counts(const Shape&, const float* x, float* y,
                              int n);  // clean: rows of different lengths
 

@@ -83,7 +83,7 @@ void Worker::run_blocks(Launch& which) {
         if (first >= blocks) break;
         for (uint64_t b = first; b < std::min(blocks, first + piece); ++b) {
             if (which.stopped.load(std::memory_order_relaxed)) break;
-            run_block(b);
+            run_block(Schedule::place(which.schedule, b, blocks));
         }
     }
     if (full) counting->publish(which.function);
@@ -119,6 +119,8 @@ void Worker::begin_block(uint64_t index) {
 
 void Worker::run_block(uint64_t index) {
     begin_block(index);
+    schedule_ = Schedule(launch->schedule == 0 ? 0 : launch->schedule * 0x9e3779b97f4a7c15 + index + 1);
+    if (!schedule_.in_order()) schedule_.shuffle(starts_, count_);
     Fiber* first = next_fiber();
     start_first_ = polling_ = false;
     in_block_ = true;
@@ -139,6 +141,9 @@ void Worker::run_block(uint64_t index) {
 
 Fiber* Worker::next_fiber() {
     if (ready_head_ < ready_.size()) {
+        if (!schedule_.in_order())
+            std::swap(ready_[ready_head_],
+                      ready_[ready_head_ + schedule_.draw() % (ready_.size() - ready_head_)]);
         const unsigned index = ready_[ready_head_++];
         if (ready_head_ == ready_.size()) {
             ready_.clear();
@@ -257,7 +262,8 @@ void Worker::after_atomic(uintptr_t address, int how) {
 void Worker::fiber_main(Fiber* self) {
     for (;;) {
         while (next_ < count_ && (start_first_ || ready_head_ == ready_.size())) {
-            const unsigned index = next_++;
+            const unsigned index = schedule_.in_order() ? next_ : starts_[next_];
+            ++next_;
             start_first_ = false;
             step();
             threads_[index].fiber = self;

@@ -12,6 +12,7 @@
 #include "order.h"
 #include "races.h"
 #include "record.h"
+#include "schedule.h"
 #include "simt/collective.h"
 #include "simt/launch.h"
 #include "simt/simt.h"
@@ -34,6 +35,7 @@ struct Launch {
     size_t dynamic_shared = 0;
     const void* site = nullptr;  // of the launching call
     Stamp first_stamp = 0;       // of its accesses (order.h)
+    uint64_t schedule = 0;       // the order of its blocks and threads; 0: none but theirs
     bool alone = false;          // one OS thread runs all of it
     std::atomic<uint64_t> next_block = 0;
     std::atomic<bool> stopped = false;  // by a fault
@@ -206,6 +208,8 @@ class Worker {
     uint3 indices_[kMaxThreads];
     std::vector<unsigned> ready_;  // a queue: [ready_head_, size)
     size_t ready_head_ = 0;
+    Schedule schedule_;             // of the block
+    std::vector<unsigned> starts_;  // the threads as they begin, where they do not begin in order
     unsigned count_ = 0, next_ = 0, finished_ = 0;
     unsigned done_[kMaxThreads / kWarp] = {}, pending_[kMaxThreads / kWarp] = {};  // by lane
     unsigned waiting_ = 0;                                                         // at the barrier

@@ -221,6 +221,7 @@ cudaError_t run(Launch& launch) {
     launch.stopped = false;
     launch.error = cudaSuccess;
     count_launch(launch.function, blocks, blocks * launch.block.x * launch.block.y * launch.block.z);
+    launch.schedule = schedule();
     launch.extra = 0;
     launch.moved = 0;
     prepare_signals();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,11 @@ void set_xray(Xray level);
 // Whether the kernels of this build are instrumented at all: not with the address sanitizer, which replaces
 // it.
 bool instrumented();
+
+// Which order the threads, warps and blocks of launches run in, as far as barriers leave it open: 0 in order,
+// else one that follows from the number (LILY_SIMT_SCHEDULE in the environment).
+void set_schedule(uint64_t seed);
+uint64_t schedule();
 
 // After how many seconds without a barrier or an end a thread counts as hung (0: the default,
 // LILY_SIMT_TIMEOUT or 60).
