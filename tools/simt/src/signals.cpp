@@ -98,7 +98,7 @@ class Watchdog {
         if (!started_) std::thread([this] { watch(); }).detach();
         started_ = true;
         running_ = true;
-        wake_.notify_one();
+        if (asleep_) wake_.notify_one();
     }
     void end() {
         const std::lock_guard lock(mutex_);
@@ -109,14 +109,19 @@ class Watchdog {
     void watch() {
         std::unique_lock lock(mutex_);
         for (;;) {
+            asleep_ = true;
             wake_.wait(lock, [this] { return running_; });
-            wake_.wait_for(lock, std::chrono::milliseconds(100));
-            if (running_) Worker::stop_hung(watch_seconds());
+            asleep_ = false;
+            // stays awake for a second after the last launch: a wake-up for each would cost too much
+            for (int idle = 0; idle < 10; idle = running_ ? 0 : idle + 1) {
+                wake_.wait_for(lock, std::chrono::milliseconds(100));
+                if (running_) Worker::stop_hung(watch_seconds());
+            }
         }
     }
     std::mutex mutex_;
     std::condition_variable wake_;
-    bool started_ = false, running_ = false;
+    bool started_ = false, running_ = false, asleep_ = false;
 };
 
 }  // namespace
