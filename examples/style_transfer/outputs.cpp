@@ -108,7 +108,7 @@ void Outputs::after_step(const LossValues& l) {
 
 std::string Outputs::save(const char* what, const std::string& path,
                           const std::function<void(const std::string&)>& write) {
-    const std::string at = saved_.save(path, write);
+    std::string at = saved_.save(path, write);
     if (!at.empty()) s_.say("{}: {}", what, at);
     return at;
 }

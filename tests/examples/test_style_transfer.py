@@ -261,8 +261,8 @@ class StyleTransferTest(StyleTransferCase):
         self.fails("other settings: --content is another picture$", "--resume", state, content="other.png", iterations=4)
         Image.fromarray(wave_picture(40, 56, 6)).save(self.dir / "style2.png")
         self.fails("other settings: --style 1 is another picture$", "--resume", state, style=("style2.png",), iterations=4)
-        self.fails("other settings: --content has 64x48 pixels .was 48x36.: pass the same picture and --size, --style 1 has 64x46 pixels .was 48x34.: pass the same picture and --style-size$",
-                   "--resume", state, "--size", 64, iterations=4)
+        self.fails("other settings: --content has 64x48 pixels .was 48x36.: pass the same picture and --size, "
+                   "--style 1 has 64x46 pixels .was 48x34.: pass the same picture and --style-size$", "--resume", state, "--size", 64, iterations=4)
         self.fails("other settings: --style 1 has 40x29 pixels .was 48x34.: pass the same picture and --style-size$", "--resume", state, "--style-size", 40, iterations=4)
         two = self.dir / "two"
         self.succeeds("--checkpoint", two, style=("style.png", "other.png"), iterations=2)
