@@ -10,6 +10,7 @@
 #include "framework/ops/conv2d.h"
 #include "framework/ops/conv2d_relu.h"
 #include "framework/ops/conv_transpose2d.h"
+#include "framework/ops/cross_entropy.h"
 #include "framework/ops/dropout.h"
 #include "framework/ops/embedding.h"
 #include "framework/ops/gram.h"

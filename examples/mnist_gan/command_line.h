@@ -12,25 +12,14 @@
 #include <variant>
 #include <vector>
 
+#include "examples/common/machine.h"
 #include "examples/common/words.h"
 #include "framework/io/progress.h"
 #include "models/gan/losses.h"
 
 namespace lily::mnist_gan {
 
-// Of every command. Each member here and below is the option of that name, with its default.
-struct Machine {
-    std::string device = "auto";
-    int threads = 0;  // 0: all cores
-    bool quiet = false;
-
-    // Prints a line on stderr, unless --quiet.
-    template <class... Args>
-    void say(fmt::format_string<Args...> line, Args&&... args) const {
-        if (!quiet) io::put(stderr, fmt::format(line, std::forward<Args>(args)...) + "\n");
-    }
-};
-
+// Each member here and below is the option of that name, with its default.
 enum class OnCollapse { warn, stop, rollback };
 
 struct TrainSettings : Machine {

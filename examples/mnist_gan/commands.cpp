@@ -3,9 +3,7 @@
 
 #include <algorithm>
 
-#include "framework/device_choice.h"
 #include "framework/error.h"
-#include "kernels/common/parallel.h"
 
 namespace lily::mnist_gan {
 
@@ -16,13 +14,6 @@ data::Dataset load_pictures(const Machine& machine, const std::string& folder, i
     if (set.remarks.size() > kMostLines)
         machine.say("… and {} more such lines", set.remarks.size() - kMostLines);
     return set;
-}
-
-Device choose_machine(const Machine& machine) {
-    if (machine.threads > 0) kernels::set_max_threads(machine.threads);
-    const DeviceChoice chosen = choose_device(machine.device);
-    machine.say("{}", chosen.reason);
-    return chosen.device;
 }
 
 std::vector<int64_t> classes_for(int64_t count, int digit, int64_t classes) {

@@ -17,9 +17,6 @@ int run(const EvaluateSettings& s);
 // at the peak of a training with the default networks and 600 pictures.
 constexpr double kProgramMegabytes = 60, kMappedMegabytes = 70;
 
-// --threads and --device of any command.
-Device choose_machine(const Machine& machine);
-
 // The pictures of a folder; prints what there is to say of their files.
 data::Dataset load_pictures(const Machine& machine, const std::string& folder, int size);
 

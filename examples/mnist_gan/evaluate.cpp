@@ -50,7 +50,7 @@ struct Samples {
 Samples make_samples(const EvaluateSettings& s, const data::Dataset& set, Device device) {
     if (!s.samples.empty()) return {load_samples(s.samples, set.picture_size()), {}};
     const LoadedGenerator model = load_generator(s.model);
-    check(model.size == PictureSize{set.channels, set.height, set.width},
+    check(model.size == io::PictureSize{set.channels, set.height, set.width},
           "{} makes pictures of {}x{}, the data are {}x{}", io::in_quotes(s.model), model.size.width,
           model.size.height, set.width, set.height);
     Generator random(s.seed);
@@ -83,7 +83,7 @@ void save_neighbours(const std::string& path, const Tensor& samples, const data:
         for (const Nearest& n : nearest_pictures(rows.back(), set)) indices.push_back(n.index);
         rows.push_back(data::to_pixels(set, indices));
     }
-    io::save_image(path, sample_grid(cat(rows, 0), {set.channels, set.height, set.width}, kColumns, 2));
+    io::save_image(path, io::sample_grid(cat(rows, 0), {set.channels, set.height, set.width}, kColumns, 2));
 }
 
 }  // namespace
@@ -93,7 +93,7 @@ int run(const EvaluateSettings& s) {
     if (!s.neighbours.empty()) io::check_can_save_image(s.neighbours);
     if (s.train_classifier && !s.classifier.empty()) io::check_writable(s.classifier);
     const data::Dataset set = load_pictures(s, s.data, s.image_size);
-    const Device device = choose_machine(s);
+    const Device device = s.choose();
     const Samples samples = make_samples(s, set, device);
     check(s.neighbours.empty() || samples.pictures.size(0) >= kColumns,
           "--neighbours needs {} samples at least, there are {}", kColumns, samples.pictures.size(0));

@@ -49,19 +49,20 @@ Tensor path(int64_t stops, int64_t frames, int64_t walks, int64_t latent, uint64
 }
 
 // A frame of the animation shows all walks.
-std::vector<io::Image> frame_pictures(const Tensor& samples, int64_t walks, const PictureSize& size,
+std::vector<io::Image> frame_pictures(const Tensor& samples, int64_t walks, const io::PictureSize& size,
                                       const WalkSettings& s) {
     std::vector<io::Image> pictures;
     for (int64_t first = 0; first < samples.size(0); first += walks)
-        pictures.push_back(sample_grid(slice(samples, 0, first, first + walks), size, s.grid[0], s.zoom));
+        pictures.push_back(io::sample_grid(slice(samples, 0, first, first + walks), size, s.grid[0], s.zoom));
     return pictures;
 }
 
 // A walk is a row: frame f of walk w is sample f · walks + w.
-io::Image strip(const Tensor& samples, int64_t walks, const PictureSize& size, int zoom) {
+io::Image strip(const Tensor& samples, int64_t walks, const io::PictureSize& size, int zoom) {
     const int64_t frames = samples.size(0) / walks;
     const Tensor rows = samples.reshape({frames, walks, size.pixels()}).transpose(0, 1);
-    return sample_grid(rows.reshape({walks * frames, size.pixels()}), size, static_cast<int>(frames), zoom);
+    return io::sample_grid(rows.reshape({walks * frames, size.pixels()}), size, static_cast<int>(frames),
+                           zoom);
 }
 
 // Throws if so many samples, a generator's two widest maps of them, and pictures of so many bytes do not fit.
@@ -91,11 +92,11 @@ int run(const SampleSettings& s) {
     const std::vector<int64_t> classes = classes_for(count, s.digit, model.options.classes);
     double picture_bytes = 0;
     if (!tensor) {
-        const auto [width, height] = grid_size(count, model.size, columns, s.zoom);
+        const auto [width, height] = io::grid_size(count, model.size, columns, s.zoom);
         io::check_image_size(s.out, width, height, static_cast<int>(model.size.channels));
         picture_bytes = static_cast<double>(width) * height * static_cast<double>(model.size.channels);
     }
-    const Device device = choose_machine(s);
+    const Device device = s.choose();
     require_memory(count, model.options, picture_bytes);
     Generator random(s.seed);
     const Tensor samples = model.sample(randn({count, model.options.latent}, random), classes, device);
@@ -104,7 +105,7 @@ int run(const SampleSettings& s) {
         if (tensor)
             io::save_tensors(path, {{"samples", samples}});
         else
-            io::save_image(path, sample_grid(samples, model.size, columns, s.zoom));
+            io::save_image(path, io::sample_grid(samples, model.size, columns, s.zoom));
     });
     saved.require_all_in_place();
     s.say("{} samples: {}", count, at);
@@ -123,11 +124,11 @@ int run(const WalkSettings& s) {
     for (int64_t f = 0; f < frames; ++f) classes.insert(classes.end(), of_walks.begin(), of_walks.end());
     // Of a strip a walk is a row.
     const auto [width, height] =
-        animated ? grid_size(walks, model.size, s.grid[0], s.zoom)
-                 : grid_size(frames * walks, model.size, static_cast<int>(frames), s.zoom);
+        animated ? io::grid_size(walks, model.size, s.grid[0], s.zoom)
+                 : io::grid_size(frames * walks, model.size, static_cast<int>(frames), s.zoom);
     animated ? io::check_gif_size(s.out, width, height)
              : io::check_image_size(s.out, width, height, static_cast<int>(model.size.channels));
-    const Device device = choose_machine(s);
+    const Device device = s.choose();
     require_memory(frames * walks, model.options,
                    static_cast<double>(width) * height *
                        static_cast<double>(model.size.channels * (animated ? frames : 1)));

@@ -4,13 +4,13 @@
 #include <cmath>
 #include <filesystem>
 
-#include "examples/common/interrupt.h"
 #include "examples/common/memory.h"
 #include "examples/common/saved_files.h"
 #include "examples/mnist_gan/commands.h"
 #include "examples/mnist_gan/quality.h"
 #include "examples/mnist_gan/train_outputs.h"
 #include "framework/random.h"
+#include "framework/train/interrupt.h"
 
 namespace lily::mnist_gan {
 namespace {
@@ -255,7 +255,7 @@ class Training {
     const TrainSettings& s_;
     const RunFolder folder_;
     const data::Dataset set_;
-    const PictureSize size_;
+    const io::PictureSize size_;
     const io::Checkpoint::Settings same_;
     GanTrainer trainer_;
     data::Loader loader_;
@@ -296,7 +296,7 @@ int run(const TrainSettings& s) {
     data::Dataset set = load_pictures(s, s.data, s.image_size);
     s.say("{} pictures of {}x{}{}", set.count, set.width, set.height,
           set.labels.empty() ? "" : fmt::format(", {} classes", set.classes));
-    const Device device = choose_machine(s);
+    const Device device = s.choose();
     if (device != Device::cuda) require_memory(s, set);
     return Training(s, device, std::move(set)).run();
 }

@@ -57,13 +57,13 @@ void RunFolder::prepare(bool resume) const {
         io::check_writable(file);
 }
 
-void check_pictures(const TrainSettings& s, const RunFolder& folder, const PictureSize& size) {
+void check_pictures(const TrainSettings& s, const RunFolder& folder, const io::PictureSize& size) {
     const auto channels = static_cast<int>(size.channels);
-    const auto [width, height] = grid_size(int64_t{s.grid[0]} * s.grid[1], size, s.grid[0]);
-    grid_size(int64_t{s.grid[0]} * s.grid[1], size, s.grid[0], kLastZoom);
+    const auto [width, height] = io::grid_size(int64_t{s.grid[0]} * s.grid[1], size, s.grid[0]);
+    io::grid_size(int64_t{s.grid[0]} * s.grid[1], size, s.grid[0], kLastZoom);
     io::check_image_size(folder / "samples.png", width * kLastZoom, height * kLastZoom, channels);
     const auto [sheet_width, sheet_height] =
-        contact_sheet_size(static_cast<int>(kMostInSheet), width, height, kSheetColumns);
+        io::contact_sheet_size(static_cast<int>(kMostInSheet), width, height, kSheetColumns);
     io::check_image_size(folder / "sheet.png", sheet_width, sheet_height, channels);
 }
 
@@ -106,15 +106,15 @@ void TrainOutputs::quality(int64_t iteration, const GanQuality& q) {
 
 void TrainOutputs::message(const std::string& line) { bar_->message(line); }
 
-void TrainOutputs::grid(int64_t iteration, const Tensor& samples, const PictureSize& size) {
-    io::save_image(folder_.grid(iteration), sample_grid(samples, size, s_.grid[0]));
+void TrainOutputs::grid(int64_t iteration, const Tensor& samples, const io::PictureSize& size) {
+    io::save_image(folder_.grid(iteration), io::sample_grid(samples, size, s_.grid[0]));
 }
 
-void TrainOutputs::finish(const Tensor& samples, const PictureSize& size, const std::vector<GanStep>& history,
-                          SavedFiles& saved) {
+void TrainOutputs::finish(const Tensor& samples, const io::PictureSize& size,
+                          const std::vector<GanStep>& history, SavedFiles& saved) {
     bar_->finish();
     saved.save(folder_ / "samples.png", [&](const std::string& path) {
-        io::save_image(path, sample_grid(samples, size, s_.grid[0], kLastZoom));
+        io::save_image(path, io::sample_grid(samples, size, s_.grid[0], kLastZoom));
     });
     save_sheet(static_cast<int64_t>(history.size()), saved);
     if (io::plot_available())
@@ -139,8 +139,9 @@ void TrainOutputs::save_sheet(int64_t iterations, SavedFiles& saved) const {
         io::Image grid = io::load_image(paths[i * paths.size() / count - 1]);
         if (grid.width == last.width && grid.height == last.height) grids.push_back(std::move(grid));
     }
-    saved.save(folder_ / "sheet.png",
-               [&](const std::string& path) { io::save_image(path, contact_sheet(grids, kSheetColumns)); });
+    saved.save(folder_ / "sheet.png", [&](const std::string& path) {
+        io::save_image(path, io::contact_sheet(grids, kSheetColumns));
+    });
 }
 
 void TrainOutputs::save_plot(const std::string& path, const std::vector<GanStep>& history) const {

@@ -44,7 +44,7 @@ class RunFolder {
 };
 
 // Throws if the grids or the sheet of a training would be too large for their files.
-void check_pictures(const TrainSettings& s, const RunFolder& folder, const models::PictureSize& size);
+void check_pictures(const TrainSettings& s, const RunFolder& folder, const io::PictureSize& size);
 
 class TrainOutputs {
   public:
@@ -56,11 +56,11 @@ class TrainOutputs {
     void quality(int64_t iteration, const models::GanQuality& quality);
     // Drops what was logged after `iteration`: the run has gone back to it.
     void rewind(int64_t iteration);
-    void grid(int64_t iteration, const Tensor& samples, const models::PictureSize& size);
+    void grid(int64_t iteration, const Tensor& samples, const io::PictureSize& size);
     void message(const std::string& line);
 
     // Ends the progress bar; writes the last grid, the sheet, the plot.
-    void finish(const Tensor& samples, const models::PictureSize& size,
+    void finish(const Tensor& samples, const io::PictureSize& size,
                 const std::vector<models::GanStep>& history, SavedFiles& saved);
 
   private:

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "framework/io/picture_grid.h"
+
 namespace lily::data {
 
 // Pictures of one size as bytes, each with a class or all without.
@@ -16,6 +18,7 @@ struct Dataset {
     std::vector<std::string> remarks = {};  // of the files, for the user: a line each
 
     int64_t picture_size() const { return channels * height * width; }
+    io::PictureSize size() const { return {channels, height, width}; }
     // The numbers of `wanted` pictures (of all, if there are fewer), spread evenly over them.
     std::vector<int64_t> spread(int64_t wanted) const;
     // Of all that is in it (io::Fingerprint).

@@ -17,19 +17,9 @@ constexpr int64_t kMaps1 = 16, kMaps2 = 32, kBatch = 64, kPiece = 500;
 constexpr uint64_t kMostSize = 4096;
 constexpr Conv2dOptions kSame{.padding = {1, 1}};
 
-// -mean of ln p(label)
-Tensor cross_entropy(const Tensor& logits, const std::vector<int64_t>& labels) {
-    const int64_t n = logits.size(0), classes = logits.size(1);
-    std::vector<float> one_hot(static_cast<size_t>(n * classes));
-    for (int64_t i = 0; i < n; ++i)
-        one_hot[static_cast<size_t>(i * classes + labels[static_cast<size_t>(i)])] = 1;
-    const Tensor chosen = from_vector(one_hot, {n, classes}).to(logits.device());
-    return sum(log_softmax(logits, 1) * chosen) * (-1.0 / static_cast<double>(n));
-}
-
 }  // namespace
 
-DigitClassifier::DigitClassifier(const PictureSize& size, int64_t classes, Generator& random)
+DigitClassifier::DigitClassifier(const io::PictureSize& size, int64_t classes, Generator& random)
     : size_(size),
       classes_(classes),
       conv1_(size.channels, kMaps1, 3, random, kSame),
@@ -69,7 +59,8 @@ void train_classifier(DigitClassifier& classifier, const data::Dataset& set, con
     for (int64_t i = 0; i < total; ++i) {
         const data::Batch batch = loader.next(device);
         adam.zero_grad();
-        const Tensor loss = cross_entropy(classifier.forward(batch.pixels), batch.labels);
+        const Tensor loss = cross_entropy(classifier.forward(batch.pixels),
+                                          from_vector(batch.labels, {batch.pixels.size(0)}));
         loss.backward();
         adam.step();
         if (how.progress) how.progress(i + 1, loss.item<double>());
@@ -95,7 +86,7 @@ void save_classifier(const std::string& path, const DigitClassifier& classifier,
     checkpoint.put("classifier", classifier.state_dict());
     checkpoint.put_settings(kProgram, {});
     checkpoint.tensors["accuracy"] = from_vector<double>({accuracy}, {});
-    const PictureSize& size = classifier.size();
+    const io::PictureSize& size = classifier.size();
     const std::pair<const char*, int64_t> numbers[] = {{"channels", size.channels},
                                                        {"height", size.height},
                                                        {"width", size.width},
@@ -113,7 +104,7 @@ LoadedClassifier load_classifier(const std::string& path) {
               kMostSize);
         return static_cast<int64_t>(value);
     };
-    const PictureSize size{number("channels"), number("height"), number("width")};
+    const io::PictureSize size{number("channels"), number("height"), number("width")};
     const int64_t classes = number("classes");
     checkpoint.require_shape("classifier.conv1.weight", {kMaps1, size.channels, 3, 3});
     checkpoint.require_shape("classifier.body.weight",

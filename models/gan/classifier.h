@@ -7,8 +7,8 @@
 #include <string>
 
 #include "framework/data/dataset.h"
+#include "framework/io/picture_grid.h"
 #include "framework/nn/layers.h"
-#include "models/gan/pictures.h"
 
 namespace lily::models {
 
@@ -17,17 +17,17 @@ class DigitClassifier final : public nn::Module {
   public:
     static constexpr int64_t kFeatures = 128;
 
-    DigitClassifier(const PictureSize& size, int64_t classes, Generator& random);
+    DigitClassifier(const io::PictureSize& size, int64_t classes, Generator& random);
 
     Tensor features(const Tensor& pictures);          // (N,pixels) -> (N,128)
     Tensor forward(const Tensor& pictures) override;  // -> logits (N,classes)
     Tensor logits_of(const Tensor& features) { return head_.forward(features); }
 
-    const PictureSize& size() const { return size_; }
+    const io::PictureSize& size() const { return size_; }
     int64_t classes() const { return classes_; }
 
   private:
-    const PictureSize size_;
+    const io::PictureSize size_;
     const int64_t classes_;
     nn::Conv2d conv1_, conv2_;
     nn::Linear body_, head_;

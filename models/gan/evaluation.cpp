@@ -33,7 +33,7 @@ double GanQuality::most_share() const { return *std::max_element(shares.begin(),
 
 Evaluator::Evaluator(DigitClassifier& classifier, const data::Dataset& set, Device device)
     : classifier_(classifier), device_(device) {
-    const PictureSize size{set.channels, set.height, set.width};
+    const io::PictureSize size{set.channels, set.height, set.width};
     check(classifier.size() == size,
           "[evaluation] the classifier is for pictures of {}x{} with {} channels, the data are {}x{} with {}",
           classifier.size().width, classifier.size().height, classifier.size().channels, set.width,

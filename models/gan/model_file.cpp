@@ -40,7 +40,7 @@ std::vector<int64_t> sizes_of(const io::Checkpoint& checkpoint, const char* key)
 
 }  // namespace
 
-void put_description(io::Checkpoint& checkpoint, const GanOptions& o, const PictureSize& size) {
+void put_description(io::Checkpoint& checkpoint, const GanOptions& o, const io::PictureSize& size) {
     for (const auto* hidden : {&o.g_hidden, &o.d_hidden})
         check(hidden->size() <= kMostLayers, "[checkpoint] expected at most {} hidden layers, got {}",
               kMostLayers, hidden->size());
@@ -72,9 +72,9 @@ GanOptions described_options(const io::Checkpoint& checkpoint) {
     return options;
 }
 
-PictureSize described_size(const io::Checkpoint& checkpoint) {
-    const PictureSize size{size_of(checkpoint, "channels"), size_of(checkpoint, "height"),
-                           size_of(checkpoint, "width")};
+io::PictureSize described_size(const io::Checkpoint& checkpoint) {
+    const io::PictureSize size{size_of(checkpoint, "channels"), size_of(checkpoint, "height"),
+                               size_of(checkpoint, "width")};
     check((size.channels == 1 || size.channels == 3) && size.height >= 1 && size.width >= 1 &&
               size.height * size.width <= static_cast<int64_t>(kMostSize),
           "[checkpoint] it is for pictures of {}x{}x{}", size.channels, size.height, size.width);
@@ -82,7 +82,7 @@ PictureSize described_size(const io::Checkpoint& checkpoint) {
 }
 
 void save_generator(const std::string& path, const nn::Module& generator, const GanOptions& options,
-                    const PictureSize& size) {
+                    const io::PictureSize& size) {
     io::Checkpoint checkpoint;
     checkpoint.put("generator", generator.state_dict());
     put_description(checkpoint, options, size);

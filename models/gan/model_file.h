@@ -6,8 +6,8 @@
 #include <string>
 
 #include "framework/io/checkpoint.h"
+#include "framework/io/picture_grid.h"
 #include "models/gan/networks.h"
-#include "models/gan/pictures.h"
 
 namespace lily::models {
 
@@ -16,16 +16,16 @@ inline constexpr int64_t kMostLayerSize = 1 << 20;  // a file that says more is 
 inline constexpr size_t kMostLayers = 64;
 
 // The layers' sizes and the pictures' as text in a checkpoint.
-void put_description(io::Checkpoint& checkpoint, const GanOptions& options, const PictureSize& size);
+void put_description(io::Checkpoint& checkpoint, const GanOptions& options, const io::PictureSize& size);
 GanOptions described_options(const io::Checkpoint& checkpoint);
-PictureSize described_size(const io::Checkpoint& checkpoint);
+io::PictureSize described_size(const io::Checkpoint& checkpoint);
 
 void save_generator(const std::string& path, const nn::Module& generator, const GanOptions& options,
-                    const PictureSize& size);
+                    const io::PictureSize& size);
 
 struct LoadedGenerator {
     GanOptions options;
-    PictureSize size;
+    io::PictureSize size;
     std::unique_ptr<GanGenerator> generator;  // on the CPU, in eval mode
 
     // (N,pixels) on the CPU, computed on the generator's device in pieces.

@@ -10,7 +10,7 @@ const std::string kNumbers = "numbers";  // f64: saturation, best distance
 
 }  // namespace
 
-void save_gan_run(const std::string& path, GanTrainer& trainer, const PictureSize& size,
+void save_gan_run(const std::string& path, GanTrainer& trainer, const io::PictureSize& size,
                   const data::Loader& loader, const CollapseMonitor& monitor, const GanRun& run,
                   const io::Checkpoint::Settings& settings) {
     io::Checkpoint checkpoint;

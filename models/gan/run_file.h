@@ -19,7 +19,7 @@ struct GanRun {
     int64_t bad_checks = 0;             // for a collapse, one after the other
 };
 
-void save_gan_run(const std::string& path, GanTrainer& trainer, const PictureSize& size,
+void save_gan_run(const std::string& path, GanTrainer& trainer, const io::PictureSize& size,
                   const data::Loader& loader, const CollapseMonitor& monitor, const GanRun& run,
                   const io::Checkpoint::Settings& settings);
 

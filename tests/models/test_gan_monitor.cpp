@@ -140,7 +140,7 @@ TEST_CASE("gan evaluation: copies are found, noise is far away", "[gan]") {
 
 TEST_CASE("gan pictures: grids and sheets", "[gan]") {
     const Tensor samples = from_vector<float>({-1, 1, 0, 2, -3, 0.5f}, {3, 2});
-    const io::Image grid = sample_grid(samples, {1, 1, 2}, 2, 3);
+    const io::Image grid = io::sample_grid(samples, {1, 1, 2}, 2, 3);
     CHECK(grid.width == 12);
     CHECK(grid.height == 6);
     CHECK(int{*grid.at(2, 2)} == 0);
@@ -150,19 +150,19 @@ TEST_CASE("gan pictures: grids and sheets", "[gan]") {
     CHECK(int{*grid.at(5, 0)} == 0);
     CHECK(int{*grid.at(5, 4)} == 191);
     CHECK(int{*grid.at(5, 9)} == 0);  // nothing there
-    const io::Image colour = to_picture(from_vector<float>({-1, 1, 0, 0, 1, -1}, {1, 6}), 0, {3, 1, 2});
+    const io::Image colour = io::to_picture(from_vector<float>({-1, 1, 0, 0, 1, -1}, {1, 6}), 0, {3, 1, 2});
     CHECK(colour.pixels == std::vector<uint8_t>{0, 128, 255, 255, 128, 0});
-    const io::Image sheet = contact_sheet({grid, grid, grid}, 2);
+    const io::Image sheet = io::contact_sheet({grid, grid, grid}, 2);
     CHECK(sheet.width == 2 * 16 + 4);
     CHECK(sheet.height == 2 * 10 + 4);
     CHECK(int{*sheet.at(0, 0)} == 255);
     CHECK(int{*sheet.at(4, 4)} == 0);
     CHECK_THAT(io::error_of([&] {
-                   contact_sheet({grid, colour}, 2);
+                   io::contact_sheet({grid, colour}, 2);
                }),
                ContainsSubstring("pictures of one size"));
     CHECK_THAT(io::error_of([&] {
-                   sample_grid(samples, {1, 1, 3}, 2);
+                   io::sample_grid(samples, {1, 1, 3}, 2);
                }),
                ContainsSubstring("expected (N,3)"));
 }
@@ -178,7 +178,7 @@ TEST_CASE("gan files: a generator comes back; what is damaged is refused", "[gan
     save_generator(path, generator, options, {1, 2, 3});
     const LoadedGenerator loaded = load_generator(path);
     CHECK(loaded.options == options);
-    CHECK(loaded.size == PictureSize{1, 2, 3});
+    CHECK(loaded.size == io::PictureSize{1, 2, 3});
     const Tensor z = randn({5, 3}, random);
     CHECK(loaded.sample(z, {}, Device::cpu).to_vector() == generator.generate(z).to_vector());
 

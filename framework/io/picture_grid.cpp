@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-#include "models/gan/pictures.h"
+#include "framework/io/picture_grid.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "framework/error.h"
 
-namespace lily::models {
+namespace lily::io {
 namespace {
 
 constexpr int kGap = 4;
 
 // Copies `from` into `to`, its corner at (y, x), each pixel zoom x zoom times.
-void paste(const io::Image& from, io::Image& to, int y, int x, int zoom) {
+void paste(const Image& from, Image& to, int y, int x, int zoom) {
     for (int row = 0; row < from.height * zoom; ++row)
         for (int column = 0; column < from.width * zoom; ++column)
             std::copy_n(from.at(row / zoom, column / zoom), from.channels, to.at(y + row, x + column));
@@ -20,12 +20,12 @@ void paste(const io::Image& from, io::Image& to, int y, int x, int zoom) {
 
 }  // namespace
 
-io::Image to_picture(const Tensor& samples, int64_t i, const PictureSize& size) {
+Image to_picture(const Tensor& samples, int64_t i, const PictureSize& size) {
     check(samples.rank() == 2 && samples.size(1) == size.pixels(), "[to_picture] expected (N,{}), got {}",
           size.pixels(), samples.shape());
     const int64_t c = size.channels, m = size.height * size.width;
     const float* planes = samples.data<float>() + i * size.pixels();
-    io::Image image(static_cast<int>(size.width), static_cast<int>(size.height), static_cast<int>(c));
+    Image image(static_cast<int>(size.width), static_cast<int>(size.height), static_cast<int>(c));
     for (int64_t k = 0; k < c; ++k)
         for (int64_t p = 0; p < m; ++p)
             image.pixels[static_cast<size_t>(p * c + k)] =
@@ -46,11 +46,11 @@ std::pair<int, int> grid_size(int64_t samples, const PictureSize& size, int colu
     return {static_cast<int>(columns * size.width * zoom), static_cast<int>(rows * size.height * zoom)};
 }
 
-io::Image sample_grid(const Tensor& samples, const PictureSize& size, int columns, int zoom) {
+Image sample_grid(const Tensor& samples, const PictureSize& size, int columns, int zoom) {
     const auto [grid_width, grid_height] = grid_size(samples.size(0), size, columns, zoom);
     const auto count = static_cast<int>(samples.size(0));
     const auto width = static_cast<int>(size.width) * zoom, height = static_cast<int>(size.height) * zoom;
-    io::Image grid(grid_width, grid_height, static_cast<int>(size.channels));
+    Image grid(grid_width, grid_height, static_cast<int>(size.channels));
     for (int i = 0; i < count; ++i)
         paste(to_picture(samples, i, size), grid, i / columns * height, i % columns * width, zoom);
     return grid;
@@ -62,15 +62,15 @@ std::pair<int, int> contact_sheet_size(int count, int width, int height, int col
     return {columns * (width + kGap) + kGap, rows * (height + kGap) + kGap};
 }
 
-io::Image contact_sheet(const std::vector<io::Image>& pictures, int columns) {
+Image contact_sheet(const std::vector<Image>& pictures, int columns) {
     check(!pictures.empty() && columns >= 1, "[contact_sheet] expected pictures and columns");
-    const io::Image& first = pictures[0];
+    const Image& first = pictures[0];
     const auto count = static_cast<int>(pictures.size());
     columns = std::min(columns, count);
     const auto [width, height] = contact_sheet_size(count, first.width, first.height, columns);
-    io::Image sheet(width, height, first.channels, 255);
+    Image sheet(width, height, first.channels, 255);
     for (int i = 0; i < count; ++i) {
-        const io::Image& picture = pictures[static_cast<size_t>(i)];
+        const Image& picture = pictures[static_cast<size_t>(i)];
         check(picture.width == first.width && picture.height == first.height &&
                   picture.channels == first.channels,
               "[contact_sheet] expected pictures of one size, got {}x{} and {}x{}", first.width, first.height,
@@ -81,4 +81,4 @@ io::Image contact_sheet(const std::vector<io::Image>& pictures, int columns) {
     return sheet;
 }
 
-}  // namespace lily::models
+}  // namespace lily::io
