@@ -6,13 +6,13 @@
 #include <filesystem>
 #include <future>
 
-#include "examples/common/interrupt.h"
 #include "examples/common/program.h"
 #include "examples/style_transfer/command_line.h"
 #include "examples/style_transfer/estimate.h"
 #include "examples/style_transfer/outputs.h"
 #include "examples/style_transfer/profile.h"
 #include "framework/device_choice.h"
+#include "framework/train/interrupt.h"
 #include "kernels/common/parallel.h"
 
 namespace {

@@ -26,12 +26,17 @@ void Checkpoint::put(const std::string& part, const StateDict& state) {
 }
 
 StateDict Checkpoint::part(const std::string& name) const {
+    StateDict state = part_or_empty(name);
+    check(!state.empty(), "[checkpoint] it has no part '{}'", name);
+    return state;
+}
+
+StateDict Checkpoint::part_or_empty(const std::string& name) const {
     const std::string prefix = name + ".";
     StateDict state;
     for (auto entry = tensors.lower_bound(prefix); entry != tensors.end() && entry->first.starts_with(prefix);
          ++entry)
         state.emplace(entry->first.substr(prefix.size()), entry->second);
-    check(!state.empty(), "[checkpoint] it has no part '{}'", name);
     return state;
 }
 

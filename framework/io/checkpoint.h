@@ -18,7 +18,8 @@ struct Checkpoint {
 
     // put("model", net.state_dict()); net.load_state_dict(checkpoint.part("model")).
     void put(const std::string& part, const StateDict& state);
-    StateDict part(const std::string& name) const;  // throws where there is none
+    StateDict part(const std::string& name) const;           // throws where there is none
+    StateDict part_or_empty(const std::string& name) const;  // a module without parameters has none
     // Throws unless tensor `name` is there in that shape: before a network of described sizes takes memory.
     void require_shape(const std::string& name, const Shape& shape) const;
 

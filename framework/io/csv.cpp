@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <utility>
@@ -13,11 +14,30 @@
 namespace lily::io {
 namespace {
 
-std::string header_line(const std::vector<std::string>& columns) {
-    return fmt::format("{}\n", fmt::join(columns, ","));
+// ",1.5,2" onto `values`
+void parse_values(const char* at, const char* end, size_t count, const std::string& path,
+                  std::vector<double>& values) {
+    for (size_t i = 0; i < count; ++i) {
+        double value = 0;
+        const auto [stop, error] = std::from_chars(std::min(at + 1, end), end, value);
+        const bool whole = at < end && *at == ',' && error == std::errc() && (i + 1 < count || stop == end);
+        check(whole, "cannot continue the log {}: a row does not hold {} numbers", in_quotes(path),
+              count + 1);
+        values.push_back(value);
+        at = stop;
+    }
 }
 
 }  // namespace
+
+std::string CsvLog::header_line(const std::vector<std::string>& columns) {
+    return fmt::format("{}\n", fmt::join(columns, ","));
+}
+
+std::string CsvLog::row_line(int64_t iteration, std::span<const double> values) {
+    return fmt::format("{},{}\n", iteration,
+                       fmt::join(values, ","));  // {}: the shortest text that reads back
+}
 
 CsvLog::CsvLog(Destination to, size_t columns)
     : to_(std::move(to)), columns_(columns), fd_(to_.open_in_place(O_CREAT | O_APPEND)) {}
@@ -31,7 +51,8 @@ CsvLog::CsvLog(Destination to, const std::vector<std::string>& columns)
 CsvLog::CsvLog(const std::string& path, const std::vector<std::string>& columns)
     : CsvLog(Destination(path), columns) {}
 
-CsvLog CsvLog::resume(const std::string& path, const std::vector<std::string>& columns, int64_t last) {
+CsvLog CsvLog::resume(const std::string& path, const std::vector<std::string>& columns, int64_t last,
+                      Rows* rows) {
     Destination to(path);
     if (!to.replaced_mode()) return CsvLog(std::move(to), columns);  // no file there that could be read
     const std::vector<std::byte> bytes = read_file(path);
@@ -46,6 +67,9 @@ CsvLog CsvLog::resume(const std::string& path, const std::vector<std::string>& c
         check(error == std::errc() && *stop == ',',
               "cannot continue the log {}: the row at byte {} has no iteration", in_quotes(path), kept);
         if (iteration > last) break;
+        if (rows == nullptr) continue;
+        rows->iterations.push_back(iteration);
+        parse_values(stop, text.data() + end, columns.size() - 1, path, rows->values);
     }
     CsvLog log(std::move(to), columns.size());
     log.cut(kept);
@@ -66,8 +90,12 @@ void CsvLog::cut(size_t bytes) {
 void CsvLog::row(int64_t iteration, std::span<const double> values) {
     check(values.size() + 1 == columns_, "[csv] expected {} values after the iteration, got {}", columns_ - 1,
           values.size());
-    write(
-        fmt::format("{},{}\n", iteration, fmt::join(values, ",")));  // {}: the shortest text that reads back
+    write(row_line(iteration, values));
+}
+
+void CsvLog::sync() {
+    // A pipe or a terminal has no disk.
+    if (::fdatasync(fd_) != 0 && errno != EINVAL && errno != EROFS && errno != ENOTSUP) to_.fail_errno(errno);
 }
 
 void CsvLog::write(const std::string& text) {

@@ -14,13 +14,21 @@ namespace lily::io {
 // in one write as soon as it is given, so that a killed run leaves whole rows. Numbers read back exactly.
 class CsvLog {
   public:
+    // What stands in a log: the first column, and the others row by row.
+    struct Rows {
+        std::vector<int64_t> iterations = {};
+        std::vector<double> values = {};  // (rows, columns - 1)
+    };
+
     // A new log; what was at `path` is replaced.
     CsvLog(const std::string& path, const std::vector<std::string>& columns);
 
     // Goes on with a log after iteration `last`: later rows, and a row cut short, are dropped, so that the
     // resumed run leaves every iteration once. A missing file is begun, and so is what cannot be read back
     // (a pipe, a terminal, stdout); a file with other columns is an error.
-    static CsvLog resume(const std::string& path, const std::vector<std::string>& columns, int64_t last);
+    // `kept`, where given, receives the rows that stay.
+    static CsvLog resume(const std::string& path, const std::vector<std::string>& columns, int64_t last,
+                         Rows* kept = nullptr);
 
     ~CsvLog();
     CsvLog(CsvLog&& other) noexcept;
@@ -28,6 +36,9 @@ class CsvLog {
 
     // `values`: the columns after the first.
     void row(int64_t iteration, std::span<const double> values);
+    static std::string header_line(const std::vector<std::string>& columns);
+    static std::string row_line(int64_t iteration, std::span<const double> values);
+    void sync();  // returns when all rows are on the disk
 
   private:
     CsvLog(Destination to, size_t columns);

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// The loop around a training: what it logs, when it saves, how it is interrupted, resumed and rolled back.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "framework/io/checkpoint.h"
+#include "framework/io/progress.h"
+#include "framework/train/diverged.h"
+#include "framework/train/log.h"
+#include "framework/train/stateful.h"
+
+namespace lily::train {
+
+struct RunOptions {
+    std::string program = {};                // in the checkpoint: whose run it is
+    io::Checkpoint::Settings settings = {};  // what a resumed run must have in common with this one
+    std::string checkpoint = {};             // the state's file; empty: none is written on the way
+    std::string resume = {};                 // a state to go on from; empty: a new run
+    std::string log = {};                    // the CSV file of the history; empty: in memory only
+    std::string resume_log = {};             // that of the run to go on from, where it is another
+    int64_t steps = 0;                       // at the end, those of the resumed run included
+    int64_t checkpoint_every = 500;          // steps
+    // For roll_back(): the file of the last state of which is_good() was true, looked at with every
+    // checkpoint.
+    std::string good = {};
+    std::function<bool()> is_good = {};
+    std::string longer = "more steps";  // what to pass where the resumed run has all of its steps already
+    bool quiet = false;
+};
+
+// A training program makes its parts, add()s them, and gives loop() one step:
+//     Run run({.program = "digits", .checkpoint = "run/checkpoint.safetensors", .log = "run/log.csv", .steps
+//     = 1000},
+//             {{"loss", "loss", "{:.3f}"}});
+//     run.add("net", net);
+//     run.add("adam", adam);
+//     run.add("loader", loader);
+//     return run.loop([&] { run.log({train(net, adam, loader.next())}); });
+// Killed at any moment, it goes on from its checkpoint with the bits of a run that was never interrupted.
+class Run {
+  public:
+    Run(RunOptions options, std::vector<Column> columns);
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
+
+    // What a checkpoint saves and loads, by name; refers to `part`. Before begin().
+    void add(const std::string& name, Stateful part);
+    template <class T>
+    void add(const std::string& name, T& part) {
+        add(name, stateful(part));
+    }
+    // Text in the checkpoint that is not loaded back: a description of the model, for programs that read it.
+    void describe(std::function<void(io::Checkpoint&)> put) { describe_ = std::move(put); }
+    // A further log, of what is not done in every step: it is resumed and rewound with the run.
+    Log& add_log(const std::string& path, std::vector<Column> columns);
+
+    // Loads the state that options.resume names, begins or continues the logs, and saves the first state.
+    void begin();
+    // Calls `step` until the run is done, interrupted or stopped; begin() before, if nobody called it. In
+    // each call log() is called once. After it the state is saved where that is due. If step throws Diverged,
+    // the error names the checkpoint, which holds the last good state. Returns the exit code: 0; 128 + the
+    // signal that interrupted the run; kStopped.
+    int loop(const std::function<void()>& step);
+    static constexpr int kStopped = 3;
+
+    // Within a step. log() ends it: step() counts it from there on. Throws Diverged for infinite and NaN.
+    void log(const std::vector<double>& values);
+    int64_t step() const { return step_; }  // steps done
+    bool is_due(int64_t every) const { return every > 0 && step_ % every == 0; }
+    bool is_last() const { return step_ == options_.steps; }
+    void message(const std::string& line);  // above the progress bar
+    void stop() { stopped_ = true; }        // after this step
+    void roll_back();                       // to the last good state: its parts, its step, its logs
+
+    const Log& history() const { return log_; }
+    // Writes the state; throws Diverged instead if a module has infinities or NaN.
+    void save(const std::string& path);
+    void save_checkpoint();  // where checkpoints go, and the good state if is_good()
+
+  private:
+    void load(const std::string& path);
+    void take_step(const std::function<void()>& step);
+
+    const RunOptions options_;
+    std::vector<std::pair<std::string, Stateful>> parts_;
+    std::function<void(io::Checkpoint&)> describe_;
+    Log log_;
+    std::vector<std::unique_ptr<Log>> more_logs_;
+    std::optional<io::ProgressBar> bar_;
+    int64_t step_ = 0;
+    bool stopped_ = false, rolled_back_ = false;
+};
+
+}  // namespace lily::train

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include "framework/train/run_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include "framework/io/picture_grid.h"
+
+namespace lily::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMostInSheet = 15;
+constexpr int kSheetColumns = 5;
+
+bool exists(const std::string& path) {
+    std::error_code none;
+    return fs::exists(path, none);
+}
+
+void make_folder(const std::string& path) {
+    std::error_code error;
+    fs::create_directories(path, error);
+    check(!error, "cannot make the folder {}: {}", io::in_quotes(path), error.message());
+}
+
+std::string file_of(const std::string& folder, int64_t step) {
+    return fmt::format("{}/{:07}.png", folder, step);
+}
+
+}  // namespace
+
+RunFolder::RunFolder(std::string path, bool resume) : path_(std::move(path)), resume_(resume) {
+    make_folder(path_);
+    // The folder's own lock: no file is left behind, and it ends with the process. Where the file system has
+    // no locks there is none.
+    lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool taken = lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (taken) ::close(lock_);
+    check(!taken, "another process is training in {}: wait for it, or name another folder",
+          io::in_quotes(path_));
+    try {
+        check(resume || !exists(checkpoint()),
+              "{} holds a run already: go on with it by --resume, or name another folder",
+              io::in_quotes(path_));
+        io::check_writable(checkpoint());
+    } catch (...) {
+        ::close(lock_);
+        throw;
+    }
+}
+
+RunFolder::~RunFolder() { ::close(lock_); }
+
+RunOptions RunFolder::with_files(RunOptions options) const {
+    options.checkpoint = checkpoint();
+    options.log = *this / "log.csv";
+    if (resume_ && exists(checkpoint())) options.resume = checkpoint();
+    return options;
+}
+
+void RunFolder::save_picture(const std::string& series, int64_t step, const io::Image& picture) const {
+    make_folder(*this / series);
+    io::save_image(file_of(*this / series, step), picture);
+}
+
+void RunFolder::save_sheet(const std::string& series, int64_t step, const std::string& name) const {
+    if (!exists(*this / series)) return;
+    std::vector<std::string> paths;
+    for (const auto& entry : fs::directory_iterator(*this / series))
+        if (entry.path().extension() == ".png" && entry.path().string() <= file_of(*this / series, step))
+            paths.push_back(entry.path().string());
+    std::sort(paths.begin(), paths.end());
+    if (paths.empty()) return;
+    const size_t count = std::min(paths.size(), kMostInSheet);
+    const io::Image last = io::load_image(paths.back());
+    std::vector<io::Image> pictures;
+    for (size_t i = 1; i <= count; ++i) {
+        io::Image picture = io::load_image(paths[i * paths.size() / count - 1]);
+        if (picture.width == last.width && picture.height == last.height)
+            pictures.push_back(std::move(picture));
+    }
+    io::save_image(*this / name, io::contact_sheet(pictures, kSheetColumns));
+}
+
+void RunFolder::save_plot(const std::string& name, const io::PlotText& text,
+                          const std::vector<io::PlotSeries>& series, bool log_y) const {
+    if (io::plot_available())
+        io::plot_lines_svg(*this / name, text, log_y, series);
+    else
+        io::put(stderr, fmt::format("no {}: gnuplot is not installed\n", name));
+}
+
+}  // namespace lily::train

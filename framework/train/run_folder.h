@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "framework/io/image.h"
+#include "framework/train/run.h"
+
+namespace lily::train {
+
+// A folder that holds all files of a run, and that one process at a time works in.
+class RunFolder {
+  public:
+    // Makes the folder, and locks it for as long as this object lives. Throws if another process has it
+    // locked, if nothing can be written there, or if it holds a run and `resume` is false.
+    RunFolder(std::string path, bool resume);
+    ~RunFolder();
+    RunFolder(const RunFolder&) = delete;
+    RunFolder& operator=(const RunFolder&) = delete;
+
+    const std::string& path() const { return path_; }
+    std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+    std::string checkpoint() const { return *this / "checkpoint.safetensors"; }
+
+    // `options` with the folder's files: checkpoint.safetensors, log.csv, and the state to resume if there is
+    // one.
+    RunOptions with_files(RunOptions options) const;
+
+    // A picture of how far the run is: series/0000500.png. Series are folders in this one.
+    void save_picture(const std::string& series, int64_t step, const io::Image& picture) const;
+    // series.png: pictures up to `step`, at most 15, evenly spaced over the run; the last one always.
+    // Pictures of another size than the last are left out.
+    void save_sheet(const std::string& series, int64_t step, const std::string& name) const;
+
+    // Curves of the run; says so where gnuplot is missing, rather than fail at the end.
+    void save_plot(const std::string& name, const io::PlotText& text,
+                   const std::vector<io::PlotSeries>& series, bool log_y = false) const;
+
+  private:
+    const std::string path_;
+    const bool resume_;
+    int lock_ = -1;
+};
+
+}  // namespace lily::train
