@@ -11,13 +11,16 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "examples/common/resume.h"
 #include "examples/common/words.h"
 #include "framework/io/file.h"
+#include "framework/io/progress.h"
 
 namespace lily {
 
@@ -75,11 +78,27 @@ class Options {
         app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);  // the last word counts
     }
 
-    // The heading in --help of the options that follow.
-    void group(const char* name) { app_.option_defaults()->group(name); }
+    // The heading in --help of the options that follow, and whether a resumed run may have other values of
+    // them.
+    void group(const char* name, Resume resume = Resume::same) {
+        app_.option_defaults()->group(name);
+        resume_ = resume;
+    }
+    // The same of the next option alone.
+    Options& with(Resume resume) {
+        next_ = resume;
+        return *this;
+    }
+    // After parsing.
+    ResumeSettings resume_settings() const {
+        ResumeSettings settings{.contents = contents_};
+        for (const auto& [name, value] : same_) settings.same[name] = value();
+        return settings;
+    }
 
     template <class Value>
     CLI::Option* add(const char* name, Value& value, const std::string& shown, const char* help) {
+        remember(name, [&value] { return setting_text(value); });
         return app_.add_option(name, value, help)->option_text(shown);
     }
 
@@ -110,23 +129,27 @@ class Options {
     CLI::Option* choice(const char* name, Value& value, const Words<Value>& words, const char* help) {
         std::string shown;
         for (const auto& [word, meaning] : words) shown += (shown.empty() ? "" : "|") + word;
-        return add(name, value, fmt::format("{} [{}]", shown, word_for(value, words)), help)
+        remember(name, [&value, words] { return word_for(value, words); });
+        return app_.add_option(name, value, help)
+            ->option_text(fmt::format("{} [{}]", shown, word_for(value, words)))
             ->transform(CLI::CheckedTransformer(words));
     }
 
-    // A word that a function takes.
+    // A word that a function takes; a resumed run may have another one.
     CLI::Option* function(const char* name, const std::function<void(const std::string&)>& take,
                           const std::string& shown, const char* help) {
+        next_.reset();
         return app_.add_option_function<std::string>(name, take, help)->option_text(shown);
     }
 
     CLI::Option* flag(const char* name, bool& value, const char* help) {
+        remember(name, [&value] { return setting_text(value); });
         return app_.add_flag(name, value, help);
     }
 
     // --device, --threads, --quiet: of every program.
     void machine(std::string& device, int& threads, bool& quiet) {
-        group("Machine");
+        group("Machine", Resume::any);
         add("--device", device, "auto|cpu|simt|cuda [auto]",
             "where it runs: the CPU, the software GPU (slow; for tests and learning), a GPU")
             ->check(CLI::IsMember({"auto", "cpu", "simt", "cuda"}));
@@ -134,8 +157,32 @@ class Options {
         flag("--quiet", quiet, "print errors only");
     }
 
+    // Of the whole command line. Ends the program: with 0 after --help, with 2 and one line on stderr if
+    // something is wrong.
+    void parse(int argc, char** argv) {
+        try {
+            app_.parse(argc, argv);
+        } catch (const CLI::CallForHelp& help) {
+            std::exit(app_.exit(help));
+        } catch (const CLI::ParseError& error) {
+            const std::string name = app_.get_name();
+            io::put(stderr, fmt::format("{}: {}; see {} --help\n", name, error.what(), name));
+            std::exit(2);
+        }
+    }
+
   private:
+    void remember(const char* name, std::function<std::string()> value) {
+        const Resume resume = std::exchange(next_, std::nullopt).value_or(resume_);
+        if (resume == Resume::same) same_.emplace_back(name, std::move(value));
+        if (resume == Resume::same_content) contents_.emplace_back(name);
+    }
+
     CLI::App& app_;
+    Resume resume_ = Resume::same;
+    std::optional<Resume> next_;
+    std::vector<std::pair<std::string, std::function<std::string()>>> same_;
+    std::vector<std::string> contents_;
 };
 
 }  // namespace lily

@@ -81,14 +81,7 @@ Settings parse_command_line(int argc, char** argv) {
     add_optimisation(options, s);
     add_files(options, s);
     options.machine(s.device, s.threads, s.quiet);
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::CallForHelp& help) {
-        std::exit(app.exit(help));
-    } catch (const CLI::ParseError& error) {
-        io::put(stderr, fmt::format("style_transfer: {}; see style_transfer --help\n", error.what()));
-        std::exit(2);
-    }
+    options.parse(argc, argv);
     if (app.count("--style-size") == 0) s.style_size = s.size;
     return s;
 }

@@ -4,7 +4,6 @@
 import csv
 import os
 import resource
-import signal
 import subprocess
 import tempfile
 import time
@@ -14,15 +13,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from resume_cases import heed_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("LILY_BIN", ROOT / "build/release/bin")).resolve()
 PROGRAM = BIN / "style_transfer"
 WEIGHTS = ROOT / "weights/vgg19.safetensors"
 
-# Programs inherit what is ignored: a test run in the background (`... &` in a script) ignores Ctrl-C.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+heed_signals()
 
 
 def wave_picture(height, width, seed):
