@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <future>
+#include <memory>
 
 #include "examples/common/program.h"
 #include "examples/style_transfer/command_line.h"
@@ -97,7 +98,16 @@ int paint(const Settings& s) {
     // The pictures are decoded while the network's weights are looked through.
     std::future<Pictures> loading =
         std::async(std::launch::async, [&] { return load_pictures(s, estimate); });
-    Vgg19 network(weights, s.pooling);
+    // Too little memory may show in the weights first: what the pictures say then says what to do.
+    const auto opened = [&] {
+        try {
+            return std::make_unique<Vgg19>(weights, s.pooling);
+        } catch (const std::exception&) {
+            loading.get();
+            throw;
+        }
+    }();
+    Vgg19& network = *opened;
     network.check_layers(options.layers());
     const Pictures pictures = loading.get();
     const Picture& content = pictures.content;

@@ -100,12 +100,12 @@ __global__ void give_up_kernel(int at) {
     if (static_cast<int>(threadIdx.x) == at) __trap();  // fault: give_up
 }
 
-__global__ void copy_in_kernel_kernel(const unsigned char* x, unsigned char* y, int bytes) {
-    memcpy(y, x, static_cast<size_t>(bytes));  // fault: copy_in_kernel
+__global__ void copy_by_memcpy_kernel(const unsigned char* x, unsigned char* y, int bytes) {
+    memcpy(y, x, static_cast<size_t>(bytes));  // fault: copy_by_memcpy
 }
 
-__global__ void fill_in_kernel_kernel(unsigned char* y, int bytes) {
-    memset(y, 7, static_cast<size_t>(bytes));  // fault: fill_in_kernel
+__global__ void fill_by_memset_kernel(unsigned char* y, int bytes) {
+    memset(y, 7, static_cast<size_t>(bytes));  // fault: fill_by_memset
 }
 
 using Function = int (*)(int);
@@ -171,11 +171,11 @@ __global__ void no_end_kernel(int* y, int wanted) {
 
 }  // namespace
 
-cudaError_t copy_in_kernel(const Shape& shape, const unsigned char* x, unsigned char* y, int bytes) {
-    return launch(shape, copy_in_kernel_kernel, x, y, bytes);
+cudaError_t copy_by_memcpy(const Shape& shape, const unsigned char* x, unsigned char* y, int bytes) {
+    return launch(shape, copy_by_memcpy_kernel, x, y, bytes);
 }
-cudaError_t fill_in_kernel(const Shape& shape, unsigned char* y, int bytes) {
-    return launch(shape, fill_in_kernel_kernel, y, bytes);
+cudaError_t fill_by_memset(const Shape& shape, unsigned char* y, int bytes) {
+    return launch(shape, fill_by_memset_kernel, y, bytes);
 }
 cudaError_t call_nothing(const Shape& shape, int* y, bool nothing) {
     return launch(shape, call_nothing_kernel, y, nothing);

@@ -40,8 +40,8 @@ cudaError_t early_exit_shuffle(const Shape&, float* y, int n);
 cudaError_t divergent_shuffle(const Shape&, float* y);
 cudaError_t misaligned(const Shape&, const float* x, float* y);  // a float4 at x + 1
 cudaError_t give_up(const Shape&, int at);
-cudaError_t copy_in_kernel(const Shape&, const unsigned char* x, unsigned char* y, int bytes);  // memcpy
-cudaError_t fill_in_kernel(const Shape&, unsigned char* y, int bytes);                          // memset
+cudaError_t copy_by_memcpy(const Shape&, const unsigned char* x, unsigned char* y, int bytes);
+cudaError_t fill_by_memset(const Shape&, unsigned char* y, int bytes);
 cudaError_t call_nothing(const Shape&, int* y, bool nothing);  // through a function pointer
 cudaError_t divide(const Shape&, const int* x, int* y);        // y = 100 / x
 cudaError_t recurse(const Shape&, int* y, int depth);

@@ -22,25 +22,25 @@ TEST_CASE("simt hangs: memcpy and memset past the end", "[simt][faults]") {
     const auto bytes = [] { return Array<unsigned char>(std::vector<unsigned char>(100, 1)); };
     {
         const auto x = bytes(), y = bytes();
-        REQUIRE(copy_in_kernel({}, x, y, 101) == cudaSuccess);
+        REQUIRE(copy_by_memcpy({}, x, y, 101) == cudaSuccess);
         CHECK(cudaDeviceSynchronize() == cudaErrorIllegalAddress);
-        check_fault(FaultKind::out_of_bounds, "copy_in_kernel", {0, 0, 0}, {0, 0, 0});
+        check_fault(FaultKind::out_of_bounds, "copy_by_memcpy", {0, 0, 0}, {0, 0, 0});
         simt::reset();
     }
     {
         const auto y = bytes();
-        REQUIRE(fill_in_kernel({}, y, 104) == cudaSuccess);
+        REQUIRE(fill_by_memset({}, y, 104) == cudaSuccess);
         CHECK(cudaDeviceSynchronize() == cudaErrorIllegalAddress);
-        check_fault(FaultKind::out_of_bounds, "fill_in_kernel", {0, 0, 0}, {0, 0, 0});
+        check_fault(FaultKind::out_of_bounds, "fill_by_memset", {0, 0, 0}, {0, 0, 0});
         simt::reset();
     }
-    REQUIRE(fill_in_kernel({}, nullptr, 4) == cudaSuccess);
+    REQUIRE(fill_by_memset({}, nullptr, 4) == cudaSuccess);
     CHECK(cudaDeviceSynchronize() == cudaErrorIllegalAddress);
-    check_fault(FaultKind::out_of_bounds, "fill_in_kernel", {0, 0, 0}, {0, 0, 0});
+    check_fault(FaultKind::out_of_bounds, "fill_by_memset", {0, 0, 0}, {0, 0, 0});
     simt::reset();
     const auto x = bytes(), y = bytes();
-    REQUIRE(fill_in_kernel({}, x, 100) == cudaSuccess);
-    REQUIRE(copy_in_kernel({}, x, y, 100) == cudaSuccess);
+    REQUIRE(fill_by_memset({}, x, 100) == cudaSuccess);
+    REQUIRE(copy_by_memcpy({}, x, y, 100) == cudaSuccess);
     CHECK(y.values()[99] == 7);
     CHECK(simt::last_report() == "");
 }

@@ -10,9 +10,10 @@ namespace {
 using kernels::Binary;
 using kernels::Unary;
 
-constexpr Unary kUnary[] = {
-    Unary::exp, Unary::log,   Unary::sqrt,       Unary::abs,  Unary::sign, Unary::square,  Unary::reciprocal,
-    Unary::pow, Unary::clamp, Unary::leaky_relu, Unary::relu, Unary::tanh, Unary::sigmoid, Unary::softplus};
+constexpr Unary kUnary[] = {Unary::exp,  Unary::log,     Unary::sqrt,       Unary::abs,
+                            Unary::sign, Unary::square,  Unary::reciprocal, Unary::quotient,
+                            Unary::pow,  Unary::clamp,   Unary::leaky_relu, Unary::relu,
+                            Unary::tanh, Unary::sigmoid, Unary::softplus};
 constexpr Binary kBinary[] = {Binary::add,     Binary::sub,     Binary::mul, Binary::div,
                               Binary::maximum, Binary::minimum, Binary::gt,  Binary::ge,
                               Binary::lt,      Binary::le,      Binary::eq,  Binary::masked};
