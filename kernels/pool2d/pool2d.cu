@@ -156,10 +156,9 @@ __global__ void __launch_bounds__(kElementThreads)
     }
 }
 
-// What a window's sum is divided by.
-__device__ float count_of(const Pooling& p, bool count_padding, Window rows, Window columns) {
-    const int64_t inside = (rows.last - rows.first) * (columns.last - columns.first);
-    return static_cast<float>(count_padding ? p.kernel[0] * p.kernel[1] : inside);
+// A window's sum is divided by the product of its two sides.
+__device__ float side(const Pooling& p, bool count_padding, int dimension, Window w) {
+    return static_cast<float>(count_padding ? p.kernel[dimension] : w.last - w.first);
 }
 
 __global__ void __launch_bounds__(kElementThreads)
@@ -172,7 +171,7 @@ __global__ void __launch_bounds__(kElementThreads)
         float sum = 0;
         for (int64_t r = rows.first; r < rows.last; ++r)
             for (int64_t q = columns.first; q < columns.last; ++q) sum += corner[(r * p.w + q) * p.lanes];
-        y[at] = sum / count_of(p, count_padding, rows, columns);
+        y[at] = sum / (side(p, count_padding, 0, rows) * side(p, count_padding, 1, columns));
     }
 }
 
@@ -182,10 +181,12 @@ __global__ void __launch_bounds__(kElementThreads)
         const Place x_at = place_of(at, p.h, p.w, p.lanes);
         const Range rows = outputs_over(p, 0, x_at.row), columns = outputs_over(p, 1, x_at.column);
         float sum = 0;
-        for (int64_t i = rows.first; i < rows.last; ++i)
+        for (int64_t i = rows.first; i < rows.last; ++i) {
+            const float height = side(p, count_padding, 0, window(p, 0, i));
+            const float* row = dy + (x_at.plane * p.out_h + i) * p.out_w * p.lanes + x_at.lane;
             for (int64_t j = columns.first; j < columns.last; ++j)
-                sum += dy[((x_at.plane * p.out_h + i) * p.out_w + j) * p.lanes + x_at.lane] /
-                       count_of(p, count_padding, window(p, 0, i), window(p, 1, j));
+                sum += row[j * p.lanes] / (height * side(p, count_padding, 1, window(p, 1, j)));
+        }
         dx[at] = sum;
     }
 }
