@@ -22,7 +22,7 @@ except ModuleNotFoundError as error:
     if error.name != "PIL" or not python.exists() or os.environ.get("LILY_VENV"):
         sys.exit(f"vs_pytorch: error: {error}; run bash tools/setup.sh, then this with build/venv/bin/python")
     os.execve(python, [str(python), *sys.argv], {**os.environ, "LILY_VENV": "1"})
-from toolkit import ToolError, check_writable, run_tool, write_whole  # noqa: E402
+from toolkit import ToolError, check_writable, run_tool, whole_number, write_whole  # noqa: E402
 
 EXAMPLES = """\
 examples:
@@ -34,18 +34,8 @@ examples:
 """
 
 
-def number(text, least=1, most=16384):
-    try:
-        value = int(text)
-    except ValueError:
-        value = least - 1
-    if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from {least} to {most}")
-    return value
-
-
-def picture_side(text):
-    return number(text, least=16)  # five poolings: the smallest that reaches relu5_1
+number = whole_number(1, 16384)
+picture_side = whole_number(16, 16384)  # five poolings: the smallest that reaches relu5_1
 
 
 def add_common(add):
@@ -70,7 +60,7 @@ def arguments_of(words):
     task.add_argument("--quality", action="store_true", help="train both on --data, and judge their samples, instead of timing a step")
     task.add_argument("--data", type=Path, metavar="DIR", help="with --quality: MNIST's files")
     task.add_argument("--epochs", type=number, default=50, metavar="N", help="with --quality (default: 50)")
-    task.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="N", help="with --quality (default: 0 1 2)")
+    task.add_argument("--seeds", type=whole_number(0), nargs="+", default=[0, 1, 2], metavar="N", help="with --quality (default: 0 1 2)")
     task.add_argument("--count", type=number, default=10000, metavar="N", help="with --quality: samples to judge (default: 10000)")
     task = tasks.add_parser("nst", help="neural style transfer on VGG-19, against PyTorch on the CPU", **plain)
     add = task.add_argument

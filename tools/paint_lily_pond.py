@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from toolkit import whole_number
 
 EXAMPLES = """examples:
   paint_lily_pond.py                                    the committed picture
@@ -324,12 +325,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLES,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     default = Path(__file__).resolve().parent.parent / "docs" / "images" / "lily_pond.jpg"
-    parser.add_argument("--size", type=int, default=DESIGN_WIDTH, help="width in pixels (%(default)s)")
-    parser.add_argument("--seed", type=int, default=8, help="seed of scene and strokes (%(default)s)")
+    parser.add_argument("--size", type=whole_number(64, 4096), default=DESIGN_WIDTH, help="width in pixels (%(default)s)")
+    parser.add_argument("--seed", type=whole_number(0), default=8, help="seed of scene and strokes (%(default)s)")
     parser.add_argument("--output", type=Path, default=default, help="picture (docs/images/lily_pond.jpg)")
     args = parser.parse_args()
-    if not 64 <= args.size <= 4096 or args.seed < 0:
-        parser.error("--size must lie between 64 and 4096, and --seed must not be negative")
     if not args.output.absolute().parent.is_dir() or args.output.suffix not in (".jpg", ".jpeg", ".png"):
         parser.error("--output must be a .jpg or .png file in a folder that exists")
     begin = time.monotonic()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What the tools share: one-line errors, files written whole or not at all, sha256."""
+"""What the tools share: one-line errors, numbers of options, files written whole or not at all, sha256."""
 
+import argparse
 import errno
 import hashlib
 import os
@@ -34,6 +35,23 @@ def explain_os_error(error, path, doing):
     return ToolError(f"cannot {doing} {path}: {error.strerror or error}")
 
 
+def whole_number(least, most=None):
+    """For argparse's `type`: a whole number in these bounds, or one short line."""
+    bounds = f"at least {least}" if most is None else f"{least} to {most}"
+
+    def parse(text):
+        shown = (one_line(text[:40]) if text.strip() else "nothing") + ("..." if len(text) > 40 else "")
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected a whole number, {bounds}, got {shown}") from None
+        if value < least or (most is not None and value > most):
+            raise argparse.ArgumentTypeError(f"expected {bounds}, got {shown}")
+        return value
+
+    return parse
+
+
 def sha256_file(path):
     digest = hashlib.sha256()
     try:
@@ -65,7 +83,8 @@ def write_whole(path, chunks):
     check_writable(path)
     special = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
     path = Path(path) if special else Path(os.path.realpath(path))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    ending = f".{os.getpid()}.tmp"  # a legal name may be as long as names can be
+    temporary = path.with_name(os.fsdecode(os.fsencode("." + path.name)[:255 - len(ending)]) + ending)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if special:
