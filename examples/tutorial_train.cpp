@@ -14,7 +14,6 @@
 #include "framework/train/run_folder.h"
 
 namespace {
-
 using namespace lily;
 
 struct Settings : Machine {
