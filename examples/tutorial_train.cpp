@@ -136,7 +136,7 @@ int run(const Settings& s) {
         folder.save_picture("mistakes", training.step(),
                             io::sample_grid(data::to_pixels(test, wrong), test.size(), 8));
     });
-    folder.save_sheet("mistakes", training.step(), "sheet.png");
+    folder.save_sheet("mistakes", training.step(), folder / "sheet.png");
     folder.save_plot("loss.svg", {"Training", "iteration", "cross entropy"},
                      {training.history().series("loss", "loss")});
     return status;

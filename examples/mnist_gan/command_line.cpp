@@ -47,7 +47,7 @@ CLI::Option* add_grid(Options& options, std::array<int, 2>& grid, const char* sh
 }
 
 void add_data(Options& options, std::string& data, int& image_size) {
-    options
+    options.with(Resume::same_content)
         .add("--data", data, "DIR (required)",
              "MNIST's files (also those of Fashion-MNIST and EMNIST), or pictures; sub-folders are classes")
         ->required();
@@ -55,7 +55,7 @@ void add_data(Options& options, std::string& data, int& image_size) {
 }
 
 void add_train(Options& options, TrainSettings& s) {
-    options.group("Data and results");
+    options.group("Data and results", Resume::any);
     add_data(options, s.data, s.image_size);
     options.add("--out", s.out, "DIR (required)", "a folder for all that the training writes")->required();
     options.flag("--resume", s.resume, "go on where the run in --out was; begin if there is none");
@@ -67,8 +67,10 @@ void add_train(Options& options, TrainSettings& s) {
     options.number("--dropout", s.dropout, below_one, "X [0]", "in D's hidden layers");
     options.flag("--conditional", s.conditional, "both are told the class: sample --digit chooses it");
     options.group("Training");
-    options.number("--epochs", s.epochs, between(1, kMostEpochs), "N [50]", "times through the data");
-    options.number("--iterations", s.iterations, one_or_more, "N", "steps of G, instead of --epochs");
+    options.with(Resume::any)
+        .number("--epochs", s.epochs, between(1, kMostEpochs), "N [50]", "times through the data");
+    options.with(Resume::any)
+        .number("--iterations", s.iterations, one_or_more, "N", "steps of G, instead of --epochs");
     options.number("--batch-size", s.batch_size, between(2, 1 << 16), "N [64]", "pictures per step");
     options.choice("--loss", s.loss, kLosses, "what the two minimise");
     options.number("--learning-rate", s.learning_rate, more_than(0), "X [0.002]", "Adam's");
@@ -84,7 +86,7 @@ void add_train(Options& options, TrainSettings& s) {
     options.number("--ema", s.ema, below_one, "X [0.999]",
                    "decay of G's average, which makes the samples; 0: none");
     options.number("--seed", s.seed, not_negative, "N [0]", "of weights, noise and order");
-    options.group("On the way");
+    options.group("On the way", Resume::any);
     options.number("--sample-every", s.sample_every, one_or_more, "N [each epoch]",
                    "iterations between grids");
     add_grid(options, s.grid, "CxR [8x8]", "columns and rows of the grids");
@@ -163,12 +165,12 @@ Settings parse_command_line(int argc, char** argv) {
         Options options(*sub);
         add(options, settings);
         options.machine(settings.device, settings.threads, settings.quiet);
-        return sub;
+        return std::pair(sub, options);
     };
-    command("train", "train the two networks", train, add_train);
-    CLI::App* of_sample = command("sample", "make pictures", sample, add_sample);
-    CLI::App* of_walk = command("walk", "walk from picture to picture", walk, add_walk);
-    CLI::App* of_evaluate = command("evaluate", "measure how good samples are", evaluate, add_evaluate);
+    const Options of_train = command("train", "train the two networks", train, add_train).second;
+    CLI::App* of_sample = command("sample", "make pictures", sample, add_sample).first;
+    CLI::App* of_walk = command("walk", "walk from picture to picture", walk, add_walk).first;
+    CLI::App* of_evaluate = command("evaluate", "measure how good samples are", evaluate, add_evaluate).first;
     try {
         app.parse(argc, argv);
         if (of_evaluate->parsed() && evaluate.model.empty() == evaluate.samples.empty())
@@ -182,6 +184,7 @@ Settings parse_command_line(int argc, char** argv) {
     if (of_sample->parsed()) return sample;
     if (of_walk->parsed()) return walk;
     if (of_evaluate->parsed()) return evaluate;
+    train.same = of_train.resume_settings();
     return train;
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "examples/common/machine.h"
+#include "examples/common/resume.h"
 #include "examples/common/words.h"
 #include "framework/io/progress.h"
 #include "models/gan/losses.h"
@@ -40,6 +41,7 @@ struct TrainSettings : Machine {
     std::array<int, 2> grid = {8, 8};
     OnCollapse on_collapse = OnCollapse::warn;
     std::string classifier;
+    ResumeSettings same;
 };
 
 struct SampleSettings : Machine {

@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <optional>
 
 #include "examples/common/memory.h"
 #include "examples/common/saved_files.h"
 #include "examples/mnist_gan/commands.h"
 #include "examples/mnist_gan/quality.h"
-#include "examples/mnist_gan/train_outputs.h"
-#include "framework/random.h"
-#include "framework/train/interrupt.h"
+#include "framework/io/plot.h"
+#include "framework/train/run_folder.h"
+#include "models/gan/model_file.h"
+#include "models/gan/monitor.h"
+#include "models/gan/trainer.h"
 
 namespace lily::mnist_gan {
 namespace {
@@ -24,8 +27,15 @@ constexpr uint64_t kGridNoise = 1u << 20, kCheckNoise = 2u << 20, kEvaluationNoi
 constexpr int64_t kFirstCheck = 600;  // before, there are no digits to tell apart
 constexpr int64_t kBadChecks = 2;     // one after the other are a collapse
 constexpr int64_t kMostRollbacks = 3;
-constexpr int kStoppedByCollapse = 3;  // exit code
 constexpr int64_t kClassifierEpochs = 3;
+constexpr int64_t kEvaluated = 2000;  // samples
+constexpr int kLastZoom = 2;          // of samples.png
+
+const char* const kHealthy = "healthy.safetensors";  // the last checkpoint from before a collapse
+
+const std::vector<train::Column> kLog = {{"epoch", "epoch", "{:.0f}"},    {"d_loss", "D", "{:.3f}"},
+                                         {"g_loss", "G", "{:.3f}"},       {"d_real", "D(x)", "{:.2f}"},
+                                         {"d_fake", "D(G(z))", "{:.2f}"}, {"penalty"}};
 
 GanOptions network_options(const TrainSettings& s, const data::Dataset& set) {
     check(!s.conditional || !set.labels.empty(), "--conditional needs labels, which {} has not",
@@ -52,31 +62,6 @@ GanRecipe recipe(const TrainSettings& s) {
             .seed = s.seed};
 }
 
-// What a resumed run must have in common with the one that it continues.
-io::Checkpoint::Settings settings_that_matter(const TrainSettings& s, const data::Dataset& set) {
-    const auto number = [](double value) { return fmt::format("{}", value); };
-    const auto word = [](bool value) { return value ? "yes" : "no"; };
-    return {{"--data", set.fingerprint()},
-            {"--batch-size", fmt::format("{}", s.batch_size)},
-            {"--latent", fmt::format("{}", s.latent)},
-            {"--g-hidden", fmt::format("{}", fmt::join(s.g_hidden, ","))},
-            {"--d-hidden", fmt::format("{}", fmt::join(s.d_hidden, ","))},
-            {"--plain", word(s.plain)},
-            {"--conditional", word(s.conditional)},
-            {"--dropout", number(s.dropout)},
-            {"--loss", word_for(s.loss, kLosses)},
-            {"--learning-rate", number(s.learning_rate)},
-            {"--d-learning-rate", number(s.d_learning_rate)},
-            {"--beta1", number(s.beta1)},
-            {"--beta2", number(s.beta2)},
-            {"--label-smoothing", number(s.label_smoothing)},
-            {"--gp-weight", number(s.gp_weight)},
-            {"--clip-grad", number(s.clip_grad)},
-            {"--d-steps", fmt::format("{}", s.d_steps)},
-            {"--ema", number(s.ema)},
-            {"--seed", fmt::format("{}", s.seed)}};
-}
-
 // Throws if the training needs more memory than there is: parameters with their gradients, Adam's two
 // moments, the averages, and what a checkpoint copies; maps of a batch.
 void require_memory(const TrainSettings& s, const data::Dataset& set) {
@@ -99,88 +84,94 @@ void require_memory(const TrainSettings& s, const data::Dataset& set) {
         "choose fewer or smaller layers (--g-hidden, --d-hidden), or a smaller --batch-size");
 }
 
+// Throws if the grids or the sheet of a training would be too large for their files.
+void check_pictures(const TrainSettings& s, const io::PictureSize& size) {
+    const auto channels = static_cast<int>(size.channels);
+    const auto [width, height] = io::grid_size(int64_t{s.grid[0]} * s.grid[1], size, s.grid[0]);
+    io::grid_size(int64_t{s.grid[0]} * s.grid[1], size, s.grid[0], kLastZoom);
+    io::check_image_size(s.out + "/samples.png", width * kLastZoom, height * kLastZoom, channels);
+    const auto [sheet_width, sheet_height] = io::contact_sheet_size(train::RunFolder::kMostInSheet, width,
+                                                                    height, train::RunFolder::kSheetColumns);
+    io::check_image_size(s.out + "/sheet.png", sheet_width, sheet_height, channels);
+}
+
+// The folder, once it is sure that its last files can be written.
+train::RunFolder prepared_folder(const TrainSettings& s, const io::PictureSize& size) {
+    check_pictures(s, size);
+    return {s.out,
+            s.resume,
+            {kHealthy, "model.safetensors", "best.safetensors", "samples.png", "sheet.png", "losses.svg",
+             "grids/0000000.png"}};
+}
+
 class Training {
   public:
     Training(const TrainSettings& s, Device device, data::Dataset set)
         : s_(s),
-          folder_(s.out),
           set_(std::move(set)),
           size_{set_.channels, set_.height, set_.width},
-          same_(settings_that_matter(s, set_)),
           trainer_(network_options(s, set_), recipe(s), device),
           loader_(set_, s.batch_size, s.seed),
           monitor_(set_),
           per_epoch_(std::max<int64_t>(1, loader_.batches_per_epoch() / s.d_steps)),
-          iterations_(s.iterations > 0 ? s.iterations : s.epochs * per_epoch_) {
-        check_pictures(s, folder_, size_);
-        folder_.prepare(s.resume);
-        if (s.resume && folder_.has_checkpoint()) {
-            run_ = load_gan_run(folder_.checkpoint(), trainer_, loader_, monitor_, same_);
-            check(trainer_.iteration() <= iterations_,
-                  "the run in {} has {} iterations done already; pass more --epochs", io::in_quotes(s.out),
-                  trainer_.iteration());
-            s.say("goes on after iteration {}", trainer_.iteration());
-        }
-        prepare_evaluation(device);
-        outputs_.emplace(s_, folder_, trainer_.iteration(), iterations_);
-        // A healthy state that other sessions, without rollback, have left behind is too old.
-        const bool begins = run_.bad_checks == 0 || !folder_.has_healthy();
+          folder_(prepared_folder(s, size_)),
+          run_(run_options(), kLog),
+          health_(
+              run_.add_log(folder_ / "monitor.csv", {{"kinds"}, {"variance"}, {"saturation"}, {"healthy"}})),
+          quality_(run_.add_log(folder_ / "quality.csv",
+                                {{"frechet"}, {"confidence"}, {"least_class"}, {"most_class"}})) {
+        trainer_.add_to(run_);
+        run_.add("loader", loader_);
+        run_.add("saturation", monitor_.saturation());
+        run_.add("rollbacks", rollbacks_);
+        run_.add("bad_checks", bad_checks_);
+        run_.add("best_distance", best_distance_);
+        run_.describe([this](io::Checkpoint& c) { put_description(c, trainer_.options(), size_); });
+        run_.begin();
         // The collapse that has ended a run is to be seen again by one that goes on.
-        if (s_.on_collapse != OnCollapse::warn && run_.bad_checks >= kBadChecks) run_.bad_checks = 0;
-        if (trainer_.iteration() == 0) save(folder_.checkpoint());
-        if (s_.on_collapse == OnCollapse::rollback && begins) save(folder_.healthy());
+        if (s_.on_collapse != OnCollapse::warn && bad_checks_ >= kBadChecks) bad_checks_ = 0;
+        prepare_evaluation(device);
     }
 
     int run() {
-        heed_interrupts();
-        try {
-            while (trainer_.iteration() < iterations_ && !interrupted && !stopped_) step();
-        } catch (const GanDiverged& error) {
-            outputs_.reset();
-            fail("{}; the last good state is in {}", error.what(), folder_.checkpoint());
-        } catch (const std::exception& error) {  // a full disk, say
-            outputs_.reset();
-            const std::string at = save_somewhere(folder_.checkpoint());
-            fail("{}{}", error_text(error), at.empty() ? "" : fmt::format("; the checkpoint is {}", at));
-        }
-        return finish();
+        const int status = run_.loop([this] { step(); });
+        finish();
+        if (status == 0)
+            s_.say("done: {}; model, samples.png, sheet.png, losses.svg, log.csv in {}",
+                   run_.history().progress_text(), s_.out);
+        return status;
     }
 
   private:
-    bool is_due(int64_t every) const { return trainer_.iteration() % every == 0; }
-    int64_t epoch() const { return (trainer_.iteration() - 1) / per_epoch_ + 1; }
+    train::RunOptions run_options() {
+        const bool rolls_back = s_.on_collapse == OnCollapse::rollback;
+        return folder_.with_files(
+            {.program = kGanProgram,
+             .settings = s_.same.with({{"--data", set_.fingerprint()}}),
+             .steps = s_.iterations > 0 ? s_.iterations : s_.epochs * per_epoch_,
+             .checkpoint_every = s_.checkpoint_every,
+             .good = rolls_back ? folder_ / kHealthy : "",
+             .is_good = [this] { return bad_checks_ == 0; },
+             .longer = "more --epochs",
+             .calmer = "a lower --learning-rate",
+             .save_last = [this](const std::string& path, const auto& write) { saved_.save(path, write); },
+             .quiet = s_.quiet});
+    }
 
     // What is due after a step is done in this order: a checkpoint holds what the check and the evaluation
     // before it have found.
     void step() {
         const GanStep step = trainer_.step([&] { return loader_.next(trainer_.device()); });
         monitor_.see(step, s_.loss);
-        run_.history.push_back(step);
-        const int64_t i = trainer_.iteration();
-        outputs_->step(i, epoch(), step);
-        if (is_due(s_.sample_every > 0 ? s_.sample_every : per_epoch_))
-            outputs_->grid(i, grid_samples(), size_);
-        if (i >= kFirstCheck && is_due(s_.check_every)) check_health();
-        if (trainer_.iteration() != i) return;  // it has gone back
-        if (classifier_ && (is_due(s_.evaluate_every * per_epoch_) || i == iterations_)) evaluate();
-        if (is_due(s_.checkpoint_every)) save_checkpoint();
-    }
-
-    void save(const std::string& path) {
-        if (!trainer_.is_finite())
-            throw GanDiverged(
-                fmt::format("[gan] parameters became infinite or NaN by iteration {}", trainer_.iteration()));
-        save_gan_run(path, trainer_, size_, loader_, monitor_, run_, same_);
-    }
-
-    std::string save_somewhere(const std::string& path) {
-        if (!trainer_.is_finite()) return "";
-        return saved_.save(path, [&](const std::string& to) { save(to); });
-    }
-
-    void save_checkpoint() {
-        if (s_.on_collapse == OnCollapse::rollback && run_.bad_checks == 0) save(folder_.healthy());
-        save(folder_.checkpoint());
+        const int64_t epoch = run_.step() / per_epoch_ + 1;
+        run_.log(
+            {static_cast<double>(epoch), step.d_loss, step.g_loss, step.d_real, step.d_fake, step.penalty});
+        if (run_.is_due(s_.sample_every > 0 ? s_.sample_every : per_epoch_))
+            folder_.save_picture("grids", run_.step(), io::sample_grid(grid_samples(), size_, s_.grid[0]));
+        const int64_t i = run_.step();
+        if (i >= kFirstCheck && run_.is_due(s_.check_every)) check_health(epoch);
+        if (run_.step() != i) return;  // it has gone back
+        if (classifier_ && (run_.is_due(s_.evaluate_every * per_epoch_) || run_.is_last())) evaluate();
     }
 
     Tensor labels_for(int64_t count) const {
@@ -196,41 +187,41 @@ class Training {
         return trainer_.sample(noise(count, kGridNoise), labels_for(count));
     }
 
-    void check_health() {
+    void check_health(int64_t epoch) {
         constexpr int64_t n = CollapseMonitor::kSamples;
-        const GanHealth health = monitor_.check(trainer_.sample_raw(noise(n, kCheckNoise), labels_for(n)));
-        outputs_->health(trainer_.iteration(), health);
-        run_.bad_checks = health.problem.empty() ? 0 : run_.bad_checks + 1;
-        if (run_.bad_checks != kBadChecks) return;
-        outputs_->message(fmt::format("warning: collapse at iteration {} (epoch {}): {}",
-                                      trainer_.iteration(), epoch(), health.problem));
-        if (s_.on_collapse == OnCollapse::stop) stopped_ = true;
+        const GanHealth h = monitor_.check(trainer_.sample_raw(noise(n, kCheckNoise), labels_for(n)));
+        health_.row(run_.step(),
+                    std::vector{h.kinds, h.variance, h.saturation, h.problem.empty() ? 1.0 : 0.0});
+        bad_checks_ = h.problem.empty() ? 0 : bad_checks_ + 1;
+        if (bad_checks_ != kBadChecks) return;
+        run_.message(
+            fmt::format("warning: collapse at iteration {} (epoch {}): {}", run_.step(), epoch, h.problem));
+        if (s_.on_collapse == OnCollapse::stop) run_.stop(kCollapse);
         if (s_.on_collapse == OnCollapse::rollback) roll_back();
     }
 
     void roll_back() {
-        const int64_t from = trainer_.iteration(), rollbacks = run_.rollbacks + 1;
+        const int64_t from = run_.step(), rollbacks = rollbacks_ + 1;
         if (rollbacks > kMostRollbacks) {
-            outputs_->message(fmt::format("stops: {} rollbacks did not help", kMostRollbacks));
-            stopped_ = true;
+            run_.message(fmt::format("stops: {} rollbacks did not help", kMostRollbacks));
+            run_.stop(kCollapse);
             return;
         }
-        const double best = run_.best_distance;  // of a file that stays
-        run_ = load_gan_run(folder_.healthy(), trainer_, loader_, monitor_, same_);
-        run_.best_distance = best;
-        // The healthy state may be older than the rollbacks before.
-        trainer_.change_course(s_.seed + kNewCourse + static_cast<uint64_t>(from),
-                               std::pow(0.5, rollbacks - run_.rollbacks));
-        run_.rollbacks = rollbacks;
-        outputs_->rewind(trainer_.iteration());
-        outputs_->message(fmt::format("rolled back to iteration {}; learning rate x {}", trainer_.iteration(),
-                                      std::pow(0.5, rollbacks)));
-        save(folder_.checkpoint());
+        run_.roll_back([&, best = best_distance_] {
+            best_distance_ = best;  // of a file that stays
+            // The healthy state may be older than the rollbacks before.
+            trainer_.change_course(s_.seed + kNewCourse + static_cast<uint64_t>(from),
+                                   std::pow(0.5, rollbacks - rollbacks_));
+            rollbacks_ = rollbacks;
+            bad_checks_ = 0;
+        });
+        run_.message(fmt::format("rolled back to iteration {}; learning rate x {}", run_.step(),
+                                 std::pow(0.5, rollbacks)));
     }
 
     void prepare_evaluation(Device device) {
         if (s_.evaluate_every == 0 || set_.labels.empty()) return;
-        const std::string path = s_.classifier.empty() ? folder_.classifier() : s_.classifier;
+        const std::string path = s_.classifier.empty() ? folder_ / "classifier.safetensors" : s_.classifier;
         const bool train = s_.classifier.empty() && !std::filesystem::exists(path);
         classifier_ = (train ? train_and_save_classifier(path, set_, kClassifierEpochs, 0, s_, device)
                              : load_classifier(path))
@@ -239,56 +230,58 @@ class Training {
         evaluator_.emplace(*classifier_, set_, device);
     }
 
-    void evaluate() {
-        const Tensor z = noise(kEvaluated, kEvaluationNoise);
-        const GanQuality quality = evaluator_->quality(trainer_.sample(z, labels_for(kEvaluated)));
-        outputs_->quality(trainer_.iteration(), quality);
-        if (run_.best_distance >= 0 && !(quality.frechet < run_.best_distance)) return;
-        run_.best_distance = quality.frechet;
-        save_generator(folder_.best(), trainer_.best_generator(), trainer_.options(), size_);
+    void save_best_generator(const std::string& path) {
+        save_generator(path, trainer_.best_generator(), trainer_.options(), size_);
     }
 
-    int finish();
+    void evaluate() {
+        const Tensor z = noise(kEvaluated, kEvaluationNoise);
+        const GanQuality q = evaluator_->quality(trainer_.sample(z, labels_for(kEvaluated)));
+        quality_.row(run_.step(), std::vector{q.frechet, q.confidence, q.least_share(), q.most_share()});
+        if (best_distance_ >= 0 && !(q.frechet < best_distance_)) return;
+        best_distance_ = q.frechet;
+        save_best_generator(folder_ / "best.safetensors");
+    }
 
-    static constexpr int64_t kEvaluated = 2000;
+    // The checkpoint is there: whatever fails now can be had by --resume.
+    void finish() {
+        saved_.save(folder_ / "model.safetensors",
+                    [&](const std::string& path) { save_best_generator(path); });
+        saved_.save(folder_ / "samples.png", [&](const std::string& path) {
+            io::save_image(path, io::sample_grid(grid_samples(), size_, s_.grid[0], kLastZoom));
+        });
+        saved_.save(folder_ / "sheet.png",
+                    [&](const std::string& path) { folder_.save_sheet("grids", run_.step(), path); });
+        const train::Log& log = run_.history();
+        if (!io::plot_available())
+            s_.say("no losses.svg: gnuplot is not installed");
+        else if (log.size() > 0)
+            saved_.save(folder_ / "losses.svg", [&](const std::string& path) {
+                io::plot_lines_svg(path, {"GAN: losses", "iteration", "loss"}, false,
+                                   {log.series("d_loss", "D"), log.series("g_loss", "G")});
+            });
+        saved_.require_all_in_place();
+    }
+
+    static constexpr const char* kCollapse = "stopped by a collapse";
 
     const TrainSettings& s_;
-    const RunFolder folder_;
     const data::Dataset set_;
     const io::PictureSize size_;
-    const io::Checkpoint::Settings same_;
     GanTrainer trainer_;
     data::Loader loader_;
     CollapseMonitor monitor_;
-    const int64_t per_epoch_, iterations_;
-    GanRun run_;
+    const int64_t per_epoch_;
+    int64_t rollbacks_ = 0;      // after collapses
+    int64_t bad_checks_ = 0;     // for a collapse, one after the other
+    double best_distance_ = -1;  // the least Fréchet distance so far; negative: none
+    SavedFiles saved_;
+    const train::RunFolder folder_;
+    train::Run run_;
+    train::Log &health_, &quality_;
     std::unique_ptr<DigitClassifier> classifier_;
     std::optional<Evaluator> evaluator_;
-    std::optional<TrainOutputs> outputs_;
-    SavedFiles saved_;
-    bool stopped_ = false;  // by a collapse
 };
-
-// The checkpoint first: whatever fails after it can be had by --resume.
-int Training::finish() {
-    check(trainer_.is_finite(), "[gan] parameters became infinite or NaN; the last good state is in {}",
-          folder_.checkpoint());
-    save_somewhere(folder_.checkpoint());
-    saved_.save(folder_.model(), [&](const std::string& path) {
-        save_generator(path, trainer_.best_generator(), trainer_.options(), size_);
-    });
-    outputs_->finish(grid_samples(), size_, run_.history, saved_);
-    saved_.require_all_in_place();
-    if (interrupted || stopped_) {
-        s_.say("{} after iteration {}; to go on: the same command with --resume",
-               interrupted ? "interrupted" : "stopped by a collapse", trainer_.iteration());
-        return interrupted ? 128 + interrupted : kStoppedByCollapse;
-    }
-    const GanStep& last = run_.history.back();
-    s_.say("done: D {:.3f}, G {:.3f}; model, samples.png, sheet.png, losses.svg, log.csv in {}", last.d_loss,
-           last.g_loss, s_.out);
-    return 0;
-}
 
 }  // namespace
 

@@ -31,6 +31,11 @@ struct RunOptions {
     std::string good = {};
     std::function<bool()> is_good = {};
     std::string longer = "more steps";  // what to pass where the resumed run has all of its steps already
+    std::string calmer = {};            // what to try where one diverges: "a lower --learning-rate"
+    // How the last state is written, by write(path): another place where `path` fails, say, and then an error
+    // after everything else is saved. Default: another place, and an error at once.
+    using Write = std::function<void(const std::string& path)>;
+    std::function<void(const std::string& path, const Write& write)> save_last = {};
     bool quiet = false;
 };
 
@@ -64,8 +69,9 @@ class Run {
     void begin();
     // Calls `step` until the run is done, interrupted or stopped; begin() before, if nobody called it. In
     // each call log() is called once. After it the state is saved where that is due. If step throws Diverged,
-    // the error names the checkpoint, which holds the last good state. Returns the exit code: 0; 128 + the
-    // signal that interrupted the run; kStopped.
+    // the error names the checkpoint, which holds the last good state. If something else fails after log(), a
+    // full disk, say, the state is saved, elsewhere if need be, and the error names the file. Returns the
+    // exit code: 0; 128 + the signal that interrupted the run; kStopped.
     int loop(const std::function<void()>& step);
     static constexpr int kStopped = 3;
 
@@ -74,9 +80,11 @@ class Run {
     int64_t step() const { return step_; }  // steps done
     bool is_due(int64_t every) const { return every > 0 && step_ % every == 0; }
     bool is_last() const { return step_ == options_.steps; }
-    void message(const std::string& line);  // above the progress bar
-    void stop() { stopped_ = true; }        // after this step
-    void roll_back();                       // to the last good state: its parts, its step, its logs
+    void message(const std::string& line);                             // above the progress bar
+    void stop(const std::string& why = "stopped") { stopped_ = why; }  // after this step
+    // To the last good state: its parts, its step, its logs. `change`, where given, makes the parts go
+    // another way from there; the checkpoint holds what it did.
+    void roll_back(const std::function<void()>& change = {});
 
     const Log& history() const { return log_; }
     // Writes the state; throws Diverged instead if a module has infinities or NaN.
@@ -84,8 +92,13 @@ class Run {
     void save_checkpoint();  // where checkpoints go, and the good state if is_good()
 
   private:
+    io::Checkpoint state() const;
+    void write(const std::string& path, const io::Checkpoint& state);
     void load(const std::string& path);
     void take_step(const std::function<void()>& step);
+    void save_last(const io::Checkpoint& last);
+    std::string save_somewhere();
+    [[noreturn]] void diverge(const std::string& problem) const;
 
     const RunOptions options_;
     std::vector<std::pair<std::string, Stateful>> parts_;
@@ -94,7 +107,9 @@ class Run {
     std::vector<std::unique_ptr<Log>> more_logs_;
     std::optional<io::ProgressBar> bar_;
     int64_t step_ = 0;
-    bool stopped_ = false, rolled_back_ = false;
+    std::string stopped_;  // why; empty: it is not
+    bool begun_ = false, rolled_back_ = false;
+    bool is_whole_ = true;  // all parts are at step_
 };
 
 }  // namespace lily::train

@@ -16,9 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMostInSheet = 15;
-constexpr int kSheetColumns = 5;
-
 bool exists(const std::string& path) {
     std::error_code none;
     return fs::exists(path, none);
@@ -36,7 +33,8 @@ std::string file_of(const std::string& folder, int64_t step) {
 
 }  // namespace
 
-RunFolder::RunFolder(std::string path, bool resume) : path_(std::move(path)), resume_(resume) {
+RunFolder::RunFolder(std::string path, bool resume, const std::vector<std::string>& files)
+    : path_(std::move(path)), resume_(resume) {
     make_folder(path_);
     // The folder's own lock: no file is left behind, and it ends with the process. Where the file system has
     // no locks there is none.
@@ -50,6 +48,10 @@ RunFolder::RunFolder(std::string path, bool resume) : path_(std::move(path)), re
               "{} holds a run already: go on with it by --resume, or name another folder",
               io::in_quotes(path_));
         io::check_writable(checkpoint());
+        for (const std::string& file : files) {
+            make_folder(fs::path(*this / file).parent_path());
+            io::check_writable(*this / file);
+        }
     } catch (...) {
         ::close(lock_);
         throw;
@@ -70,7 +72,7 @@ void RunFolder::save_picture(const std::string& series, int64_t step, const io::
     io::save_image(file_of(*this / series, step), picture);
 }
 
-void RunFolder::save_sheet(const std::string& series, int64_t step, const std::string& name) const {
+void RunFolder::save_sheet(const std::string& series, int64_t step, const std::string& path) const {
     if (!exists(*this / series)) return;
     std::vector<std::string> paths;
     for (const auto& entry : fs::directory_iterator(*this / series))
@@ -78,7 +80,7 @@ void RunFolder::save_sheet(const std::string& series, int64_t step, const std::s
             paths.push_back(entry.path().string());
     std::sort(paths.begin(), paths.end());
     if (paths.empty()) return;
-    const size_t count = std::min(paths.size(), kMostInSheet);
+    const size_t count = std::min(paths.size(), size_t{kMostInSheet});
     const io::Image last = io::load_image(paths.back());
     std::vector<io::Image> pictures;
     for (size_t i = 1; i <= count; ++i) {
@@ -86,7 +88,7 @@ void RunFolder::save_sheet(const std::string& series, int64_t step, const std::s
         if (picture.width == last.width && picture.height == last.height)
             pictures.push_back(std::move(picture));
     }
-    io::save_image(*this / name, io::contact_sheet(pictures, kSheetColumns));
+    io::save_image(path, io::contact_sheet(pictures, kSheetColumns));
 }
 
 void RunFolder::save_plot(const std::string& name, const io::PlotText& text,

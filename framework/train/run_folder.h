@@ -13,8 +13,9 @@ namespace lily::train {
 class RunFolder {
   public:
     // Makes the folder, and locks it for as long as this object lives. Throws if another process has it
-    // locked, if nothing can be written there, or if it holds a run and `resume` is false.
-    RunFolder(std::string path, bool resume);
+    // locked, if the checkpoint or one of `files` cannot be written there, or if it holds a run and `resume`
+    // is false.
+    RunFolder(std::string path, bool resume, const std::vector<std::string>& files = {});
     ~RunFolder();
     RunFolder(const RunFolder&) = delete;
     RunFolder& operator=(const RunFolder&) = delete;
@@ -29,9 +30,10 @@ class RunFolder {
 
     // A picture of how far the run is: series/0000500.png. Series are folders in this one.
     void save_picture(const std::string& series, int64_t step, const io::Image& picture) const;
-    // series.png: pictures up to `step`, at most 15, evenly spaced over the run; the last one always.
-    // Pictures of another size than the last are left out.
-    void save_sheet(const std::string& series, int64_t step, const std::string& name) const;
+    // A sheet of the pictures up to `step`, at most kMostInSheet, evenly spaced over the run; the last one
+    // always. Pictures of another size than the last are left out. None: no file.
+    void save_sheet(const std::string& series, int64_t step, const std::string& path) const;
+    static constexpr int kMostInSheet = 15, kSheetColumns = 5;
 
     // Curves of the run; says so where gnuplot is missing, rather than fail at the end.
     void save_plot(const std::string& name, const io::PlotText& text,

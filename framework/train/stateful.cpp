@@ -9,8 +9,8 @@ namespace {
 const std::string kValue = "value";
 
 // Numbers as one i64 tensor: 64 bits each, exact.
-Stateful numbers(size_t count, std::function<std::vector<int64_t>()> get,
-                 std::function<void(const std::vector<int64_t>&)> set) {
+Stateful numbers(size_t count, const std::function<std::vector<int64_t>()>& get,
+                 const std::function<void(const std::vector<int64_t>&)>& set) {
     const Shape shape{static_cast<int64_t>(count)};
     return {[=] {
                 return StateDict{{kValue, from_vector(get(), shape)}};

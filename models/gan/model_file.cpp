@@ -95,8 +95,9 @@ LoadedGenerator load_generator(const std::string& path) {
         LoadedGenerator loaded{.options = described_options(checkpoint),
                                .size = described_size(checkpoint),
                                .generator = nullptr};
-        const bool averaged = checkpoint.metadata.contains("averaged") && checkpoint.integer("averaged") == 1;
-        const std::string part = averaged ? "average" : "generator";
+        // A run's average is an optim::Ema.
+        const bool averaged = !checkpoint.part_or_empty("average").empty();
+        const std::string part = averaged ? "average.average" : "generator";
         const std::vector<Shape> layers = generator_layers(loaded.options);
         for (size_t i = 0; i < layers.size(); ++i)
             checkpoint.require_shape(fmt::format("{}.linear{}.weight", part, i), layers[i]);

@@ -32,8 +32,7 @@ class CollapseMonitor {
     void see(const GanStep& step, GanLoss loss);   // every step
     GanHealth check(const Tensor& samples) const;  // (N,pixels) on the CPU
 
-    double saturation() const { return saturation_; }  // its whole state, for checkpoints
-    void set_saturation(double value) { saturation_ = value; }
+    double& saturation() { return saturation_; }  // its whole state, for checkpoints
 
   private:
     size_t nearest(const float* picture) const;

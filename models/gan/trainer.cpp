@@ -7,8 +7,6 @@
 #include "framework/autograd.h"
 #include "framework/ops.h"
 #include "framework/optim/clip_grad.h"
-#include "framework/optim/flat_vector.h"
-#include "framework/optim/lerp.h"
 #include "framework/profiler.h"
 
 namespace lily::models {
@@ -46,16 +44,10 @@ GanTrainer::GanTrainer(const GanOptions& options, const GanRecipe& recipe, Devic
       average_(options, random_),
       discriminator_(options, random_),
       g_adam_(moved(generator_, device).parameters(), adam_options(recipe.g_learning_rate, recipe.betas)),
-      d_adam_(moved(discriminator_, device).parameters(),
-              adam_options(recipe.d_learning_rate, recipe.betas)) {
+      d_adam_(moved(discriminator_, device).parameters(), adam_options(recipe.d_learning_rate, recipe.betas)),
+      ema_(moved(average_, device), generator_, optim::warm_up_decay(recipe.ema)) {
     check(recipe.d_steps >= 1, "[gan] expected at least 1 step of D, got {}", recipe.d_steps);
     check(recipe.clip_grad >= 0, "[gan] expected a gradient's norm of at least 0, got {}", recipe.clip_grad);
-    check(recipe.ema >= 0 && recipe.ema < 1, "[gan] expected an average's decay in [0,1), got {}",
-          recipe.ema);
-    average_.to(device);
-    average_.load_state_dict(generator_.state_dict());
-    average_.requires_grad_(false);
-    average_.eval();
 }
 
 Tensor GanTrainer::random_labels(int64_t count, Generator& random) const {
@@ -71,11 +63,6 @@ GanStep GanTrainer::step(const NextBatch& next) {
         step_discriminator(batch, result);
     }
     step_generator(count, result);
-    ++iteration_;
-    if (!std::isfinite(result.d_loss) || !std::isfinite(result.g_loss))
-        throw GanDiverged(fmt::format(
-            "[gan] the losses became {} (D) and {} (G) at iteration {}; try a lower --learning-rate",
-            result.d_loss, result.g_loss, iteration_));
     return result;
 }
 
@@ -127,18 +114,11 @@ void GanTrainer::step_generator(int64_t count, GanStep& result) {
     g_adam_.step();
     discriminator_.requires_grad_(true);
     result.g_loss = loss.item<double>();
-    if (recipe_.ema > 0) update_average();
+    if (recipe_.ema > 0) {
+        ema_.update();
+        average_is_settled_ = false;
+    }
     profile_rest("G's optimizer");
-}
-
-// average = decay · average + (1 - decay) · generator. The decay begins small, (1 + t) / (10 + t), so that
-// the first, random weights are soon forgotten.
-void GanTrainer::update_average() {
-    const NoGrad no_grad;
-    const auto t = static_cast<double>(iteration_);
-    const double decay = std::min(recipe_.ema, (1 + t) / (10 + t));
-    optim::lerp_(average_.parameters(), generator_.parameters(), 1 - decay);
-    average_is_settled_ = false;
 }
 
 // Batch norm's statistics of averaged weights are not the average of the generator's: what comes out of the
@@ -175,41 +155,28 @@ Tensor GanTrainer::sample_raw(const Tensor& z, const Tensor& labels) {
     return sample_from(generator_, z, labels);
 }
 
-void GanTrainer::save(io::Checkpoint& checkpoint) {
-    if (recipe_.ema > 0) settle_average();
-    checkpoint.put("generator", generator_.state_dict());
-    checkpoint.put("average", average_.state_dict());
-    checkpoint.put("discriminator", discriminator_.state_dict());
-    checkpoint.put("g_adam", g_adam_.state_dict());
-    checkpoint.put("d_adam", d_adam_.state_dict());
-    checkpoint.put_integer("iteration", static_cast<uint64_t>(iteration_));
-    checkpoint.put_integer("random.seed", random_.state().seed);
-    checkpoint.put_integer("random.counter", random_.state().counter);
-}
-
-void GanTrainer::load(const io::Checkpoint& checkpoint) {
-    generator_.load_state_dict(checkpoint.part("generator"));
-    average_.load_state_dict(checkpoint.part("average"));
-    discriminator_.load_state_dict(checkpoint.part("discriminator"));
-    g_adam_.load_state_dict(checkpoint.part("g_adam"));
-    d_adam_.load_state_dict(checkpoint.part("d_adam"));
-    average_is_settled_ = false;
-    iteration_ = static_cast<int64_t>(checkpoint.integer("iteration"));
-    random_.set_state({checkpoint.integer("random.seed"), checkpoint.integer("random.counter")});
+void GanTrainer::add_to(train::Run& run) {
+    run.add("generator", generator_);
+    run.add("discriminator", discriminator_);
+    run.add("g_adam", g_adam_);
+    run.add("d_adam", d_adam_);
+    run.add("random", random_);
+    if (recipe_.ema == 0) return;
+    run.add("average", {.state_dict =
+                            [this] {
+                                settle_average();
+                                return ema_.state_dict();
+                            },
+                        .load_state_dict =
+                            [this](const StateDict& state) {
+                                ema_.load_state_dict(state);
+                                average_is_settled_ = false;
+                            }});
 }
 
 void GanTrainer::change_course(uint64_t seed, double learning_rate_factor) {
     random_ = Generator(seed);
     for (optim::Adam* adam : {&g_adam_, &d_adam_}) adam->set_lr(adam->lr() * learning_rate_factor);
-}
-
-bool GanTrainer::is_finite() const {
-    const NoGrad no_grad;
-    for (const nn::Module* module :
-         {static_cast<const nn::Module*>(&generator_), static_cast<const nn::Module*>(&discriminator_)})
-        for (const Tensor& p : module->parameters())
-            if (!std::isfinite(optim::abs_max(reshape(p, {p.numel()})))) return false;
-    return true;
 }
 
 }  // namespace lily::models

@@ -6,18 +6,13 @@
 #include <functional>
 
 #include "framework/data/loader.h"
-#include "framework/io/checkpoint.h"
 #include "framework/optim/adam.h"
+#include "framework/optim/ema.h"
+#include "framework/train/run.h"
 #include "models/gan/losses.h"
 #include "models/gan/networks.h"
 
 namespace lily::models {
-
-// The loss became infinite or not a number.
-class GanDiverged : public Error {
-  public:
-    using Error::Error;
-};
 
 struct GanRecipe {
     GanLoss loss = GanLoss::nonsaturating;
@@ -40,7 +35,7 @@ class GanTrainer {
   public:
     GanTrainer(const GanOptions& options, const GanRecipe& recipe, Device device = Device::cpu);
 
-    // `next` gives a batch of real pictures: one per step of D. Throws GanDiverged.
+    // `next` gives a batch of real pictures: one per step of D.
     using NextBatch = std::function<data::Batch()>;
     GanStep step(const NextBatch& next);
 
@@ -49,7 +44,6 @@ class GanTrainer {
     Tensor sample(const Tensor& z, const Tensor& labels = {});
     Tensor sample_raw(const Tensor& z, const Tensor& labels = {});  // by the generator itself
 
-    int64_t iteration() const { return iteration_; }
     const GanOptions& options() const { return options_; }
     const GanRecipe& recipe() const { return recipe_; }
     Device device() const { return device_; }
@@ -60,20 +54,16 @@ class GanTrainer {
     optim::Adam& d_adam() { return d_adam_; }
     optim::Adam& g_adam() { return g_adam_; }
 
-    // Everything that the next step depends on, but the data's order.
-    void save(io::Checkpoint& checkpoint);
-    void load(const io::Checkpoint& checkpoint);
+    // Everything that the next step depends on, but the data's order. "average" is there if there is one.
+    void add_to(train::Run& run);
     // Other noise from here on, and smaller steps: what to try after a collapse.
     void change_course(uint64_t seed, double learning_rate_factor);
-    // Are all parameters finite numbers?
-    bool is_finite() const;
 
   private:
     Tensor noise(int64_t count) { return randn({count, options_.latent}, random_, {.device = device_}); }
     Tensor random_labels(int64_t count, Generator& random) const;
     void step_discriminator(const data::Batch& batch, GanStep& result);
     void step_generator(int64_t count, GanStep& result);
-    void update_average();
     void settle_average();
     Tensor sample_from(GanGenerator& generator, const Tensor& z, const Tensor& labels);
 
@@ -84,7 +74,7 @@ class GanTrainer {
     GanGenerator generator_, average_;
     GanDiscriminator discriminator_;
     optim::Adam g_adam_, d_adam_;
-    int64_t iteration_ = 0;
+    optim::Ema ema_;
     bool average_is_settled_ = false;
 };
 

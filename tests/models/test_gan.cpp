@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The two players' training against PyTorch (tests/golden/make_gan.py), on every device, and its checkpoints.
 #include "framework/ops.h"
-#include "models/gan/run_file.h"
+#include "models/gan/model_file.h"
+#include "models/gan/monitor.h"
+#include "models/gan/trainer.h"
 #include "tests/catch.h"
 #include "tests/framework/io/io_test.h"
 
@@ -48,14 +50,10 @@ data::Batch golden_batch(int64_t step) {
 // A trainer at the golden run's start.
 std::unique_ptr<GanTrainer> at_start(const std::string& name, GanLoss loss, bool batch_norm, Device device) {
     auto trainer = std::make_unique<GanTrainer>(small(batch_norm), small_recipe(loss), device);
-    io::Checkpoint start;
-    trainer->save(start);
-    start.put("generator", golden_part(name + "/generator/"));
-    start.put("average", golden_part(name + "/generator/"));
-    start.put("discriminator", golden_part(name + "/discriminator/"));
-    start.put_integer("random.seed", kSeed);
-    start.put_integer("random.counter", 0);
-    trainer->load(start);
+    trainer->best_generator().load_state_dict(golden_part(name + "/generator/"));
+    trainer->generator().load_state_dict(golden_part(name + "/generator/"));
+    trainer->discriminator().load_state_dict(golden_part(name + "/discriminator/"));
+    trainer->change_course(kSeed, 1);
     return trainer;
 }
 
@@ -139,53 +137,53 @@ TEST_CASE("gan: a saved trainer goes on with the same bits", "[gan]") {
     recipe.d_steps = 2;
     const io::ScratchFolder folder;
     const std::string path = folder / "run.safetensors";
-    const io::Checkpoint::Settings settings = {{"--seed", "77"}};
 
-    GanTrainer whole(options, recipe), cut(options, recipe);
-    data::Loader of_whole(set, kBatch, 1), of_cut(set, kBatch, 1);
-    CollapseMonitor monitor(set), monitor_of_cut(set);
-    GanRun run{.rollbacks = 1, .best_distance = 2.5, .bad_checks = 1};
-    const auto step = [&](GanTrainer& trainer, data::Loader& loader, CollapseMonitor& m) {
-        const GanStep s = trainer.step([&] { return loader.next(); });
-        m.see(s, recipe.loss);
-        return s;
+    struct Part {
+        Part(const data::Dataset& set, const GanOptions& options, const GanRecipe& recipe,
+             const std::string& resume)
+            : loss(recipe.loss),
+              trainer(options, recipe),
+              loader(set, kBatch, 1),
+              monitor(set),
+              run({.program = kGanProgram, .resume = resume, .steps = 9, .quiet = true}, {{"D"}, {"G"}}) {
+            trainer.add_to(run);
+            run.add("loader", loader);
+            run.add("saturation", monitor.saturation());
+            run.describe([&](io::Checkpoint& c) { put_description(c, trainer.options(), {1, 3, 4}); });
+        }
+        void step() {
+            const GanStep s = trainer.step([&] { return loader.next(); });
+            monitor.see(s, loss);
+            run.log({s.d_loss, s.g_loss});
+        }
+        GanLoss loss;
+        GanTrainer trainer;
+        data::Loader loader;
+        CollapseMonitor monitor;
+        train::Run run;
     };
-    for (int i = 0; i < 4; ++i) run.history.push_back(step(whole, of_whole, monitor));
-    save_gan_run(path, whole, {1, 3, 4}, of_whole, monitor, run, settings);
-    for (int i = 0; i < 3; ++i) step(cut, of_cut, monitor_of_cut);  // it was elsewhere
-    const GanRun back = load_gan_run(path, cut, of_cut, monitor_of_cut, settings);
-    CHECK(back.rollbacks == 1);
-    CHECK(back.best_distance == 2.5);
-    CHECK(back.bad_checks == 1);
-    REQUIRE(back.history.size() == 4);
-    CHECK(back.history[2].d_fake == run.history[2].d_fake);
-    for (int i = 0; i < 5; ++i) {
-        const GanStep a = step(whole, of_whole, monitor), b = step(cut, of_cut, monitor_of_cut);
-        CHECK(a.d_loss == b.d_loss);
-        CHECK(a.g_loss == b.g_loss);
-    }
-    CHECK(monitor.saturation() == monitor_of_cut.saturation());
-    io::Checkpoint of_a, of_b;
-    whole.save(of_a);
-    cut.save(of_b);
-    CHECK(of_a.metadata == of_b.metadata);
-    REQUIRE(of_a.tensors.size() == of_b.tensors.size());
-    for (const auto& [name, tensor] : of_a.tensors) {
-        INFO(name);
-        CHECK(tensor.to_vector<double>() == of_b.tensors.at(name).to_vector<double>());
-    }
-    CHECK_THAT(io::error_of([&] {
-                   load_gan_run(path, cut, of_cut, monitor, {{"--seed", "78"}});
-               }),
-               ContainsSubstring("made with other settings: --seed 78 (was 77)"));
+    Part whole(set, options, recipe, ""), cut(set, options, recipe, path);
+    for (int i = 0; i < 3; ++i) cut.trainer.step([&] { return cut.loader.next(); });  // it was elsewhere
+    whole.run.loop([&] {
+        whole.step();
+        if (whole.run.step() == 4) whole.run.save(path);
+    });
     const LoadedGenerator loaded = load_generator(path);
     CHECK(loaded.options == options);
-    const Tensor z = full({2, 5}, 0.5);
+    cut.run.begin();
     const std::vector<int64_t> labels = {2, 0};
-    GanTrainer fresh(options, recipe);
-    load_gan_run(path, fresh, of_cut, monitor, settings);
+    const Tensor z = full({2, 5}, 0.5);
     CHECK(loaded.sample(z, labels, Device::cpu).to_vector() ==
-          fresh.sample(z, from_vector(labels, {2})).to_vector());
+          cut.trainer.sample(z, from_vector(labels, {2})).to_vector());
+    cut.run.loop([&] { cut.step(); });
+    CHECK(cut.run.step() == 9);
+    for (const char* column : {"D", "G"}) {
+        const std::vector<double> all = whole.run.history().series(column, "").ys;
+        CHECK(cut.run.history().series(column, "").ys == std::vector(all.begin() + 4, all.end()));
+    }
+    whole.run.save(folder / "whole.safetensors");
+    cut.run.save(folder / "cut.safetensors");
+    CHECK(io::text_of(folder / "cut.safetensors") == io::text_of(folder / "whole.safetensors"));
 }
 
 // Averaged weights bring other activations than those whose statistics the generator has kept.
@@ -239,11 +237,15 @@ TEST_CASE("gan: both players' gradients are clipped", "[gan]") {
 
 TEST_CASE("gan: a loss that is not a number stops the training", "[gan]") {
     GanTrainer trainer(small(), small_recipe(GanLoss::nonsaturating));
-    CHECK(trainer.is_finite());
+    train::Run run({.steps = 3, .quiet = true}, {{"D"}});
+    trainer.add_to(run);
     data::Batch batch = golden_batch(0);
+    const io::ScratchFolder folder;
+    run.save(folder / "good.safetensors");
     batch.pixels.fill_(std::numeric_limits<double>::quiet_NaN());
-    CHECK_THROWS_AS(trainer.step([&] { return batch; }), GanDiverged);
-    CHECK(!trainer.is_finite());
+    CHECK_THROWS_AS(run.loop([&] { run.log({trainer.step([&] { return batch; }).d_loss}); }),
+                    train::Diverged);
+    CHECK_THROWS_AS(run.save(folder / "bad.safetensors"), train::Diverged);
 }
 
 TEST_CASE("gan: networks refuse what does not fit", "[gan]") {

@@ -161,7 +161,9 @@ TEST_CASE("Run: what cannot be gone on with is refused in one line", "[train]") 
 TEST_CASE("Run: what diverges keeps the last good state", "[train]") {
     const ScratchFolder dir;
     SECTION("in a loss") {
-        Training training(options_in(dir, "run", 30));
+        RunOptions options = options_in(dir, "run", 30);
+        options.calmer = "a lower --lr";
+        Training training(options);
         const std::string error = error_of([&] {
             training.run.loop([&] {
                 if (training.run.step() == 14) return training.run.log({std::nan("")});
@@ -169,7 +171,8 @@ TEST_CASE("Run: what diverges keeps the last good state", "[train]") {
             });
         });
         CHECK(error ==
-              "[run] the losses became infinite or NaN at step 15: loss nan; the last good state is in " +
+              "[run] the losses became infinite or NaN at step 15: loss nan; try a lower --lr; the last "
+              "good state is in " +
                   (dir / "run.safetensors"));
     }
     SECTION("in a weight") {
@@ -219,6 +222,94 @@ TEST_CASE("Run: back to the last good state", "[train]") {
     CHECK(error_of([&] { whole.run.roll_back(); }) == "[run] no good state is kept");
 }
 
+TEST_CASE("Run: back, and another way from there", "[train]") {
+    const ScratchFolder dir;
+    RunOptions options = options_in(dir, "run", 40);
+    options.good = dir / "good.safetensors";
+    options.is_good = [] { return false; };  // so the first state stays
+    {
+        Training training(options);
+        bool back = false;
+        CHECK_THROWS(training.run.loop([&] {
+            if (back) throw std::runtime_error("killed");
+            training.step();
+            if (training.run.step() != 25) return;
+            training.run.roll_back([&] { training.random = Generator(8); });
+            back = true;
+        }));
+    }
+    CHECK(io::load_checkpoint(options.checkpoint).integer("step") == 0);  // it is no newer than its log
+    options.resume = options.checkpoint;
+    Training resumed(options);
+    CHECK(resumed.go() == 0);
+    Training other(options_in(dir, "other", 40));
+    other.random = Generator(8);
+    other.go();
+    CHECK(text_of(dir / "run.csv") == text_of(dir / "other.csv"));
+    CHECK(resumed.weights() == other.weights());
+}
+
+TEST_CASE("Run: what fails after a step leaves its state, elsewhere if need be", "[train]") {
+    const ScratchFolder dir;
+    RunOptions options = options_in(dir, "run", 40);
+    const auto fails_at = [&](Training& training, int64_t step) {
+        return error_of([&] {
+            training.run.loop([&] {
+                training.step();
+                if (training.run.step() == step) fail("cannot write the picture");
+            });
+        });
+    };
+    Training first(options);
+    CHECK(fails_at(first, 13) == "cannot write the picture; the checkpoint is " + options.checkpoint);
+    CHECK(io::load_checkpoint(options.checkpoint).integer("step") == 13);
+    options.resume = options.checkpoint;
+    {
+        Training second(options);
+        second.run.begin();
+        std::filesystem::remove(options.checkpoint);
+        std::filesystem::create_directory(options.checkpoint);  // nothing can be written there any longer
+        options.resume = fails_at(second, 17);
+    }
+    const std::string said = "cannot write the picture; the checkpoint is ";
+    REQUIRE(options.resume.starts_with(said));
+    options.resume = options.resume.substr(said.size());
+    CHECK(options.resume != options.checkpoint);
+    std::filesystem::remove(options.checkpoint);
+    Training third(options), whole(options_in(dir, "whole", 40));
+    CHECK(third.go() == 0);
+    std::filesystem::remove(options.resume);
+    whole.go();
+    CHECK(text_of(dir / "run.csv") == text_of(dir / "whole.csv"));
+    CHECK(text_of(options.checkpoint) == text_of(dir / "whole.safetensors"));
+}
+
+TEST_CASE("Run: a last state that does not go where it was to go", "[train]") {
+    const ScratchFolder dir;
+    RunOptions options = options_in(dir, "run", 3);
+    const auto last_step = [&](Training& training) {
+        training.step();
+        if (training.run.step() != 3) return;
+        std::filesystem::remove(options.checkpoint);
+        std::filesystem::create_directory(options.checkpoint);
+    };
+    Training first(options);
+    const std::string error = error_of([&] { first.run.loop([&] { last_step(first); }); });
+    const size_t at = error.find("; it is in '");
+    REQUIRE(at != std::string::npos);
+    const std::string elsewhere = error.substr(at + 12, error.size() - at - 13);
+    CHECK(io::load_checkpoint(elsewhere).integer("step") == 3);
+    std::filesystem::remove(elsewhere);
+    std::filesystem::remove(options.checkpoint);
+    options.save_last = [&](const std::string& path, const RunOptions::Write& write) {
+        CHECK(path == options.checkpoint);
+        write(dir / "last.safetensors");
+    };
+    Training second(options);
+    CHECK(second.run.loop([&] { last_step(second); }) == 0);
+    CHECK(io::load_checkpoint(dir / "last.safetensors").integer("step") == 3);
+}
+
 TEST_CASE("Run: a signal ends it after the step, with its state", "[train]") {
     const ScratchFolder dir;
     Training training(options_in(dir, "run", 40));
@@ -231,7 +322,7 @@ TEST_CASE("Run: a signal ends it after the step, with its state", "[train]") {
     Training stopped(options_in(dir, "stopped", 40));
     CHECK(stopped.run.loop([&] {
         stopped.step();
-        if (stopped.run.step() == 5) stopped.run.stop();
+        if (stopped.run.step() == 5) stopped.run.stop("stopped by the test");
     }) == Run::kStopped);
     CHECK(io::load_checkpoint(dir / "stopped.safetensors").integer("step") == 5);
 }
@@ -262,6 +353,11 @@ TEST_CASE("RunFolder: one process at a time, and no run on top of another", "[tr
               RunFolder(dir / "run", false);
           }).find("holds a run already: go on with it by --resume") != std::string::npos);
     CHECK(RunFolder(dir / "run", true).with_files({}).resume == dir / "run/checkpoint.safetensors");
+    std::filesystem::create_directories(dir / "tried/sheet.png");
+    CHECK(error_of([&] {
+              RunFolder(dir / "tried", false, {"grids/0.png", "sheet.png"});
+          }).find("sheet.png': Is a directory") != std::string::npos);
+    CHECK(std::filesystem::is_directory(dir / "tried/grids"));
     io::write_file_atomically(dir / "file", "");
     CHECK(error_of([&] { RunFolder(dir / "file/run", false); }).find("cannot make the folder") == 0);
 }
@@ -269,12 +365,13 @@ TEST_CASE("RunFolder: one process at a time, and no run on top of another", "[tr
 TEST_CASE("RunFolder: a sheet holds the last picture, and others evenly", "[train]") {
     const ScratchFolder dir;
     const RunFolder folder(dir / "run", false);
-    folder.save_sheet("grids", 100, "sheet.png");
+    folder.save_sheet("grids", 100, folder / "sheet.png");
     CHECK(!std::filesystem::exists(dir / "run/sheet.png"));  // there is no series
     for (int i = 1; i <= 40; ++i)
         folder.save_picture("grids", 10 * i, io::Image(4, 3, 1, static_cast<uint8_t>(i)));
     folder.save_picture("grids", 5, io::Image(9, 9, 1, 200));  // of another size
-    folder.save_sheet("grids", 300, "sheet.png");  // the run has gone back: what is later is another's
+    folder.save_sheet("grids", 300,
+                      folder / "sheet.png");  // the run has gone back: what is later is another's
     const io::Image sheet = io::load_image(dir / "run/sheet.png");
     CHECK(sheet.width == 5 * 8 + 4);
     CHECK(sheet.height == 3 * 7 + 4);
