@@ -182,9 +182,11 @@ TEST_CASE("on a GPU a row has what its kernels took, not their launches", "[prof
         const double backward = row_of(profiler, "matmul", ProfilePass::backward).seconds;
         INFO(name(device) << ": launched in " << launched << " s, done in " << took << ", matmul " << forward
                           << " and " << backward << ", all " << total);
-        CHECK(forward > 2 * row_of(profiler, "square", ProfilePass::forward).seconds);
-        CHECK(backward > forward / 2);  // two products
-        CHECK(forward + backward > 0.5 * total);
+        // Timed on the host, nearly all of it would be in the wait, and a product take no longer than a
+        // square.
+        const double wait = row_of(profiler, "wait", ProfilePass::other).seconds;
+        CHECK(forward > row_of(profiler, "square", ProfilePass::forward).seconds);
+        CHECK(forward + backward > wait);
         CHECK(total <= 1.01 * took + 1e-3);
         CHECK(profiler.seconds() == total);
     }
