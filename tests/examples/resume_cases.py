@@ -8,12 +8,6 @@ import subprocess
 import time
 
 
-def heed_signals():
-    """Programs inherit what is ignored: a test run in the background (`... &` in a script) ignores Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
 def hashes(folder):
     """Of all files of a run, by name."""
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()

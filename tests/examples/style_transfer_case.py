@@ -12,8 +12,8 @@ import unittest.mock
 from pathlib import Path
 
 import numpy as np
+from common import heed_signals
 from PIL import Image
-from resume_cases import heed_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("LILY_BIN", ROOT / "build/release/bin")).resolve()

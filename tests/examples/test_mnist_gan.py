@@ -18,8 +18,9 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 import numpy as np
+from common import heed_signals
 from PIL import Image
-from resume_cases import ResumeCases, hashes, heed_signals
+from resume_cases import ResumeCases, hashes
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("LILY_BIN", ROOT / "build/release/bin")).resolve()

@@ -6,6 +6,7 @@ import shutil
 import unittest
 
 import numpy as np
+from common import limits_addresses
 from PIL import Image
 from test_mnist_gan import Case
 
@@ -47,6 +48,7 @@ class TrainFailuresTest(Case):
             Image.fromarray(np.full((side, side), 30 * i, np.uint8)).save(folder / f"{i}.png")
         return folder
 
+    @limits_addresses
     def test_little_memory(self):
         self.fails("the training needs about [0-9]+ MB, ulimit -v allows 90; choose fewer or smaller layers .*, or raise that limit", "train", *self.train_options(),
                    limit=(resource.RLIMIT_AS, 90_000_000))

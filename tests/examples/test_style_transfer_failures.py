@@ -12,6 +12,7 @@ import unittest
 import unittest.mock
 
 import numpy as np
+from common import limits_addresses
 from PIL import Image
 from style_transfer_case import PROGRAM, ROOT, WEIGHTS, StyleTransferCase, wave_picture
 
@@ -130,6 +131,7 @@ class StyleTransferFailuresTest(StyleTransferCase):
         with unittest.mock.patch.dict(os.environ, PATH=str(self.dir)):
             self.fails("gnuplot", "--plot", self.dir / "loss.svg")
 
+    @limits_addresses
     def test_little_memory(self):
         for megabytes in (200, 300, 380):
             self.fails("--content '.*' at 48x36 pixels needs about [0-9]+ MB, ulimit -v allows .*; choose a smaller --size, or raise that limit",

@@ -11,8 +11,9 @@ import unittest
 from pathlib import Path
 
 import numpy as np
+from common import heed_signals
 from PIL import Image
-from resume_cases import ResumeCases, heed_signals
+from resume_cases import ResumeCases
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("LILY_BIN", ROOT / "build/release/bin")) / "tutorial_train"
