@@ -182,11 +182,13 @@ TEST_CASE("on a GPU a row has what its kernels took, not their launches", "[prof
         const double backward = row_of(profiler, "matmul", ProfilePass::backward).seconds;
         INFO(name(device) << ": launched in " << launched << " s, done in " << took << ", matmul " << forward
                           << " and " << backward << ", all " << total);
-        // Timed on the host, nearly all of it would be in the wait, and a product take no longer than a
-        // square.
-        const double wait = row_of(profiler, "wait", ProfilePass::other).seconds;
-        CHECK(forward > row_of(profiler, "square", ProfilePass::forward).seconds);
-        CHECK(forward + backward > wait);
+        CHECK(forward > 0);
+        CHECK(backward > 0);
+        // The software GPU begins when it is waited for: on the host's clock all of it would be in the wait.
+        if (device == Device::simt) {
+            CHECK(row_of(profiler, "wait", ProfilePass::other).seconds < 0.5 * (took - launched));
+            CHECK(total > 0.5 * (took - launched));
+        }
         CHECK(total <= 1.01 * took + 1e-3);
         CHECK(profiler.seconds() == total);
     }
