@@ -103,16 +103,19 @@ def run_logged(command, log, env, timeout):
                 process.wait()
 
 
-def compile_times(ninja_log, offset):
-    """[(seconds, object file)] of what ninja has compiled since its log was `offset` bytes long."""
+def log_lines(ninja_log):
+    """What ninja has logged: a line per file, which stays as it is until the file is made again. Ninja puts them in another order
+    now and then."""
     if not ninja_log.exists():
         return []
-    if ninja_log.stat().st_size < offset:  # ninja has written it anew
-        offset = 0
-    with open(ninja_log) as file:
-        file.seek(offset)
-        rows = [line.rstrip("\n").split("\t") for line in file if line.endswith("\n") and not line.startswith("#")]
-    return [((int(row[1]) - int(row[0])) / 1000, re.sub(r"(CMakeFiles/[^/]+/|\.o$)", "", row[3])) for row in rows if row[3].endswith(".o")]
+    return [line for line in ninja_log.read_text().splitlines() if not line.startswith("#")]
+
+
+def compile_times(ninja_log, before):
+    """[(seconds, object file)] of what ninja has compiled since log_lines() gave `before`."""
+    rows = [line.split("\t") for line in set(log_lines(ninja_log)) - set(before)]
+    return [((int(row[1]) - int(row[0])) / 1000, re.sub(r"(CMakeFiles/[^/]+/|\.o$)", "", row[3]))
+            for row in rows if len(row) == 5 and row[3].endswith(".o")]
 
 
 class Run:
@@ -169,7 +172,7 @@ class Run:
             configure += ["-D", "CMAKE_CXX_COMPILER_LAUNCHER=ccache", "-D", "CMAKE_CUDA_COMPILER_LAUNCHER=ccache"]
         build = ["cmake", "--build", f"build/{preset}"] + (["--target", *targets] if targets else [])
         ninja_log = REPO / "build" / preset / ".ninja_log"
-        before = ninja_log.stat().st_size if ninja_log.exists() else 0
+        before = log_lines(ninja_log)
         done = (self.suite(f"configure {preset}", configure, silent=True) and
                 self.suite(f"build {preset}", build, env=CCACHE, silent=True))
         self.file_seconds += [(seconds, f"{preset}/{file}") for seconds, file in compile_times(ninja_log, before)]

@@ -47,13 +47,14 @@ class CompileTimes(unittest.TestCase):
     def test_only_what_was_compiled_since(self):
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / ".ninja_log"
-            self.assertEqual(run_tests.compile_times(log, 0), [])
-            log.write_text("# ninja log v5\n0\t900\t1\told.cpp.o\tff\n")
-            before = log.stat().st_size
-            with open(log, "a") as file:
-                file.write("100\t2600\t2\tCMakeFiles/lily_kernels.dir/kernels/gram/gram_cpu.cpp.o\taa\n3000\t3100\t3\tliblily.a\tbb\n")
-            self.assertEqual(run_tests.compile_times(log, before), [(2.5, "kernels/gram/gram_cpu.cpp")])
-            self.assertEqual(run_tests.compile_times(log, 10 * before), [(0.9, "old.cpp"), (2.5, "kernels/gram/gram_cpu.cpp")])
+            self.assertEqual(run_tests.compile_times(log, run_tests.log_lines(log)), [])
+            old = ["0\t900\t1\told.cpp.o\tff\n", "0\t700\t1\tkernels/gram/gram_cpu.cpp.o\tee\n", "900\t950\t1\tliblily.a\tbb\n"]
+            log.write_text("# ninja log v5\n" + "".join(old))
+            before = run_tests.log_lines(log)
+            new = ["100\t2600\t2\tCMakeFiles/lily_kernels.dir/kernels/gram/gram_cpu.cpp.o\taa\n", "3000\t3100\t3\tliblily.a\tbb\n"]
+            for lines in (old + new, [new[0], old[2], old[0], new[1]], [*new, "0\t1"]):  # appended; written anew; cut short
+                log.write_text("# ninja log v5\n" + "".join(lines))
+                self.assertEqual(run_tests.compile_times(log, before), [(2.5, "kernels/gram/gram_cpu.cpp")])
 
 
 if __name__ == "__main__":
