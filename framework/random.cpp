@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "framework/random.h"
 
+#include <numeric>
 #include <utility>
 
 #include "framework/capture.h"
@@ -9,7 +10,7 @@
 namespace lily {
 namespace {
 
-kernels::RandomStream stream(GeneratorState state) { return {state.seed, state.counter}; }
+kernels::RandomStream stream(GeneratorState state) { return {state.seed, state.counter, state.stream}; }
 
 // A row-major tensor filled by `kernel`, then brought into the format asked for.
 template <class Kernel>
@@ -43,7 +44,11 @@ uint64_t Generator::next() {
     return word;
 }
 
-Generator Generator::fork() { return Generator(next()); }
+Generator Generator::fork() {
+    Generator child;
+    child.state_ = {.seed = next(), .counter = 0, .stream = state_.stream};
+    return child;
+}
 
 Tensor rand(const Shape& shape, Generator& generator, TensorOptions options) {
     return filled("rand", shape, generator, options,
@@ -70,15 +75,19 @@ Tensor randint(int64_t low, int64_t high, const Shape& shape, Generator& generat
 }
 
 // Fisher and Yates: element i swaps places with one of the elements up to it.
-Tensor randperm(int64_t n, Generator& generator) {
-    Tensor y = arange(n, {.dtype = DType::i64});
+std::vector<int64_t> random_order(int64_t n, GeneratorState from) {
+    check(n >= 0, "[random_order] expected n >= 0, got {}", n);
     std::vector<uint64_t> words(static_cast<size_t>(n));
-    const kernels::RandomStream from = stream(generator.claim(n));
-    kernels::random_integers(Device::cpu).words(y.queue(), from, n, words.data());
-    int64_t* order = y.mutable_data<int64_t>();
-    for (int64_t i = n - 1; i > 0; --i)
-        std::swap(order[i], order[words[static_cast<size_t>(i)] % (static_cast<uint64_t>(i) + 1)]);
-    return y;
+    kernels::random_integers(Device::cpu).words(default_queue(Device::cpu), stream(from), n, words.data());
+    std::vector<int64_t> order(words.size());
+    std::iota(order.begin(), order.end(), 0);
+    for (size_t i = order.size(); i-- > 1;) std::swap(order[i], order[words[i] % (i + 1)]);
+    return order;
+}
+
+Tensor randperm(int64_t n, Generator& generator) {
+    check(n >= 0, "[randperm] expected n >= 0, got {}", n);
+    return from_vector(random_order(n, generator.claim(n)), {n});
 }
 
 }  // namespace lily

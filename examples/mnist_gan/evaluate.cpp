@@ -53,7 +53,7 @@ Samples make_samples(const EvaluateSettings& s, const data::Dataset& set, Device
     check(model.size == io::PictureSize{set.channels, set.height, set.width},
           "{} makes pictures of {}x{}, the data are {}x{}", io::in_quotes(s.model), model.size.width,
           model.size.height, set.width, set.height);
-    Generator random(s.seed);
+    Generator random(s.seed, Stream::samples);
     Samples samples;
     samples.wanted = classes_for(s.count, -1, model.options.classes);
     samples.pictures = model.sample(randn({s.count, model.options.latent}, random), samples.wanted, device);

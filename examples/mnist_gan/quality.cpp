@@ -31,7 +31,7 @@ LoadedClassifier train_and_save_classifier(const std::string& path, const data::
     check(!set.labels.empty(), "a classifier needs labels, which the data have not");
     check(set.count >= 20, "a classifier needs 20 pictures at least, the data have {}", set.count);
     const data::Dataset train = part_of(set, false), held_out = part_of(set, true);
-    Generator random(seed);
+    Generator random(seed, Stream::weights);
     auto classifier = std::make_unique<DigitClassifier>(io::PictureSize{set.channels, set.height, set.width},
                                                         set.classes, random);
     classifier->to(device);

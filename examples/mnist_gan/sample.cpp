@@ -33,7 +33,7 @@ void slerp(const float* a, const float* b, int64_t n, double t, float* out) {
 
 // z of every frame: (stops · frames, walks, latent), a closed path for each walk.
 Tensor path(int64_t stops, int64_t frames, int64_t walks, int64_t latent, uint64_t seed) {
-    Generator random(seed);
+    Generator random(seed, Stream::samples);
     const Tensor points = randn({stops, walks, latent}, random);
     Tensor z = empty({stops * frames, walks, latent});
     float* out = z.mutable_data<float>();
@@ -98,7 +98,7 @@ int run(const SampleSettings& s) {
     }
     const Device device = s.choose();
     require_memory(count, model.options, picture_bytes);
-    Generator random(s.seed);
+    Generator random(s.seed, Stream::samples);
     const Tensor samples = model.sample(randn({count, model.options.latent}, random), classes, device);
     SavedFiles saved;
     const std::string at = saved.save(s.out, [&](const std::string& path) {

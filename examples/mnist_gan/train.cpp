@@ -20,10 +20,6 @@ namespace {
 
 using namespace lily::models;
 
-// Seeds of what does not depend on how far the training is: distinct from the training's own, which is
-// --seed.
-constexpr uint64_t kGridNoise = 1u << 20, kCheckNoise = 2u << 20, kEvaluationNoise = 3u << 20,
-                   kNewCourse = 4u << 20;
 constexpr int64_t kFirstCheck = 600;  // before, there are no digits to tell apart
 constexpr int64_t kBadChecks = 2;     // one after the other are a collapse
 constexpr int64_t kMostRollbacks = 3;
@@ -178,18 +174,19 @@ class Training {
         const int64_t classes = trainer_.options().classes;
         return classes > 0 ? from_vector(classes_for(count, -1, classes), {count}) : Tensor{};
     }
-    Tensor noise(int64_t count, uint64_t seed) const {
-        Generator random(s_.seed + seed);
+    // Does not depend on how far the training is.
+    Tensor noise(int64_t count, Stream purpose) const {
+        Generator random(s_.seed, purpose);
         return randn({count, s_.latent}, random);
     }
     Tensor grid_samples() {
         const int64_t count = int64_t{s_.grid[0]} * s_.grid[1];
-        return trainer_.sample(noise(count, kGridNoise), labels_for(count));
+        return trainer_.sample(noise(count, Stream::preview), labels_for(count));
     }
 
     void check_health(int64_t epoch) {
         constexpr int64_t n = CollapseMonitor::kSamples;
-        const GanHealth h = monitor_.check(trainer_.sample_raw(noise(n, kCheckNoise), labels_for(n)));
+        const GanHealth h = monitor_.check(trainer_.sample_raw(noise(n, Stream::monitor), labels_for(n)));
         health_.row(run_.step(),
                     std::vector{h.kinds, h.variance, h.saturation, h.problem.empty() ? 1.0 : 0.0});
         bad_checks_ = h.problem.empty() ? 0 : bad_checks_ + 1;
@@ -210,8 +207,7 @@ class Training {
         run_.roll_back([&, best = best_distance_] {
             best_distance_ = best;  // of a file that stays
             // The healthy state may be older than the rollbacks before.
-            trainer_.change_course(s_.seed + kNewCourse + static_cast<uint64_t>(from),
-                                   std::pow(0.5, rollbacks - rollbacks_));
+            trainer_.change_course(static_cast<uint32_t>(from), std::pow(0.5, rollbacks - rollbacks_));
             rollbacks_ = rollbacks;
             bad_checks_ = 0;
         });
@@ -235,7 +231,7 @@ class Training {
     }
 
     void evaluate() {
-        const Tensor z = noise(kEvaluated, kEvaluationNoise);
+        const Tensor z = noise(kEvaluated, Stream::evaluation);
         const GanQuality q = evaluator_->quality(trainer_.sample(z, labels_for(kEvaluated)));
         quality_.row(run_.step(), std::vector{q.frechet, q.confidence, q.least_share(), q.most_share()});
         if (best_distance_ >= 0 && !(q.frechet < best_distance_)) return;

@@ -67,14 +67,8 @@ void Loader::set_position(int64_t position) {
     start();
 }
 
-// Fisher and Yates; every epoch has 2^40 random numbers of its own.
 std::vector<int64_t> Loader::order(int64_t epoch) const {
-    Generator generator;
-    generator.set_state({.seed = seed_, .counter = static_cast<uint64_t>(epoch) << 40});
-    std::vector<int64_t> order(static_cast<size_t>(set_.count));
-    std::iota(order.begin(), order.end(), 0);
-    for (size_t i = order.size(); i-- > 1;) std::swap(order[i], order[generator.next() % (i + 1)]);
-    return order;
+    return random_order(set_.count, Generator(seed_, Stream::order, static_cast<uint32_t>(epoch)).state());
 }
 
 void Loader::work(int64_t position) {

@@ -28,13 +28,15 @@ Stateful numbers(size_t count, const std::function<std::vector<int64_t>()>& get,
 
 Stateful stateful(Generator& generator) {
     return numbers(
-        2,
+        3,
         [&generator] {
             const GeneratorState state = generator.state();
-            return std::vector{std::bit_cast<int64_t>(state.seed), std::bit_cast<int64_t>(state.counter)};
+            return std::vector{std::bit_cast<int64_t>(state.seed), std::bit_cast<int64_t>(state.counter),
+                               std::bit_cast<int64_t>(state.stream)};
         },
         [&generator](const std::vector<int64_t>& v) {
-            generator.set_state({std::bit_cast<uint64_t>(v[0]), std::bit_cast<uint64_t>(v[1])});
+            generator.set_state({std::bit_cast<uint64_t>(v[0]), std::bit_cast<uint64_t>(v[1]),
+                                 std::bit_cast<uint64_t>(v[2])});
         });
 }
 

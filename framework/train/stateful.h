@@ -24,7 +24,7 @@ Stateful stateful(T& part) {
     return {[&part] { return part.state_dict(); }, [&part](const StateDict& s) { part.load_state_dict(s); },
             std::is_base_of_v<nn::Module, T>};
 }
-Stateful stateful(Generator& generator);  // its seed and how far it has come
+Stateful stateful(Generator& generator);  // which sequence it is, and how far it has come
 Stateful stateful(data::Loader& loader);  // how many batches were taken
 Stateful stateful(int64_t& number);
 Stateful stateful(double& number);

@@ -16,7 +16,8 @@ inline void apply_blocks(RandomStream s, uint64_t threshold, T scale, int64_t be
         const uint64_t at = s.counter + static_cast<uint64_t>(begin + b);
         word[0][b] = static_cast<uint32_t>(at);
         word[1][b] = static_cast<uint32_t>(at >> 32);
-        word[2][b] = word[3][b] = 0;
+        word[2][b] = static_cast<uint32_t>(s.stream);
+        word[3][b] = static_cast<uint32_t>(s.stream >> 32);
     }
     uint32_t key0 = static_cast<uint32_t>(s.seed), key1 = static_cast<uint32_t>(s.seed >> 32);
     for (int round = 0; round < 10; ++round) {  // philox4x32

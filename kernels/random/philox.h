@@ -33,7 +33,8 @@ LILY_SHARED inline PhiloxCounter philox4x32(PhiloxCounter c, PhiloxKey key) {
 // Block b of a stream.
 LILY_SHARED inline PhiloxCounter philox_block(RandomStream s, uint64_t b) {
     const uint64_t at = s.counter + b;
-    return philox4x32({{static_cast<uint32_t>(at), static_cast<uint32_t>(at >> 32), 0, 0}},
+    return philox4x32({{static_cast<uint32_t>(at), static_cast<uint32_t>(at >> 32),
+                        static_cast<uint32_t>(s.stream), static_cast<uint32_t>(s.stream >> 32)}},
                       {{static_cast<uint32_t>(s.seed), static_cast<uint32_t>(s.seed >> 32)}});
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Random numbers by counter: elements 2b and 2b+1 come from Philox block `counter + b` alone, 64 bits each,
-// so the values depend on neither threads nor vector width nor device. w is an element's 64-bit word:
+// so the values depend on neither threads nor vector width nor device. The seed is Philox's key, counter and
+// stream are the two halves of its counter: what differs in one of the three shares no block. w is an
+// element's 64-bit word:
 //   uniform    u = ⌊w / 2^11⌋ / 2^53 in [0, 1); f32 is the same u, rounded down to 24 bits
 //   normal     (r cos 2πv, r sin 2πv), r = √(-2 ln(1-u)), from the block's pair (u, v); f32 is rounded f64
 //   integers   low + ⌊w · range / 2^64⌋
@@ -14,7 +16,7 @@
 namespace lily::kernels {
 
 struct RandomStream {
-    uint64_t seed, counter;
+    uint64_t seed, counter, stream = 0;
 };
 
 // The blocks that n elements use up.

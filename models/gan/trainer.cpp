@@ -12,7 +12,6 @@
 namespace lily::models {
 namespace {
 
-constexpr uint64_t kStatisticsSeed = 1;  // of the noise that the average's statistics are measured on
 constexpr int64_t kStatisticsBatch = 2048;
 
 optim::AdamOptions adam_options(double learning_rate, std::array<double, 2> betas) {
@@ -39,7 +38,7 @@ GanTrainer::GanTrainer(const GanOptions& options, const GanRecipe& recipe, Devic
     : options_(options),
       recipe_(recipe),
       device_(device),
-      random_(recipe.seed),
+      random_(recipe.seed, Stream::weights),
       generator_(options, random_),
       average_(options, random_),
       discriminator_(options, random_),
@@ -48,6 +47,7 @@ GanTrainer::GanTrainer(const GanOptions& options, const GanRecipe& recipe, Devic
       ema_(moved(average_, device), generator_, optim::warm_up_decay(recipe.ema)) {
     check(recipe.d_steps >= 1, "[gan] expected at least 1 step of D, got {}", recipe.d_steps);
     check(recipe.clip_grad >= 0, "[gan] expected a gradient's norm of at least 0, got {}", recipe.clip_grad);
+    random_ = Generator(recipe.seed, Stream::noise);
 }
 
 Tensor GanTrainer::random_labels(int64_t count, Generator& random) const {
@@ -126,7 +126,7 @@ void GanTrainer::step_generator(int64_t count, GanStep& result) {
 // section 3.2).
 void GanTrainer::settle_average() {
     if (average_is_settled_) return;
-    Generator random(kStatisticsSeed);
+    Generator random(0, Stream::statistics);
     const Tensor z = randn({kStatisticsBatch, options_.latent}, random, {.device = device_});
     average_.measure_statistics(z, random_labels(kStatisticsBatch, random));
     average_is_settled_ = true;
@@ -174,8 +174,8 @@ void GanTrainer::add_to(train::Run& run) {
                             }});
 }
 
-void GanTrainer::change_course(uint64_t seed, double learning_rate_factor) {
-    random_ = Generator(seed);
+void GanTrainer::change_course(uint32_t attempt, double learning_rate_factor) {
+    random_ = Generator(recipe_.seed, Stream::new_noise, attempt);
     for (optim::Adam* adam : {&g_adam_, &d_adam_}) adam->set_lr(adam->lr() * learning_rate_factor);
 }
 

@@ -56,8 +56,9 @@ class GanTrainer {
 
     // Everything that the next step depends on, but the data's order. "average" is there if there is one.
     void add_to(train::Run& run);
-    // Other noise from here on, and smaller steps: what to try after a collapse.
-    void change_course(uint64_t seed, double learning_rate_factor);
+    // Other noise from here on, and smaller steps: what to try after a collapse. Each `attempt` has noise of
+    // its own.
+    void change_course(uint32_t attempt, double learning_rate_factor);
 
   private:
     Tensor noise(int64_t count) { return randn({count, options_.latent}, random_, {.device = device_}); }

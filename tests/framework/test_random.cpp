@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <set>
 
 #include "kernels/common/parallel.h"
 #include "kernels/random/philox.h"
@@ -173,6 +174,38 @@ TEST_CASE("generators: state, forks", "[random]") {
     CHECK(far.next() != Generator(0).next());
     rand({0}, generator);
     CHECK(rand({0}, generator).numel() == 0);
+}
+
+TEST_CASE("no two of seed, purpose and part share numbers", "[random]") {
+    const uint64_t seeds[] = {0, 1, 2, 77, 1u << 20, 2u << 20, (1u << 20) + 1, uint64_t{1} << 40};
+    constexpr auto kLast = static_cast<uint32_t>(Stream::statistics);
+    std::set<uint64_t> words;
+    size_t drawn = 0;
+    for (const uint64_t seed : seeds)
+        for (uint32_t purpose = 0; purpose <= kLast; ++purpose)
+            for (const uint32_t part : {0u, 1u, 1u << 20, 0xffffffffu}) {
+                Generator generator(seed, static_cast<Stream>(purpose), part);
+                // Also where one sequence could run into another: after 2^32 blocks, and at the end.
+                for (const uint64_t at : {uint64_t{0}, uint64_t{1} << 20, uint64_t{1} << 32, ~uint64_t{7}}) {
+                    GeneratorState state = generator.state();
+                    state.counter = at;
+                    generator.set_state(state);
+                    for (int i = 0; i < 8; ++i, ++drawn) words.insert(generator.next());
+                }
+            }
+    CHECK(words.size() == drawn);  // a chance repetition of 64 bits among 11,264 has probability 4e-12
+    CHECK(drawn == 8 * 11 * 4 * 4 * 8);
+
+    CHECK(Generator(5).state() == Generator(5, Stream::general).state());
+    Generator parent(5, Stream::weights, 3);
+    const Generator child = parent.fork();
+    CHECK(child.state().stream == parent.state().stream);
+    CHECK(child.seed() != parent.seed());
+    // Fisher and Yates with the words of that very stream.
+    Generator of_order(5, Stream::order, 2);
+    const GeneratorState from = of_order.state();
+    CHECK(random_order(100, from) == randperm(100, of_order).to_vector<int64_t>());
+    CHECK(random_order(100, from) != random_order(100, Generator(5, Stream::weights, 2).state()));
 }
 
 TEST_CASE("randint and randperm", "[random]") {

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Makes gan.safetensors: twenty steps of a small GAN, computed by PyTorch in f64. See README.md.
 
-The noise is lilypad's own, remade here: Philox4x32-10 by counter, two normal numbers per block (kernels/random/random.h)."""
+The noise is lilypad's own, remade here: Philox4x32-10 by counter, two normal numbers per block (kernels/random/random.h),
+of the stream that a training takes its noise from (framework/random.h)."""
 
 import json
 import math
@@ -27,11 +28,12 @@ KINDS = {  # name: (loss, batch norm)
     "lsgan": ("lsgan", True), "wgan_gp": ("wgan-gp", True), "hinge": ("hinge", True),
 }
 MASK = 0xFFFFFFFF
+NOISE = 4  # Stream::noise
 
 
-def philox(counter, key):
+def philox(counter, key, stream):
     """Salmon et al. 2011: four words of 32 bits."""
-    x = [counter & MASK, counter >> 32, 0, 0]
+    x = [counter & MASK, counter >> 32, stream & MASK, stream >> 32]
     k = [key & MASK, key >> 32]
     for _ in range(10):
         a, b = 0xD2511F53 * x[0], 0xCD9E8D57 * x[2]
@@ -50,7 +52,7 @@ class Noise:
         blocks = (count + 1) // 2
         out = []
         for b in range(blocks):
-            w = philox(self.counter + b, self.seed)
+            w = philox(self.counter + b, self.seed, NOISE)
             out.append((w[1] << 32 | w[0], w[3] << 32 | w[2]))
         self.counter += blocks
         return out

@@ -53,7 +53,6 @@ std::unique_ptr<GanTrainer> at_start(const std::string& name, GanLoss loss, bool
     trainer->best_generator().load_state_dict(golden_part(name + "/generator/"));
     trainer->generator().load_state_dict(golden_part(name + "/generator/"));
     trainer->discriminator().load_state_dict(golden_part(name + "/discriminator/"));
-    trainer->change_course(kSeed, 1);
     return trainer;
 }
 

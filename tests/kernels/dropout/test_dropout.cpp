@@ -10,7 +10,8 @@ namespace lily::testing {
 
 TEST_CASE("dropout kernels: an element's bits are a word of its Philox block, on every device",
           "[kernels][dropout]") {
-    const kernels::RandomStream stream{0x123456789abcdefu, 0xfffffff0u};  // the counter's low half overflows
+    const kernels::RandomStream stream{0x123456789abcdefu, 0xfffffff0u,
+                                       0xfedcba987654321u};  // the counter's low half overflows
     const double p = 0.4;
     for (const Device device : devices())
         for (const int64_t n : {0, 1, 3, 4, 63, 64, 65, 1000, 40001}) {
@@ -26,7 +27,7 @@ TEST_CASE("dropout kernels: an element's bits are a word of its Philox block, on
             for (int64_t i = 0; i < n; ++i) {
                 const uint64_t at = stream.counter + static_cast<uint64_t>(i / 4);
                 const auto block = kernels::philox4x32(
-                    {{static_cast<uint32_t>(at), static_cast<uint32_t>(at >> 32), 0, 0}},
+                    {{static_cast<uint32_t>(at), static_cast<uint32_t>(at >> 32), 0x87654321u, 0xfedcba9u}},
                     {{static_cast<uint32_t>(stream.seed), static_cast<uint32_t>(stream.seed >> 32)}});
                 const bool kept = block.word[i % 4] >= p * 4294967296.0;
                 wrong += y[i] != (kept ? x[i] * static_cast<float>(1 / (1 - p)) : 0.0f);
