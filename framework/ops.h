@@ -6,6 +6,7 @@
 #include "framework/ops/adain.h"
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/batch_norm.h"
+#include "framework/ops/blur.h"
 #include "framework/ops/cat.h"
 #include "framework/ops/conv2d.h"
 #include "framework/ops/conv2d_relu.h"
@@ -26,3 +27,4 @@
 #include "framework/ops/slice.h"
 #include "framework/ops/softmax.h"
 #include "framework/ops/total_variation.h"
+#include "framework/ops/upsample_nearest2d.h"

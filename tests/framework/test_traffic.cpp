@@ -61,6 +61,7 @@ struct Case {
     std::function<void()> run;
     double limit = 1.05;  // times the least
     uint64_t launches = 1;
+    double waste = 0.05;
 };
 
 }  // namespace
@@ -106,6 +107,11 @@ TEST_CASE("traffic: streaming kernels move little more than they must", "[simt][
         {"Adam", 7 * kMap, [&] { adam.step(); }},
         {"instance norm", 2 * kMap, [&] { instance_norm(maps); }},
         {"AdaIN", 2 * kMap, [&] { adain(maps, style, style); }},
+        {"nearest upsampling", 5 * kMap,
+         [&] {
+             upsample_nearest2d(maps, {2, 2});
+         }},
+        {"blur", 2 * kMap, [&] { blur(maps); }, 2.8, 1, 0.2},  // 3 loads, 2 unaligned, of 10 rows for 8
         // each output loads its two taps, and every eighth the numbers of both
         {"bilinear", 9 * kMap,
          [&] {
@@ -122,7 +128,7 @@ TEST_CASE("traffic: streaming kernels move little more than they must", "[simt][
         CHECK(moved.launches == c.launches);
         CHECK(moved.conflicts == 0);
         CHECK(moved.bytes <= c.limit * c.least);
-        CHECK(moved.waste <= 0.05);
+        CHECK(moved.waste <= c.waste);
     }
 }
 

@@ -93,6 +93,10 @@ def ops():
     index = torch.tensor([[3, 0, 3], [1, 1, 3]])
     op_case("embedding", {}, lambda weight: F.embedding(index, weight), weight=normal(5, 3))
     tensors["embedding/index"] = index.double().numpy()
+    op_case("upsample_nearest2d.2x3", dict(scale_factor=[2, 3]), lambda x: F.interpolate(x, scale_factor=(2.0, 3.0), mode="nearest"),
+            x=normal(2, 2, 3, 4))
+    taps = torch.tensor([1.0, 2, 4], dtype=torch.float64) / 7
+    op_case("blur.124", {}, lambda x: F.conv2d(x, torch.outer(taps, taps).expand(3, 1, 3, 3), padding=1, groups=3), x=normal(2, 3, 4, 5))
 
 
 def batch_norm(name, shape, **parameters):
