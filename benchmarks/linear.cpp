@@ -2,6 +2,7 @@
 // The layers of the MNIST GAN, forward and backward, against oneDNN's sgemm for the same products:
 // linear --benchmark_filter='784x512/.*'. The counter is GFLOP/s of the products alone.
 #include <benchmark/benchmark.h>
+#include <oneapi/dnnl/dnnl.h>
 
 #include <random>
 #include <string>
@@ -9,7 +10,6 @@
 
 #include "framework/tensor.h"
 #include "kernels/linear/linear.h"
-#include "kernels/matmul/matmul.h"
 
 namespace {
 
@@ -26,12 +26,18 @@ Tensor random_tensor(const Shape& shape) {
     return from_vector(values, shape);
 }
 
+// C (m,n) = op(A) op(B), densely packed
+void product(bool turn_a, bool turn_b, int64_t m, int64_t n, int64_t k, const Tensor& a, const Tensor& b,
+             Tensor& c) {
+    dnnl_sgemm(turn_a ? 'T' : 'N', turn_b ? 'T' : 'N', m, n, k, 1, a.data<float>(), turn_a ? m : k,
+               b.data<float>(), turn_b ? k : n, 0, c.mutable_data<float>(), n);
+}
+
 void run(benchmark::State& state, LinearShape s, Pass pass, bool sgemm) {
     const Tensor x = random_tensor({s.rows, s.in}), w = random_tensor({s.out, s.in}),
                  b = random_tensor({s.out}), dy = random_tensor({s.rows, s.out});
     Tensor y = empty_like(dy), dx = empty_like(x), dw = empty_like(w), db = empty_like(b);
     const auto& k = kernels::linear<float>(Device::cpu);
-    const auto& product = kernels::matmul<float>(Device::cpu).product;
     const kernels::LinearActivation f{kernels::Activation::leaky_relu, 0.2};
     Queue& queue = x.queue();
     const bool data = pass == Pass::data || pass == Pass::backward;
@@ -39,15 +45,9 @@ void run(benchmark::State& state, LinearShape s, Pass pass, bool sgemm) {
     k.forward(queue, s, f, x.data<float>(), w.data<float>(), b.data<float>(), y.mutable_data<float>());
     for (auto _ : state) {
         if (sgemm) {
-            if (pass == Pass::forward)
-                product(queue, kernels::matmul_shape(s.rows, s.out, s.in, false, true), x.data<float>(),
-                        w.data<float>(), 0, y.mutable_data<float>());
-            if (data)
-                product(queue, kernels::matmul_shape(s.rows, s.in, s.out), dy.data<float>(), w.data<float>(),
-                        0, dx.mutable_data<float>());
-            if (weight)
-                product(queue, kernels::matmul_shape(s.out, s.in, s.rows, true, false), dy.data<float>(),
-                        x.data<float>(), 0, dw.mutable_data<float>());
+            if (pass == Pass::forward) product(false, true, s.rows, s.out, s.in, x, w, y);
+            if (data) product(false, false, s.rows, s.in, s.out, dy, w, dx);
+            if (weight) product(true, false, s.out, s.in, s.rows, dy, x, dw);
         } else if (pass == Pass::forward) {
             k.forward(queue, s, f, x.data<float>(), w.data<float>(), b.data<float>(),
                       y.mutable_data<float>());

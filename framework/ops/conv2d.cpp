@@ -8,23 +8,43 @@ namespace lily {
 using namespace conv2d_common;
 using kernels::Conv2dPlan;
 
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dOptions options) {
-    const Conv2dShape s = checked_shape("conv2d", x, weight, bias, options);
+namespace {
+
+Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options,
+                const Conv2dShape& s) {
     return record("conv2d", forward(x, weight, bias, s, Conv2dPass::forward), {x, weight, bias},
                   [saved = Operands(x, weight, options)](const Backward& g) {  // y = conv2d(x, w) + b
                       return saved.gradients(g, g.dy);
                   });
 }
 
+// As part of a backward pass, where n may have a say in the algorithm.
+Tensor output_gradient(const Tensor& x, const Tensor& weight, const Conv2dOptions& options) {
+    return convolve(x, weight, {}, options, shape_of(x.shape(), weight.shape(), options));
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dOptions options) {
+    return convolve(x, weight, bias, options, checked_shape("conv2d", x, weight, bias, options));
+}
+
 Tensor conv2d_backward_data(const Tensor& dy, const Tensor& weight, std::array<int64_t, 2> input_size,
                             Conv2dOptions options) {
+    return input_gradient(dy, weight, input_size, options, !grad_enabled());
+}
+
+Tensor conv2d_common::input_gradient(const Tensor& dy, const Tensor& weight,
+                                     std::array<int64_t, 2> input_size, const Conv2dOptions& options,
+                                     bool by_map) {
     const char* op = "conv2d_backward_data";
     check_operands(op, "dy", dy, "weight", weight);
     check_options(op, options);
     check(weight.size(0) % options.groups == 0, "[{}] {} output channels do not divide into {} groups", op,
           weight.size(0), options.groups);
     const Shape x_shape{dy.size(0), weight.size(1) * options.groups, input_size[0], input_size[1]};
-    const Conv2dShape s = shape_of(x_shape, weight.shape(), options);
+    Conv2dShape s = shape_of(x_shape, weight.shape(), options);
+    s.by_map = by_map;
     const Shape expected{s.n, s.k, s.out_h(), s.out_w()};
     check(dy.shape() == expected, "[{}] x {} and weight {} give {}, got dy {}", op, x_shape, weight.shape(),
           expected, dy.shape());
@@ -33,7 +53,7 @@ Tensor conv2d_backward_data(const Tensor& dy, const Tensor& weight, std::array<i
         [dy = saved_if(weight.requires_grad(), dy), weight = saved_if(dy.requires_grad(), weight), s,
          options](const Backward& g) {  // dx = D(dy, w)
             Gradients result(2);
-            if (g.needs(0)) result[0] = conv2d(g.dy, weight(), {}, options);
+            if (g.needs(0)) result[0] = output_gradient(g.dy, weight(), options);
             if (g.needs(1)) result[1] = conv2d_backward_weights(g.dy, dy(), {s.r, s.s}, options);
             return result;
         });
@@ -72,8 +92,8 @@ Tensor conv2d_backward_weights(const Tensor& x, const Tensor& dy, std::array<int
                   [x = saved_if(dy.requires_grad(), x), dy = saved_if(x.requires_grad(), dy), options,
                    input_size = std::array{x.size(2), x.size(3)}](const Backward& g) {  // dw = W(x, dy)
                       Gradients result(2);
-                      if (g.needs(0)) result[0] = conv2d_backward_data(dy(), g.dy, input_size, options);
-                      if (g.needs(1)) result[1] = conv2d(x(), g.dy, {}, options);
+                      if (g.needs(0)) result[0] = input_gradient(dy(), g.dy, input_size, options);
+                      if (g.needs(1)) result[1] = output_gradient(x(), g.dy, options);
                       return result;
                   });
 }

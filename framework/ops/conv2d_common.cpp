@@ -95,7 +95,8 @@ Conv2dShape checked_shape(const char* op, const Tensor& x, const Tensor& weight,
               name(x.dtype()), name(bias.dtype()));
         check_same_device(op, x, bias);
     }
-    const Conv2dShape s = shape_of(x.shape(), weight.shape(), o);
+    Conv2dShape s = shape_of(x.shape(), weight.shape(), o);
+    s.by_map = !grad_enabled();
     check(s.out_h() > 0 && s.out_w() > 0,
           "[{}] a kernel of {}x{} with dilation ({}) does not fit into x {} with padding ({})", op, s.r, s.s,
           fmt::join(o.dilation, ","), x.shape(), fmt::join(o.padding, ","));
@@ -162,8 +163,7 @@ Operands::Operands(const Tensor& input, const Tensor& filters, const Conv2dOptio
 
 Gradients Operands::gradients(const Backward& g, const Tensor& dy) const {
     Gradients result(3);
-    if (g.needs(0))
-        result[0] = conv2d_backward_data(dy, weight(), {x_shape[2], x_shape[3]}, options).to(x_format);
+    if (g.needs(0)) result[0] = input_gradient(dy, weight(), {x_shape[2], x_shape[3]}, options).to(x_format);
     if (g.needs(1)) result[1] = conv2d_backward_weights(x(), dy, {weight_shape[2], weight_shape[3]}, options);
     if (g.needs(2)) result[2] = bias_gradient(dy);
     return result;

@@ -15,7 +15,7 @@ using kernels::Conv2dShape;
 // Throw "[op] …" where they must.
 void check_options(const char* op, const Conv2dOptions& options);
 void check_operands(const char* op, const char* a_name, const Tensor& a, const char* b_name, const Tensor& b);
-// Of a forward pass, with all its checks; bias may be undefined.
+// Of a forward pass, with all its checks; bias may be undefined. In inference by_map.
 Conv2dShape checked_shape(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
                           const Conv2dOptions& options);
 Conv2dShape shape_of(const Shape& x, const Shape& weight, const Conv2dOptions& options);
@@ -30,6 +30,10 @@ Tensor forward(const Tensor& x, const Tensor& weight, const Tensor& bias, const 
 // kernel can, dx is added to it and it is the result.
 Tensor backward_data(const Tensor& dy, const Tensor& y, const Tensor& index, const Tensor& weight,
                      const Conv2dShape& shape, Conv2dPass pass, Tensor sum = {});
+
+// conv2d_backward_data as part of a backward pass, where n may have a say in the algorithm.
+Tensor input_gradient(const Tensor& dy, const Tensor& weight, std::array<int64_t, 2> input_size,
+                      const Conv2dOptions& options, bool by_map = false);
 
 // What the gradients of a convolution need from its forward pass.
 struct Operands {

@@ -247,10 +247,12 @@ std::unique_ptr<CudnnConvolution> make_library(const Conv2dShape& s, Conv2dPass 
     return CudnnConvolution::make("conv2d", shape, kind, precision, gpu_engine() == Engine::measured);
 }
 
-std::shared_ptr<const Conv2dPlan> plan(const Conv2dShape& s, Conv2dPass pass) {
+std::shared_ptr<const Conv2dPlan> plan(const Conv2dShape& wanted, Conv2dPass pass) {
     using Key = std::tuple<Conv2dShape, Conv2dPass, Engine, Precision>;
     static auto& plans = *new PlanStore<Key, GpuConv2dPlan>;
     const Precision precision = product_precision();
+    Conv2dShape s = wanted;
+    s.by_map = false;  // nothing here depends on it
     return plans.get({s, pass, gpu_engine(), precision}, [&] {
         constexpr int64_t kMost = 0x7fffffff;
         if (s.n * s.h * s.w > kMost || s.n * s.out_h() * s.out_w() > kMost || s.c * s.r * s.s > kMost ||

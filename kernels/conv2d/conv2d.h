@@ -26,6 +26,8 @@ struct Conv2dShape {
     int64_t k, r, s;     // w (K, C/groups, R, S)
     std::array<int64_t, 2> stride{1, 1}, padding{0, 0}, dilation{1, 1};
     int64_t groups = 1;
+    // Whatever n is, pictures of one size are convolved alike: a picture's bits do not depend on its batch.
+    bool by_map = false;
 
     // y (N, K, out_h, out_w); 0 or less: the kernel does not fit into the padded picture.
     int64_t out_h() const { return extent(h, r, 0); }

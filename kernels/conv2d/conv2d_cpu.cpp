@@ -57,16 +57,26 @@ std::atomic<Conv2dAlgorithm>& current_algorithm() {
 // picture. Ours are cut by tiles; those of AVX-512 are older than the slices of winograd_problem.h.) Weights
 // that change at every step are transformed at every step, hence the least number of positions; and at least
 // half of the outputs of the 4x4 tiles must be wanted. 16 channels gain little.
-bool winograd_pays(const Conv2dShape& s) {
+//
+// Where the map alone has to decide (Conv2dShape::by_map), a lone picture pays for the batches, forward a
+// little, backward data less the larger it is. Microseconds of one thread, C = K = 128, AVX-512 (Zen 5),
+// direct / ours with weights that are kept (39 / 320 more to make them), for N = 1, 4, 16:
+//   H=W   forward                                   backward data
+//     3    16 /  30     51 /  38    200 /  96          9 /  98     32 / 103    122 / 112
+//     4    25 /  32     86 /  39    343 /  98         14 /  99     53 / 105    211 / 114
+//     5    36 /  37    131 /  95    521 / 347         22 / 100     85 / 111    343 / 362
+//     8    82 /  38    319 /  97   1275 / 367         79 / 105    313 / 119   1263 / 378
+bool winograd_pays(const Conv2dShape& s, Conv2dPass pass) {
     const int64_t positions = s.out_h() * s.out_w(), tiles = (s.out_h() + 3) / 4 * ((s.out_w() + 3) / 4);
-    return s.c >= 32 && s.k >= 32 && s.n * positions >= 256 && 16 * tiles <= 2 * positions;
+    if (s.c < 32 || s.k < 32 || 16 * tiles > 2 * positions) return false;
+    return s.by_map ? is_forward(pass) || positions >= 64 : s.n * positions >= 256;
 }
 
 // Does our form do the passes that it has?
-bool takes_winograd(const Conv2dShape& s, Conv2dAlgorithm algorithm) {
+bool takes_winograd(const Conv2dShape& s, Conv2dPass pass, Conv2dAlgorithm algorithm) {
     using enum Conv2dAlgorithm;
     const bool asked = algorithm == winograd || algorithm == winograd_by_filters;
-    return winograd_conv2d_fits(s) && (asked || (algorithm == rule && winograd_pays(s)));
+    return winograd_conv2d_fits(s) && (asked || (algorithm == rule && winograd_pays(s, pass)));
 }
 
 // From here on the transformed weights, 19 MB, leave the caches between two uses, and VGG-19 does without 170
@@ -86,7 +96,7 @@ WinogradCut winograd_cut(const Conv2dShape& s, Conv2dAlgorithm algorithm) {
 std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, Conv2dAlgorithm algorithm) {
     using enum Conv2dAlgorithm;
     const bool weights = pass == Conv2dPass::backward_weights;
-    const bool ours = takes_winograd(s, algorithm);
+    const bool ours = takes_winograd(s, pass, algorithm);
     std::unique_ptr<CpuConv2dPlan> plan;
     if (has_pool(pass)) return make_winograd_conv2d(s, pass, winograd_cut(s, algorithm));
     if (algorithm == onednn) plan = make_onednn_conv2d(s, pass, OneDnnAlgorithm::onednn);
@@ -103,7 +113,8 @@ std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, 
 
 // Pooling is part of our own Winograd form, so where that is used.
 bool fuses_pool_f32(const Conv2dShape& s) {
-    return s.out_h() >= 2 && s.out_w() >= 2 && takes_winograd(s, conv2d_algorithm());
+    return s.out_h() >= 2 && s.out_w() >= 2 &&
+           takes_winograd(s, Conv2dPass::forward_relu_pool, conv2d_algorithm());
 }
 
 std::shared_ptr<const Conv2dPlan> plan_f32(const Conv2dShape& s, Conv2dPass pass) {

@@ -14,7 +14,7 @@ template <class T>
 void forward(Queue& queue, LinearShape s, LinearActivation activation, const T* x, const T* weight,
              const T* bias, T* y) {
     if constexpr (std::is_same_v<T, float>)
-        if (fast_linear::fits(s)) return fast_linear::forward(queue, s, activation, x, weight, bias, y);
+        if (fast_linear::fits()) return fast_linear::forward(queue, s, activation, x, weight, bias, y);
     const int64_t rows_per_piece = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, s.out));
     if (bias)
         parallel_for(s.rows, rows_per_piece, [=](int64_t begin, int64_t end) {
@@ -74,7 +74,7 @@ template <class T>
 void backward(Queue& queue, LinearShape s, LinearActivation activation, const T* x, const T* weight,
               const T* y, const T* dy, LinearGradients<T> gradient) {
     const bool activated = activation.function != Activation::none;
-    const bool fast = std::is_same_v<T, float> && fast_linear::fits(s);
+    const bool fast = std::is_same_v<T, float> && fast_linear::fits();
     const bool wants_dz = activated && (gradient.x || (gradient.weight && !fast));
     const bool wants_turned = fast && gradient.weight;
     const auto dz_scratch = queue.scratch<T>(wants_dz ? s.rows * s.out : 0);

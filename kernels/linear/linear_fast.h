@@ -7,8 +7,7 @@
 
 namespace lily::kernels::fast_linear {
 
-// Long rows are better off in a product that is blocked along them too.
-bool fits(LinearShape s);
+inline bool fits() { return has_wide_vectors(); }
 void forward(Queue& queue, LinearShape s, LinearActivation f, const float* x, const float* weight,
              const float* bias, float* y);
 // dz turned for dW = dzᵀ x: (⌈out / kTurnedRows⌉, rows, kTurnedRows). In dz itself the values that one

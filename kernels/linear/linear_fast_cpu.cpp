@@ -26,27 +26,8 @@ void each_task(int64_t tasks, double multiplications, const Body& body) {
 // --- forward
 // ------------------------------------------------------------------------------------------------
 
-// Rows of x in panels, each (in, kPanel): k outermost, lanes beyond the last row are 0.
-template <int B>
-inline void pack_panel(const LinearShape& s, const float* x, int64_t panel, float* packed) {
-    for (int64_t group = 0; group < kVectors<B>; ++group) {
-        const int64_t first = panel * kPanel<B> + group * B;
-        const int64_t rows = std::clamp<int64_t>(s.rows - first, 0, B);
-        const float* from = x + first * s.in;
-        float* to = packed + group * B;
-        int64_t k = 0;
-        for (; rows == B && k + B <= s.in; k += B) {
-            Vector<B> square[B];
-            for (int r = 0; r < B; ++r) square[r] = lanes<B>(from + r * s.in + k);
-            transpose<B>(square);
-            for (int r = 0; r < B; ++r) lanes<B>(to + (k + r) * kPanel<B>) = square[r];
-        }
-        for (; k < s.in; ++k)
-            for (int64_t r = 0; r < B; ++r) to[k * kPanel<B> + r] = r < rows ? from[r * s.in + k] : 0.0f;
-    }
-}
-
 constexpr int64_t kChunk = 8 * kTileRows;  // outputs of one task
+constexpr int64_t kLongest = 4096;         // values of k per run: a panel of them stays in the second cache
 
 // z (kChunk, kPanel) of a panel's rows and some outputs, turned, with bias and f, into y.
 template <int B>
@@ -82,20 +63,23 @@ void forward_with(Queue& queue, const LinearShape& s, LinearActivation f, const 
     const auto scratch = queue.scratch<float>(panels * s.in * kPanel<B>);
     float* packed = scratch.data();
     each_task<B>(panels, work, [=](int64_t panel, int64_t) {
-        pack_panel<B>(s, x, panel, packed + panel * s.in * kPanel<B>);
+        const int64_t row = panel * kPanel<B>, rows = std::min<int64_t>(kPanel<B>, s.rows - row);
+        pack_turned<B>(x + row * s.in, s.in, rows, s.in, packed + panel * s.in * kPanel<B>);
     });
     each_task<B>(panels * chunks, work, [=](int64_t task, int64_t) {
         const int64_t panel = task / chunks, out = task % chunks * kChunk;
         const int64_t row = panel * kPanel<B>, rows = std::min<int64_t>(kPanel<B>, s.rows - row);
         const int64_t outs = std::min(kChunk, s.out - out);
         alignas(64) float z[kChunk * kPanel<B>];
-        with_vectors_for<B>(rows, [&](auto vectors) {
-            each_tile(outs, [&](auto height, int64_t o) {
-                product_to<B, height.value, vectors.value>(
-                    s.in, row_factor(weight, s.in).at(out + o, 0), packed + panel * s.in * kPanel<B>,
-                    kPanel<B>, false, vectors.value * B, z + o * kPanel<B>, kPanel<B>);
+        for (int64_t k = 0; k == 0 || k < s.in; k += kLongest)
+            with_vectors_for<B>(rows, [&](auto vectors) {
+                each_tile(outs, [&](auto height, int64_t o) {
+                    product_to<B, height.value, vectors.value>(
+                        std::min(kLongest, s.in - k), row_factor(weight, s.in).at(out + o, k),
+                        packed + (panel * s.in + k) * kPanel<B>, kPanel<B>, k > 0, vectors.value * B,
+                        z + o * kPanel<B>, kPanel<B>);
+                });
             });
-        });
         finish<B>(s, f, z, row, rows, out, outs, bias, y);
     });
 }
@@ -118,20 +102,6 @@ struct Product {
     double work() const { return c ? double(m) * double(n) * double(depth) : 0; }
     int64_t run_length() const { return c ? std::min(kDepth, depth) : 0; }
 
-    // Rows of B lie on pages of their own; a panel of them is copied side by side, with zeros behind the last
-    // column.
-    template <int B>
-    void pack(int64_t first, int64_t run, int64_t column, int64_t width, float* packed) const {
-        for (int64_t k = 0; k < run; ++k) {
-            const float* from = b + (first + k) * n + column;
-            float* to = packed + k * kPanel<B>;
-            int64_t j = 0;
-            for (; j + B <= width; j += B) lanes<B>(to + j) = lanes<B>(from + j);
-            for (; j < width; ++j) to[j] = from[j];
-            for (; j < kPanel<B>; ++j) to[j] = 0;
-        }
-    }
-
     template <int B>
     void run(int64_t task, float* packed) const {
         const int64_t row_groups = ceil_div(m, kRows);
@@ -139,7 +109,7 @@ struct Product {
         const int64_t width = std::min<int64_t>(kPanel<B>, n - column), rows = std::min(kRows, m - row);
         for (int64_t k = 0; k == 0 || k < depth; k += kDepth) {
             const int64_t length = std::min(kDepth, depth - k);
-            pack<B>(k, length, column, width, packed);
+            pack_rows<B>(b + k * n + column, n, width, length, packed);  // b's lie on a page each
             with_vectors_for<B>(width, [&](auto vectors) {
                 each_tile(rows, [&](auto height, int64_t i) {
                     product_to<B, height.value, vectors.value>(length, a.at(row + i, k), packed, kPanel<B>,
@@ -163,8 +133,6 @@ void products_with(Queue& queue, const Product& dx, const Product& dw) {
 }
 
 }  // namespace
-
-bool fits(LinearShape s) { return has_wide_vectors() && s.in <= 4096; }
 
 void forward(Queue& queue, LinearShape s, LinearActivation f, const float* x, const float* weight,
              const float* bias, float* y) {

@@ -42,6 +42,38 @@ inline Factor turned_factor(const float* turned, int64_t depth) {
     return {turned, kTileRows * depth, 1, kTileRows};
 }
 
+// B's rows k, `step` apart, of `width` columns: (length, kPanel), with zeros behind the last column.
+template <int B>
+inline void pack_rows(const float* b, int64_t step, int64_t width, int64_t length, float* packed) {
+    for (int64_t k = 0; k < length; ++k) {
+        const float* from = b + k * step;
+        float* to = packed + k * kPanel<B>;
+        int64_t j = 0;
+        for (; j + B <= width; j += B) lanes<B>(to + j) = lanes<B>(from + j);
+        for (; j < width; ++j) to[j] = from[j];
+        for (; j < kPanel<B>; ++j) to[j] = 0;
+    }
+}
+
+// The same where b's columns are the rows of bt, `step` apart.
+template <int B>
+inline void pack_turned(const float* bt, int64_t step, int64_t width, int64_t length, float* packed) {
+    for (int64_t group = 0; group < kVectors<B>; ++group) {
+        const int64_t columns = std::clamp<int64_t>(width - group * B, 0, B);
+        const float* from = bt + group * B * step;
+        float* to = packed + group * B;
+        int64_t k = 0;
+        for (; columns == B && k + B <= length; k += B) {
+            Vector<B> square[B];
+            for (int j = 0; j < B; ++j) square[j] = lanes<B>(from + j * step + k);
+            transpose<B>(square);
+            for (int j = 0; j < B; ++j) lanes<B>(to + (k + j) * kPanel<B>) = square[j];
+        }
+        for (; k < length; ++k)
+            for (int64_t j = 0; j < B; ++j) to[k * kPanel<B> + j] = j < columns ? from[j * step + k] : 0.0f;
+    }
+}
+
 template <int B, int P, int V>
 inline void add_products(int64_t depth, const Factor& a, const float* b, int64_t b_step,
                          Vector<B> (&sum)[P][V]) {
