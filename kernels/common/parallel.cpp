@@ -45,8 +45,6 @@ int max_threads() {
     return limit > 0 ? limit : omp_get_max_threads();
 }
 
-int thread_number() { return omp_get_thread_num(); }
-
 void set_max_threads(int threads) {
     thread_limit = threads;
     static const int all = omp_get_max_threads();      // before the first change

@@ -8,6 +8,8 @@
 #include <exception>
 #include <string_view>
 
+#include "kernels/common/thread_pool.h"
+
 namespace lily::kernels {
 
 constexpr int64_t ceil_div(int64_t n, int64_t d) { return (n + d - 1) / d; }
@@ -22,7 +24,6 @@ Isa cpu_isa();
 
 int max_threads();
 void set_max_threads(int threads);  // 0: all
-int thread_number();                // of this thread among those of the present loop, from 0
 
 // The lambda is inlined ("flatten") into a function per instruction set, so plain loops inside it become
 // AVX-512, AVX2 or SSE code: no -march=native, one binary for all machines, nothing shared between the
@@ -84,6 +85,13 @@ class FirstException {
     std::exception_ptr first_;
 };
 
+// body(task) for each task in [0, n), spread over the threads; a body may not throw.
+template <class Body>
+void spread_tasks(int64_t n, int threads, const Body& body) {
+    run_tasks(
+        n, threads, [](const void* p, int64_t task) { (*static_cast<const Body*>(p))(task); }, &body);
+}
+
 // body(begin, end) over [0, n) in pieces of `grain`, spread over the threads. The pieces do not depend on the
 // number of threads, so a sum per piece, added up in order, has the same bits on any machine setting. What a
 // body throws is thrown here, once all threads are done; the pieces that had not begun are left out.
@@ -92,9 +100,9 @@ void parallel_for(int64_t n, int64_t grain, const Body& body) {
     const int64_t pieces = ceil_div(n, grain);
     if (pieces <= 1) return vectorised(0, n, body);
     FirstException exception;
-#pragma omp parallel for schedule(static) num_threads(max_threads())
-    for (int64_t i = 0; i < pieces; ++i)
+    spread_tasks(pieces, max_threads(), [&](int64_t i) {
         exception.guard([&] { vectorised(i * grain, std::min(n, (i + 1) * grain), body); });
+    });
     exception.rethrow();
 }
 
@@ -108,8 +116,7 @@ inline bool has_wide_vectors() { return cpu_isa() != Isa::baseline; }
 template <int B, class Body>
 void parallel_tasks(int64_t n, bool fork, const Body& body) {
     FirstException exception;
-#pragma omp parallel for schedule(dynamic) num_threads(max_threads()) if (fork && n > 1)
-    for (int64_t task = 0; task < n; ++task) {
+    spread_tasks(n, fork ? max_threads() : 1, [&](int64_t task) {
         const int64_t thread = thread_number();
         const auto one = [&](int64_t i, int64_t) { body(i, thread); };
         exception.guard([&] {
@@ -122,7 +129,7 @@ void parallel_tasks(int64_t n, bool fork, const Body& body) {
             isa::run_baseline(one, task, task + 1);
 #endif
         });
-    }
+    });
     exception.rethrow();
 }
 
