@@ -152,6 +152,6 @@ int paint(const Settings& s) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    return run_program({"style_transfer", "choose a smaller --size, or fewer --threads"},
+    return run_program({"style_transfer", "choose a smaller --size, or fewer --threads"}, argv,
                        [&] { return paint(parse_command_line(argc, argv)); });
 }
