@@ -16,15 +16,19 @@ AdamW::AdamW(std::vector<Tensor> parameters, AdamWOptions o)
            {.lr = o.lr, .betas = o.betas, .eps = o.eps, .weight_decay = o.weight_decay}, Decay::decoupled) {}
 
 Adam::Adam(const char* name, std::vector<Tensor> parameters, AdamOptions options, Decay decay)
-    : Optimizer(name, std::move(parameters), options.lr),
+    : Optimizer(name, parameters, options.lr, options.weight_decay),
       options_(options),
       decay_(decay),
-      states_(this->parameters().size()) {
+      states_(parameters.size()) {
     for (const double beta : options.betas)
         check(beta >= 0 && beta < 1, "[{}] expected betas in [0, 1), got {} and {}", name, options.betas[0],
               options.betas[1]);
     check(options.eps >= 0, "[{}] expected eps >= 0, got {}", name, options.eps);
-    check(options.weight_decay >= 0, "[{}] expected weight_decay >= 0, got {}", name, options.weight_decay);
+}
+
+void Adam::add_param_group(const ParamGroup& group) {
+    Optimizer::add_param_group(group);
+    states_.resize(parameters().size());
 }
 
 // All that can fail, before anything is changed: the gradients, and the states after this step.
@@ -43,24 +47,25 @@ std::vector<Adam::Pending> Adam::prepare() const {
     return list;
 }
 
-// All parameters of dtype T in one call of the kernel.
+// All parameters of a group and of dtype T in one call of the kernel.
 template <class T>
-void Adam::update(std::vector<Pending>& pending) {
+void Adam::update(const Group& group, std::vector<Pending>& pending) {
     std::vector<kernels::AdamParameter<T>> list;
     for (Pending& next : pending) {
         Tensor p = parameters()[next.parameter];
         State& state = next.state;
-        if (p.dtype() != dtype_of<T>()) continue;
+        if (next.parameter < group.begin || next.parameter >= group.end || p.dtype() != dtype_of<T>())
+            continue;
         list.push_back({p.numel(), state.step, p.mutable_data<T>(), state.exp_avg.mutable_data<T>(),
                         state.exp_avg_sq.mutable_data<T>(), next.gradient.data<T>()});
     }
     if (list.empty()) return;
     const Tensor& first = parameters()[0];
-    const kernels::AdamSettings settings{.lr = lr(),
+    const kernels::AdamSettings settings{.lr = group.rate(),
                                          .beta1 = options_.betas[0],
                                          .beta2 = options_.betas[1],
                                          .eps = options_.eps,
-                                         .weight_decay = options_.weight_decay,
+                                         .weight_decay = group.weight_decay,
                                          .decoupled = decay_ == Decay::decoupled};
     kernels::adam<T>(first.device()).update(first.queue(), settings, list);
 }
@@ -68,13 +73,16 @@ void Adam::update(std::vector<Pending>& pending) {
 void Adam::step() {
     refuse_in_capture(name(), "take an optimiser's step; do it after replay()");
     std::vector<Pending> pending = prepare();
-    update<float>(pending);
-    update<double>(pending);
+    for (const Group& group : groups()) {
+        update<float>(group, pending);
+        update<double>(group, pending);
+    }
     for (Pending& p : pending) states_[p.parameter] = std::move(p.state);
 }
 
 StateDict Adam::state_dict() const {
-    StateDict state{{"lr", scalar(lr(), {.dtype = DType::f64})}};
+    StateDict state;
+    put_lr(state);
     for (size_t i = 0; i < states_.size(); ++i) {
         const State& s = states_[i];
         if (s.step == 0) continue;
@@ -87,7 +95,7 @@ StateDict Adam::state_dict() const {
 
 void Adam::load_state_dict(const StateDict& state) {
     StateReader reader(name(), state);
-    const double rate = reader.number("lr");
+    const std::vector<double> rates = read_lr(reader);
     std::vector<State> loaded(states_.size());
     for (size_t i = 0; i < loaded.size(); ++i) {
         const std::string step = fmt::format("{}.step", i);
@@ -99,7 +107,7 @@ void Adam::load_state_dict(const StateDict& state) {
               loaded[i].step);
     }
     reader.finish();
-    set_lr(rate);
+    set_lr(rates);
     states_ = std::move(loaded);
 }
 

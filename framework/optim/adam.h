@@ -21,6 +21,7 @@ class Adam : public Optimizer {
 
     using Optimizer::step;
     void step() override;
+    void add_param_group(const ParamGroup& group) override;
     StateDict state_dict() const override;  // lr, and per parameter "0.step", "0.exp_avg", "0.exp_avg_sq"
     void load_state_dict(const StateDict& state) override;
 
@@ -40,7 +41,7 @@ class Adam : public Optimizer {
     };
     std::vector<Pending> prepare() const;
     template <class T>
-    void update(std::vector<Pending>& pending);
+    void update(const Group& group, std::vector<Pending>& pending);
 
     AdamOptions options_;
     Decay decay_;

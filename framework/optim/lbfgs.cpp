@@ -12,7 +12,7 @@
 namespace lily::optim {
 
 LBFGS::LBFGS(std::vector<Tensor> parameters, LBFGSOptions options)
-    : Optimizer("LBFGS", std::move(parameters), options.lr), options_(options) {
+    : Optimizer("LBFGS", parameters, options.lr), options_(options) {
     check(options.max_iter >= 1, "[LBFGS] expected max_iter >= 1, got {}", options.max_iter);
     check(options.max_eval.value_or(1) >= 1, "[LBFGS] expected max_eval >= 1, got {}",
           options.max_eval.value_or(1));
@@ -24,6 +24,8 @@ LBFGS::LBFGS(std::vector<Tensor> parameters, LBFGSOptions options)
 }
 
 void LBFGS::step() { fail("[LBFGS] call step(closure): the loss is computed several times per step"); }
+
+void LBFGS::add_param_group(const ParamGroup&) { fail("[LBFGS] parameter groups are not supported"); }
 
 void LBFGS::restart() {
     State fresh;

@@ -31,6 +31,8 @@ class LBFGS final : public Optimizer {
     // Several iterations; the closure is called at least once, and with other parameters during line search.
     double step(const Closure& closure) override;
     void step() override;  // throws: L-BFGS needs the closure
+    [[noreturn]] void add_param_group(
+        const ParamGroup& group) override;  // throws: it has one direction for all
 
     // Forgets the history: the next direction is that of steepest descent. Helps where the remembered
     // curvature leads nowhere.

@@ -17,9 +17,16 @@ int64_t at_least_one(const char* who, const char* what, int64_t value) {
 
 }  // namespace
 
-LRScheduler::LRScheduler(Optimizer& optimizer, Rate rate)
-    : optimizer_(optimizer), rate_(std::move(rate)), base_lr_(optimizer.lr()) {
+LRScheduler::LRScheduler(Optimizer& optimizer, Rate rate) : optimizer_(optimizer), rate_(std::move(rate)) {
+    for (size_t g = 0; g < optimizer.group_count(); ++g) base_lr_.push_back(optimizer.initial_lr(g));
     apply();
+}
+
+void LRScheduler::apply() {
+    check(base_lr_.size() == optimizer_.group_count(),
+          "[LRScheduler] the optimiser has {} groups, {} when this was made: add groups first",
+          optimizer_.group_count(), base_lr_.size());
+    for (size_t g = 0; g < base_lr_.size(); ++g) optimizer_.set_lr(g, rate_(base_lr_[g], n_));
 }
 
 void LRScheduler::step() {
@@ -28,16 +35,18 @@ void LRScheduler::step() {
 }
 
 StateDict LRScheduler::state_dict() const {
-    return {{"base_lr", scalar(base_lr_, {.dtype = DType::f64})},
+    return {{"base_lr", from_vector(base_lr_, {static_cast<int64_t>(base_lr_.size())})},
             {"last_epoch", from_vector<int64_t>({n_}, {})}};
 }
 
 void LRScheduler::load_state_dict(const StateDict& state) {
     StateReader reader("LRScheduler", state);
-    const double base = reader.number("base_lr");
+    std::vector<double> base = reader.numbers("base_lr");
     const int64_t n = reader.integer("last_epoch");
     reader.finish();
-    base_lr_ = base;
+    check(base.size() == base_lr_.size(), "[LRScheduler] the state is of {} groups, expected {}", base.size(),
+          base_lr_.size());
+    base_lr_ = std::move(base);
     n_ = n;
     apply();
 }
@@ -72,6 +81,32 @@ LinearLR::LinearLR(Optimizer& optimizer, double start_factor, double end_factor,
               const double done = static_cast<double>(std::min(n, total)) / static_cast<double>(total);
               return lr * (start_factor + (end_factor - start_factor) * done);
           }) {}
+
+namespace {
+
+LRScheduler::Rate one_after_the_other(const std::vector<const LRScheduler*>& parts,
+                                      const std::vector<int64_t>& milestones) {
+    check(!parts.empty() && milestones.size() + 1 == parts.size(),
+          "[SequentialLR] expected one milestone fewer than schedulers, got {} and {}", milestones.size(),
+          parts.size());
+    std::vector<LRScheduler::Rate> rates;
+    for (const LRScheduler* part : parts) rates.push_back(part->rate());
+    for (size_t i = 0; i < milestones.size(); ++i)
+        check(milestones[i] > (i > 0 ? milestones[i - 1] : 0),
+              "[SequentialLR] expected milestones that increase from 1 on, got {}",
+              fmt::join(milestones, ", "));
+    return [rates, milestones](double lr, int64_t n) {
+        const auto next = std::upper_bound(milestones.begin(), milestones.end(), n);
+        const int64_t begin = next == milestones.begin() ? 0 : *(next - 1);
+        return rates[static_cast<size_t>(next - milestones.begin())](lr, n - begin);
+    };
+}
+
+}  // namespace
+
+SequentialLR::SequentialLR(Optimizer& optimizer, const std::vector<const LRScheduler*>& parts,
+                           const std::vector<int64_t>& milestones)
+    : LRScheduler(optimizer, one_after_the_other(parts, milestones)) {}
 
 LambdaLR::LambdaLR(Optimizer& optimizer, std::function<double(int64_t)> factor)
     : LRScheduler(optimizer, [factor = std::move(factor)](double lr, int64_t n) { return lr * factor(n); }) {}

@@ -9,7 +9,8 @@
 
 namespace lily::optim {
 
-// Sets the optimiser's lr when made and at every step(). The optimiser must outlive it.
+// Sets the lr of each of the optimiser's groups when made and at every step(), from what that was before the
+// optimiser had a scheduler. The optimiser must outlive it.
 class LRScheduler {
   public:
     using Rate = std::function<double(double base_lr, int64_t n)>;
@@ -17,17 +18,18 @@ class LRScheduler {
     LRScheduler(Optimizer& optimizer, Rate rate);
     void step();
 
-    double lr() const { return optimizer_.lr(); }
+    double lr() const { return optimizer_.lr(); }  // of group 0
+    const Rate& rate() const { return rate_; }
     int64_t last_epoch() const { return n_; }
     StateDict state_dict() const;
     void load_state_dict(const StateDict& state);  // sets the optimiser's lr too
 
   private:
-    void apply() { optimizer_.set_lr(rate_(base_lr_, n_)); }
+    void apply();
 
     Optimizer& optimizer_;
     Rate rate_;
-    double base_lr_;  // the optimiser's lr when this was made
+    std::vector<double> base_lr_;  // of each group
     int64_t n_ = 0;
 };
 
@@ -60,6 +62,17 @@ class LinearLR final : public LRScheduler {
   public:
     explicit LinearLR(Optimizer& optimizer, double start_factor = 1.0 / 3, double end_factor = 1,
                       int64_t total_iters = 5);
+};
+
+// One scheduler after the other: parts[i + 1] begins, as at n = 0, where n = milestones[i]. The parts were
+// made for the same optimiser and give their formulas only; they may go.
+//     LinearLR warm_up(adam, 0.01, 1, 500);
+//     CosineAnnealingLR cosine(adam, 9500);
+//     SequentialLR schedule(adam, {&warm_up, &cosine}, {500});
+class SequentialLR final : public LRScheduler {
+  public:
+    SequentialLR(Optimizer& optimizer, const std::vector<const LRScheduler*>& parts,
+                 const std::vector<int64_t>& milestones);
 };
 
 // lr · factor(n)

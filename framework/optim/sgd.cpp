@@ -3,45 +3,72 @@
 
 #include "framework/autograd.h"
 #include "framework/capture.h"
-#include "framework/ops/arithmetic.h"
 #include "framework/optim/state_reader.h"
+#include "kernels/sgd/sgd.h"
 
 namespace lily::optim {
 
 SGD::SGD(std::vector<Tensor> parameters, SGDOptions options)
-    : Optimizer("SGD", std::move(parameters), options.lr),
+    : Optimizer("SGD", parameters, options.lr, options.weight_decay),
       options_(options),
-      momentum_(this->parameters().size()) {
+      momentum_(parameters.size()) {
     check(options.momentum >= 0, "[SGD] expected momentum >= 0, got {}", options.momentum);
-    check(options.weight_decay >= 0, "[SGD] expected weight_decay >= 0, got {}", options.weight_decay);
     check(!options.nesterov || (options.momentum > 0 && options.dampening == 0),
           "[SGD] nesterov needs momentum > 0 and dampening = 0, got {} and {}", options.momentum,
           options.dampening);
 }
 
+void SGD::add_param_group(const ParamGroup& group) {
+    Optimizer::add_param_group(group);
+    momentum_.resize(parameters().size());
+}
+
+// All parameters of a group and of dtype T in one call of the kernel.
+template <class T>
+void SGD::update(const Group& group, std::vector<Pending>& pending) {
+    std::vector<kernels::SgdParameter<T>> list;
+    for (Pending& next : pending) {
+        Tensor p = parameters()[next.parameter];
+        if (next.parameter < group.begin || next.parameter >= group.end || p.dtype() != dtype_of<T>())
+            continue;
+        T* const b = next.momentum.defined() ? next.momentum.mutable_data<T>() : nullptr;
+        list.push_back({p.numel(), p.mutable_data<T>(), b, next.gradient.data<T>(), next.is_first});
+    }
+    if (list.empty()) return;
+    const Tensor& first = parameters()[0];
+    kernels::sgd<T>(first.device())
+        .update(first.queue(),
+                {.lr = group.rate(),
+                 .momentum = options_.momentum,
+                 .dampening = options_.dampening,
+                 .weight_decay = group.weight_decay,
+                 .nesterov = options_.nesterov},
+                list);
+}
+
 void SGD::step() {
     refuse_in_capture(name(), "take an optimiser's step; do it after replay()");
-    const NoGrad no_grad;
-    std::vector<Tensor> momentum = momentum_, values(momentum_.size());
-    for (size_t i = 0; i < momentum.size(); ++i) {  // all that can fail, before anything is changed
-        Tensor g = gradient(i);
+    std::vector<Pending> pending;
+    for (size_t i = 0; i < momentum_.size(); ++i) {  // all that can fail, before anything is changed
+        const Tensor p = parameters()[i], g = gradient(i);
         if (!g.defined()) continue;
-        const Tensor value = parameters()[i].detach();
-        if (options_.weight_decay != 0) g = g + value * options_.weight_decay;
-        if (options_.momentum != 0) {
-            Tensor& b = momentum[i];
-            b = b.defined() ? b * options_.momentum + g * (1 - options_.dampening) : g.clone();
-            g = options_.nesterov ? g + b * options_.momentum : b;
-        }
-        values[i] = value - g * lr();
+        check_same_device(name(), parameters()[0], p);  // one launch for all
+        Tensor b = momentum_[i];
+        const bool is_first = options_.momentum != 0 && !b.defined();
+        if (is_first) b = empty_like(p);
+        if (b.defined()) check_same_device(name(), p, b);
+        pending.push_back({i, g, b, is_first});
     }
-    for (size_t i = 0; i < values.size(); ++i)
-        if (Tensor p = parameters()[i]; values[i].defined()) p.copy_(values[i]);
-    momentum_ = std::move(momentum);
+    for (const Group& group : groups()) {
+        update<float>(group, pending);
+        update<double>(group, pending);
+    }
+    for (Pending& p : pending) momentum_[p.parameter] = std::move(p.momentum);
 }
 
 StateDict SGD::state_dict() const {
-    StateDict state{{"lr", scalar(lr(), {.dtype = DType::f64})}};
+    StateDict state;
+    put_lr(state);
     for (size_t i = 0; i < momentum_.size(); ++i)
         if (momentum_[i].defined()) state[fmt::format("{}.momentum_buffer", i)] = momentum_[i];
     return state;
@@ -49,13 +76,13 @@ StateDict SGD::state_dict() const {
 
 void SGD::load_state_dict(const StateDict& state) {
     StateReader reader(name(), state);
-    const double rate = reader.number("lr");
+    const std::vector<double> rates = read_lr(reader);
     std::vector<Tensor> loaded(momentum_.size());
     for (size_t i = 0; i < loaded.size(); ++i)
         if (const std::string key = fmt::format("{}.momentum_buffer", i); reader.has(key))
             loaded[i] = reader.tensor(key, parameters()[i]);
     reader.finish();
-    set_lr(rate);
+    set_lr(rates);
     momentum_ = std::move(loaded);
 }
 

@@ -13,17 +13,26 @@ struct SGDOptions {
     bool nesterov = false;
 };
 
-// g̃ = g + λ p;  b ← μ b + (1 − dampening) g̃, b = g̃ at first;  p ← p − lr b, with Nesterov p − lr (g̃ + μ b)
+// The formulas: kernels/sgd/sgd.h.
 class SGD final : public Optimizer {
   public:
     explicit SGD(std::vector<Tensor> parameters, SGDOptions options = {});
 
     using Optimizer::step;
     void step() override;
+    void add_param_group(const ParamGroup& group) override;
     StateDict state_dict() const override;  // lr, and per parameter "0.momentum_buffer"
     void load_state_dict(const StateDict& state) override;
 
   private:
+    struct Pending {
+        size_t parameter;
+        Tensor gradient, momentum;  // undefined without momentum
+        bool is_first;              // the momentum holds nothing yet
+    };
+    template <class T>
+    void update(const Group& group, std::vector<Pending>& pending);
+
     SGDOptions options_;
     std::vector<Tensor> momentum_;  // one per parameter; undefined before its first step
 };

@@ -28,6 +28,10 @@ std::vector<double> StateReader::numbers(const std::string& name) {
     return at(name, DType::f64).to_vector<double>();
 }
 
+std::vector<int64_t> StateReader::integers(const std::string& name) {
+    return at(name, DType::i64).to_vector<int64_t>();
+}
+
 void StateReader::finish() const {
     for (const auto& [name, tensor] : state_)
         check(read_.contains(name), "[{}] the state has {}, which is not of this optimiser", reader_,

@@ -19,6 +19,7 @@ class StateReader {
     double number(const std::string& name);                      // f64, rank 0
     int64_t integer(const std::string& name);                    // i64, rank 0
     std::vector<double> numbers(const std::string& name);        // f64, rank 1
+    std::vector<int64_t> integers(const std::string& name);      // i64, rank 1
     void finish() const;
 
   private:

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What is done to all parameters takes as many launches and waits on a GPU as it takes for one.
 #include "framework/ops.h"
+#include "framework/optim/adam.h"
 #include "framework/optim/clip_grad.h"
 #include "framework/optim/lerp.h"
+#include "framework/optim/sgd.h"
 #include "tests/catch.h"
 
 #if __has_include("simt/xray.h")  // not without the software GPU
@@ -34,7 +36,7 @@ Work work_of(const Run& run) {
 
 }  // namespace
 
-TEST_CASE("many parameters are clipped and averaged in a few launches", "[optim][simt]") {
+TEST_CASE("many parameters are clipped, stepped and averaged in a few launches", "[optim][simt]") {
     if (!is_available(Device::simt)) SKIP("this build has no software GPU");
     for (const size_t count : {size_t{2}, size_t{40}, size_t{70}}) {
         std::vector<Tensor> parameters, averages;
@@ -51,6 +53,20 @@ TEST_CASE("many parameters are clipped and averaged in a few launches", "[optim]
         CHECK(clip.launches == 3);  // the pieces' squares, their sum, the scaling
         CHECK(clip.waits == 1);
         CHECK(parameters.back().grad().to_vector().back() == Approx(1 / std::sqrt(elements)).epsilon(1e-5));
+        const std::vector<std::unique_ptr<Optimizer>> optimizers = [&] {
+            std::vector<std::unique_ptr<Optimizer>> all;
+            all.push_back(std::make_unique<SGD>(parameters, SGDOptions{.lr = 0}));
+            all.push_back(std::make_unique<SGD>(parameters, SGDOptions{.lr = 0, .momentum = 0.9}));
+            all.push_back(std::make_unique<Adam>(parameters, AdamOptions{.lr = 0}));
+            all.push_back(std::make_unique<AdamW>(parameters, AdamWOptions{.lr = 0}));
+            return all;
+        }();
+        for (const auto& optimizer : optimizers) {
+            optimizer->step();  // makes its state
+            const Work step = work_of([&] { optimizer->step(); });
+            CHECK(step.launches == 1);
+            CHECK(step.waits == 0);
+        }
         const Work average = work_of([&] { lerp_(averages, parameters, 0.25); });
         CHECK(average.launches == 1);
         CHECK(average.waits == 0);
