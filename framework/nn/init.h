@@ -6,6 +6,21 @@
 
 namespace lily::nn {
 
+// Where a layer's first weights come from: a generator, or nowhere. A layer of skip_init has memory for its
+// weights and nothing in it: for weights that are loaded next, at once and without drawing a number.
+struct SkipInit {};
+inline constexpr SkipInit skip_init;
+class Init {
+  public:
+    Init(Generator& generator) : generator_(&generator) {}
+    Init(SkipInit) {}
+    explicit operator bool() const { return generator_ != nullptr; }
+    Generator& generator() const { return *generator_; }
+
+  private:
+    Generator* generator_ = nullptr;
+};
+
 void uniform_(Tensor& x, double low, double high, Generator& generator);
 void normal_(Tensor& x, double mean, double std, Generator& generator);
 

@@ -14,17 +14,18 @@
 namespace lily::nn {
 namespace {
 
-Tensor initial_weight(const Shape& shape, DType dtype, Generator& generator) {
+Tensor initial_weight(const Shape& shape, DType dtype, Init init) {
     Tensor weight = empty(shape, {.dtype = dtype});
-    kaiming_uniform_(weight, std::sqrt(5), generator);
+    if (init) kaiming_uniform_(weight, std::sqrt(5), init.generator());
     return weight;
 }
 
-Tensor initial_bias(int64_t size, const Tensor& weight, Generator& generator) {
-    Tensor bias = zeros({size}, {.dtype = weight.dtype()});
+Tensor initial_bias(int64_t size, const Tensor& weight, Init init) {
+    Tensor bias = empty({size}, {.dtype = weight.dtype()});
+    if (!init) return bias;
     const int64_t inputs = fan_in(weight);
     const double bound = inputs > 0 ? 1 / std::sqrt(static_cast<double>(inputs)) : 0;
-    uniform_(bias, -bound, bound, generator);
+    uniform_(bias, -bound, bound, init.generator());
     return bias;
 }
 
@@ -35,25 +36,25 @@ void check_groups(const char* layer, int64_t in, int64_t out, int64_t groups) {
 
 }  // namespace
 
-Linear::Linear(int64_t in, int64_t out, Generator& generator, Bias with_bias, DType dtype)
-    : weight(register_parameter("weight", initial_weight({out, in}, dtype, generator))) {
-    if (with_bias == Bias::yes) bias = register_parameter("bias", initial_bias(out, weight, generator));
+Linear::Linear(int64_t in, int64_t out, Init init, Bias with_bias, DType dtype)
+    : weight(register_parameter("weight", initial_weight({out, in}, dtype, init))) {
+    if (with_bias == Bias::yes) bias = register_parameter("bias", initial_bias(out, weight, init));
 }
 
 Tensor Linear::forward(const Tensor& x) { return linear(x, weight, bias); }
 
-Conv2d::Conv2d(int64_t in, int64_t out, KernelSize kernel, Generator& generator, Conv2dOptions conv_options,
+Conv2d::Conv2d(int64_t in, int64_t out, KernelSize kernel, Init init, Conv2dOptions conv_options,
                Bias with_bias, DType dtype)
     : options(conv_options) {
     check_groups("Conv2d", in, out, options.groups);
     const Shape shape{out, in / options.groups, kernel.size[0], kernel.size[1]};
-    weight = register_parameter("weight", initial_weight(shape, dtype, generator));
-    if (with_bias == Bias::yes) bias = register_parameter("bias", initial_bias(out, weight, generator));
+    weight = register_parameter("weight", initial_weight(shape, dtype, init));
+    if (with_bias == Bias::yes) bias = register_parameter("bias", initial_bias(out, weight, init));
 }
 
 Tensor Conv2d::forward(const Tensor& x) { return conv2d(x, weight, bias, options); }
 
-ConvTranspose2d::ConvTranspose2d(int64_t in, int64_t out, KernelSize kernel, Generator& generator,
+ConvTranspose2d::ConvTranspose2d(int64_t in, int64_t out, KernelSize kernel, Init init,
                                  ConvTranspose2dOptions conv_options, Bias with_bias, DType dtype)
     : options(conv_options) {
     check_groups("ConvTranspose2d", in, out, options.groups);
@@ -63,8 +64,8 @@ ConvTranspose2d::ConvTranspose2d(int64_t in, int64_t out, KernelSize kernel, Gen
               "[ConvTranspose2d] expected 0 <= output_padding < stride or dilation, got {}, {} and {}",
               options.output_padding[i], options.stride[i], options.dilation[i]);
     const Shape shape{in, out / options.groups, kernel.size[0], kernel.size[1]};
-    weight = register_parameter("weight", initial_weight(shape, dtype, generator));
-    if (with_bias == Bias::yes) bias = register_parameter("bias", initial_bias(out, weight, generator));
+    weight = register_parameter("weight", initial_weight(shape, dtype, init));
+    if (with_bias == Bias::yes) bias = register_parameter("bias", initial_bias(out, weight, init));
 }
 
 Tensor ConvTranspose2d::forward(const Tensor& x) { return conv_transpose2d(x, weight, bias, options); }
@@ -75,8 +76,9 @@ Dropout::Dropout(Generator& generator, double probability) : p(probability), gen
 
 Tensor Dropout::forward(const Tensor& x) { return dropout(x, generator_, p, is_training()); }
 
-Embedding::Embedding(int64_t rows, int64_t width, Generator& generator, DType dtype)
-    : weight(register_parameter("weight", randn({rows, width}, generator, {.dtype = dtype}))) {}
+Embedding::Embedding(int64_t rows, int64_t width, Init init, DType dtype)
+    : weight(register_parameter("weight", init ? randn({rows, width}, init.generator(), {.dtype = dtype})
+                                               : empty({rows, width}, {.dtype = dtype}))) {}
 
 Tensor Embedding::forward(const Tensor& index) { return embedding(index, weight); }
 

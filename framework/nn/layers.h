@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Layers with weights. They start as PyTorch's do: uniform in ±1/√fan_in, the bias too.
+// Layers with weights. They start as PyTorch's do: uniform in ±1/√fan_in, the bias too. `init`: a Generator,
+// or skip_init.
 #pragma once
 
 #include <array>
 
+#include "framework/nn/init.h"
 #include "framework/nn/module.h"
 #include "framework/ops/conv2d.h"
 #include "framework/ops/conv_transpose2d.h"
@@ -16,8 +18,7 @@ enum class Bias : bool { no, yes };
 // x (…,in) -> (…,out); weight (out,in), bias (out)
 class Linear final : public Module {
   public:
-    Linear(int64_t in, int64_t out, Generator& generator, Bias with_bias = Bias::yes,
-           DType dtype = DType::f32);
+    Linear(int64_t in, int64_t out, Init init, Bias with_bias = Bias::yes, DType dtype = DType::f32);
     Tensor forward(const Tensor& x) override;
 
     Tensor weight, bias;  // bias: undefined with Bias::no
@@ -33,7 +34,7 @@ struct KernelSize {
 // x (N,in,H,W) -> (N,out,OH,OW); weight (out,in/groups,R,S), bias (out)
 class Conv2d final : public Module {
   public:
-    Conv2d(int64_t in, int64_t out, KernelSize kernel, Generator& generator, Conv2dOptions options = {},
+    Conv2d(int64_t in, int64_t out, KernelSize kernel, Init init, Conv2dOptions options = {},
            Bias with_bias = Bias::yes, DType dtype = DType::f32);
     Tensor forward(const Tensor& x) override;
 
@@ -46,7 +47,7 @@ class Conv2d final : public Module {
 // bias (out)
 class ConvTranspose2d final : public Module {
   public:
-    ConvTranspose2d(int64_t in, int64_t out, KernelSize kernel, Generator& generator,
+    ConvTranspose2d(int64_t in, int64_t out, KernelSize kernel, Init init,
                     ConvTranspose2dOptions options = {}, Bias with_bias = Bias::yes,
                     DType dtype = DType::f32);
     Tensor forward(const Tensor& x) override;
@@ -71,7 +72,7 @@ class Dropout final : public Module {
 // index (…), i64 in [0, rows) -> (…,width); weight (rows,width), normal with variance 1
 class Embedding final : public Module {
   public:
-    Embedding(int64_t rows, int64_t width, Generator& generator, DType dtype = DType::f32);
+    Embedding(int64_t rows, int64_t width, Init init, DType dtype = DType::f32);
     Tensor forward(const Tensor& index) override;
 
     Tensor weight;

@@ -66,6 +66,21 @@ int64_t Module::parameter_count() const {
     return count;
 }
 
+std::vector<Module*> Module::modules() {
+    std::vector<Module*> all = {this};
+    for (const Child& child : children_) {
+        const std::vector<Module*> below = child.module->modules();
+        all.insert(all.end(), below.begin(), below.end());
+    }
+    return all;
+}
+
+Module& Module::apply(const std::function<void(Module&)>& f) {
+    for (const Child& child : children_) child.module->apply(f);
+    f(*this);
+    return *this;
+}
+
 StateDict Module::state_dict() const {
     StateDict state;
     for (const auto& [name, tensor] : named_parameters()) state.emplace(name, tensor.detach());

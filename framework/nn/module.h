@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -32,6 +33,10 @@ class Module {
     std::vector<Tensor> buffers() const;
     Named named_buffers() const;
     int64_t parameter_count() const;  // elements in all parameters
+
+    std::vector<Module*> modules();  // this one, then module by module, each before those below it
+    // f(module) for all of them, those below first; the way to begin with other weights.
+    Module& apply(const std::function<void(Module&)>& f);
 
     // The tensors of the state dict share memory with the module.
     StateDict state_dict() const;

@@ -4,33 +4,18 @@
 #include <functional>
 #include <utility>
 
-#include "framework/nn/module.h"
+#include "framework/nn/module_list.h"
 
 namespace lily::nn {
 
 // One module after the other; their names are "0", "1", ...
-class Sequential final : public Module {
+class Sequential final : public ModuleList<> {
   public:
-    // net.add<Conv2d>(3, 64, 3, generator); returns the new module.
-    template <class M, class... Args>
-    M& add(Args&&... args) {
-        M& module = register_module(std::to_string(modules_.size()),
-                                    std::make_unique<M>(std::forward<Args>(args)...));
-        modules_.push_back(&module);
-        return module;
-    }
-
     Tensor forward(const Tensor& x) override {
         Tensor y = x;
-        for (Module* module : modules_) y = module->forward(y);
+        for (Module* module : *this) y = module->forward(y);
         return y;
     }
-
-    size_t size() const { return modules_.size(); }
-    Module& operator[](size_t i) { return *modules_.at(i); }
-
-  private:
-    std::vector<Module*> modules_;
 };
 
 // A function without parameters as a module: net.add<Function>(relu).

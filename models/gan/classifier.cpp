@@ -19,13 +19,13 @@ constexpr Conv2dOptions kSame{.padding = {1, 1}};
 
 }  // namespace
 
-DigitClassifier::DigitClassifier(const io::PictureSize& size, int64_t classes, Generator& random)
+DigitClassifier::DigitClassifier(const io::PictureSize& size, int64_t classes, nn::Init init)
     : size_(size),
       classes_(classes),
-      conv1_(size.channels, kMaps1, 3, random, kSame),
-      conv2_(kMaps1, kMaps2, 3, random, kSame),
-      body_(kMaps2 * (size.height / 4) * (size.width / 4), kFeatures, random),
-      head_(kFeatures, classes, random) {
+      conv1_(size.channels, kMaps1, 3, init, kSame),
+      conv2_(kMaps1, kMaps2, 3, init, kSame),
+      body_(kMaps2 * (size.height / 4) * (size.width / 4), kFeatures, init),
+      head_(kFeatures, classes, init) {
     check(size.height >= 4 && size.width >= 4, "[classifier] expected pictures of at least 4x4, got {}x{}",
           size.height, size.width);
     register_module("conv1", conv1_);
@@ -110,8 +110,7 @@ LoadedClassifier load_classifier(const std::string& path) {
     checkpoint.require_shape("classifier.body.weight",
                              {DigitClassifier::kFeatures, kMaps2 * (size.height / 4) * (size.width / 4)});
     checkpoint.require_shape("classifier.head.weight", {classes, DigitClassifier::kFeatures});
-    Generator random;  // the weights are the file's
-    auto classifier = std::make_unique<DigitClassifier>(size, classes, random);
+    auto classifier = std::make_unique<DigitClassifier>(size, classes, nn::skip_init);
     classifier->load_state_dict(checkpoint.part("classifier"));
     const auto accuracy = checkpoint.tensors.find("accuracy");
     check(accuracy != checkpoint.tensors.end() && accuracy->second.numel() == 1, "'{}' has no accuracy",

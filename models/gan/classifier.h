@@ -17,7 +17,7 @@ class DigitClassifier final : public nn::Module {
   public:
     static constexpr int64_t kFeatures = 128;
 
-    DigitClassifier(const io::PictureSize& size, int64_t classes, Generator& random);
+    DigitClassifier(const io::PictureSize& size, int64_t classes, nn::Init init);
 
     Tensor features(const Tensor& pictures);          // (N,pixels) -> (N,128)
     Tensor forward(const Tensor& pictures) override;  // -> logits (N,classes)

@@ -103,8 +103,7 @@ LoadedGenerator load_generator(const std::string& path) {
             checkpoint.require_shape(fmt::format("{}.linear{}.weight", part, i), layers[i]);
         if (loaded.options.classes > 0)
             checkpoint.require_shape(part + ".classes.weight", {loaded.options.classes, kClassNumbers});
-        Generator random;  // the weights are the file's
-        loaded.generator = std::make_unique<GanGenerator>(loaded.options, random);
+        loaded.generator = std::make_unique<GanGenerator>(loaded.options, nn::skip_init);
         loaded.generator->load_state_dict(checkpoint.part(part));
         loaded.generator->requires_grad_(false);
         loaded.generator->eval();

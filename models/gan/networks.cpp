@@ -40,16 +40,16 @@ std::vector<Shape> generator_layers(const GanOptions& options) {
     return layers;
 }
 
-GanGenerator::GanGenerator(const GanOptions& options, Generator& random) {
+GanGenerator::GanGenerator(const GanOptions& options, nn::Init init) {
     check_options(options);
     if (options.classes > 0)
         classes_ = &register_module("classes",
-                                    std::make_unique<nn::Embedding>(options.classes, kClassNumbers, random));
+                                    std::make_unique<nn::Embedding>(options.classes, kClassNumbers, init));
     const std::vector<Shape> layers = generator_layers(options);
     for (size_t i = 0; i < layers.size(); ++i) {
         const int64_t out = layers[i][0], in = layers[i][1];
         layers_.push_back(
-            &register_module(fmt::format("linear{}", i), std::make_unique<nn::Linear>(in, out, random)));
+            &register_module(fmt::format("linear{}", i), std::make_unique<nn::Linear>(in, out, init)));
         if (options.batch_norm && i + 1 < layers.size())
             norms_.push_back(
                 &register_module(fmt::format("norm{}", i), std::make_unique<nn::BatchNorm1d>(out)));
@@ -79,19 +79,19 @@ void GanGenerator::measure_statistics(const Tensor& z, const Tensor& labels) {
     for (nn::BatchNorm1d* norm : norms_) norm->momentum = momentum;
 }
 
-GanDiscriminator::GanDiscriminator(const GanOptions& options, Generator& random) : dropout_(options.dropout) {
+GanDiscriminator::GanDiscriminator(const GanOptions& options, nn::Init init) : dropout_(options.dropout) {
     check_options(options);
     int64_t in = options.pixels;
     if (options.classes > 0) {
         classes_ = &register_module("classes",
-                                    std::make_unique<nn::Embedding>(options.classes, kClassNumbers, random));
+                                    std::make_unique<nn::Embedding>(options.classes, kClassNumbers, init));
         in += kClassNumbers;
     }
     std::vector<int64_t> sizes = options.d_hidden;
     sizes.push_back(1);
     for (size_t i = 0; i < sizes.size(); ++i) {
         layers_.push_back(
-            &register_module(fmt::format("linear{}", i), std::make_unique<nn::Linear>(in, sizes[i], random)));
+            &register_module(fmt::format("linear{}", i), std::make_unique<nn::Linear>(in, sizes[i], init)));
         in = sizes[i];
     }
 }

@@ -31,7 +31,7 @@ constexpr int64_t kClassNumbers = 10;
 // linear, tanh at the end.
 class GanGenerator final : public nn::Module {
   public:
-    GanGenerator(const GanOptions& options, Generator& random);
+    GanGenerator(const GanOptions& options, nn::Init init);
     // labels: i64 (N), if the options have classes
     Tensor generate(const Tensor& z, const Tensor& labels = {});
     Tensor forward(const Tensor& z) override { return generate(z); }
@@ -47,7 +47,7 @@ class GanGenerator final : public nn::Module {
 // Pictures (N,pixels) -> logits (N,1): linear, leaky ReLU 0.2, dropout for each hidden layer; linear.
 class GanDiscriminator final : public nn::Module {
   public:
-    GanDiscriminator(const GanOptions& options, Generator& random);
+    GanDiscriminator(const GanOptions& options, nn::Init init);
     // The dropout's numbers are taken from `random`; undefined labels as above.
     Tensor judge(const Tensor& pictures, const Tensor& labels, Generator& random);
 

@@ -40,7 +40,7 @@ GanTrainer::GanTrainer(const GanOptions& options, const GanRecipe& recipe, Devic
       device_(device),
       random_(recipe.seed, Stream::weights),
       generator_(options, random_),
-      average_(options, random_),
+      average_(options, nn::skip_init),
       discriminator_(options, random_),
       g_adam_(moved(generator_, device).parameters(), adam_options(recipe.g_learning_rate, recipe.betas)),
       d_adam_(moved(discriminator_, device).parameters(), adam_options(recipe.d_learning_rate, recipe.betas)),

@@ -50,6 +50,71 @@ TEST_CASE("Modules name parameters and buffers as PyTorch does", "[nn][module]")
     CHECK_FALSE(net.state_dict().at("scale").requires_grad());
 }
 
+TEST_CASE("modules() and apply() reach every module, in PyTorch's orders", "[nn][module]") {
+    Generator generator(1);
+    Net net(generator);
+    const std::vector<Module*> want = {
+        &net, &net.features, &net.features[0], &net.features[1], &net.features[2], net.head};
+    CHECK(net.modules() == want);
+    std::vector<Module*> seen;
+    CHECK(&net.apply([&](Module& m) { seen.push_back(&m); }) == &net);
+    CHECK(seen == std::vector<Module*>{&net.features[0], &net.features[1], &net.features[2], &net.features,
+                                       net.head, &net});
+    net.apply([](Module& m) {
+        if (auto* conv = dynamic_cast<Conv2d*>(&m)) conv->weight.fill_(0.25);
+    });
+    CHECK(net.state_dict().at("features.2.weight").to_vector<float>() == std::vector<float>(288, 0.25f));
+    CHECK(net.head->weight.to_vector<float>() != std::vector<float>(8, 0.25f));
+}
+
+TEST_CASE("ModuleList numbers its modules and leaves their use to others", "[nn][module]") {
+    class Stack final : public Module {
+      public:
+        explicit Stack(Init init) {
+            register_module("blocks", blocks);
+            for (int i = 0; i < 3; ++i) blocks.add(4, 4, init);
+        }
+        Tensor forward(const Tensor& x) override {
+            Tensor y = x;
+            for (Linear* block : blocks) y = y + block->forward(y);
+            return y;
+        }
+        ModuleList<Linear> blocks;
+    };
+    Generator generator(1);
+    Stack stack(generator);
+    CHECK(stack.blocks.size() == 3);
+    CHECK(names_of(stack.named_parameters()) == std::vector<std::string>{"blocks.0.weight", "blocks.0.bias",
+                                                                         "blocks.1.weight", "blocks.1.bias",
+                                                                         "blocks.2.weight", "blocks.2.bias"});
+    CHECK(stack.blocks[1].weight.is_same(stack.parameters()[2]));
+    CHECK_THROWS_AS(stack.blocks[3], std::out_of_range);
+    CHECK(stack(ones({2, 4})).shape() == Shape{2, 4});
+    CHECK(io::error_of([&] { stack.blocks.forward(ones({1})); }) ==
+          "[module] this module has no forward of one tensor");
+}
+
+TEST_CASE("skip_init makes modules without drawing a number", "[nn][module]") {
+    Generator generator(3);
+    const Linear drawn(4, 3, generator);
+    const Conv2d conv_drawn(2, 3, 3, generator);
+    const GeneratorState state = generator.state();
+    allocator(Device::cpu).poison(true);  // NaN in fresh memory
+    Linear loaded(4, 3, skip_init);
+    const Conv2d conv(2, 3, 3, skip_init);
+    const ConvTranspose2d transposed(2, 3, 3, skip_init);
+    const Embedding table(5, 2, skip_init);
+    allocator(Device::cpu).poison(false);
+    CHECK(generator.state() == state);
+    for (const Module* m : std::initializer_list<const Module*>{&loaded, &conv, &transposed, &table})
+        for (const Tensor& p : m->parameters())
+            for (const float v : p.to_vector()) CHECK(std::isnan(v));
+    CHECK(loaded.named_parameters().size() == 2);
+    loaded.load_state_dict(drawn.state_dict());
+    CHECK(loaded.weight.to_vector() == drawn.weight.to_vector());
+    CHECK(loaded.bias.to_vector() == drawn.bias.to_vector());
+}
+
 TEST_CASE("Gradients reach every parameter, zero_grad takes them away, freezing stops them", "[nn][module]") {
     Generator generator(2);
     Net net(generator);
