@@ -21,7 +21,9 @@ struct GradSlot {
     bool requires_grad = false;
     Shape shape;  // of a leaf, as is the device
     Device device = Device::cpu;
+    std::weak_ptr<void> leaf;    // the tensor itself: Tensor::of_leaf
     Tensor grad;                 // filled by backward(), leaves only
+    Tensor place;                // where grad lives if that is in a GradBucket
     std::shared_ptr<Node> node;  // what computed the tensor; null for a leaf
     ~GradSlot();
 };
@@ -86,6 +88,12 @@ class NoGrad {
   private:
     bool before_;
 };
+
+// Adds dL/dx to .grad() of every leaf x, for L the sum of <dL_droot, root> over all roots, in one pass: what
+// several losses have in common is passed once. An undefined dL_droot, or none at all: 1, for a root of one
+// element. The roots may depend on each other.
+void backward(const std::vector<Tensor>& roots, const std::vector<Tensor>& dL_droots = {},
+              const BackwardOptions& options = {});
 
 struct GradOptions {
     Tensor dL_dy = {};  // undefined: 1, for a y of one element

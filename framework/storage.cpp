@@ -54,6 +54,13 @@ Storage::Storage(Device device, size_t bytes)
 Storage::Storage(Device device, void* memory, size_t bytes, std::shared_ptr<const void> owner)
     : device_(device), bytes_(bytes), data_(memory), owner_(std::move(owner)) {}
 
+Storage::Storage(std::shared_ptr<Storage> whole, size_t offset, size_t bytes)
+    : device_(whole->device()),
+      bytes_(bytes),
+      data_(static_cast<std::byte*>(whole->data()) + offset),
+      owner_(whole),
+      whole_(whole.get()) {}
+
 Storage::~Storage() {
     if (!owner_) allocator(device_).release(data_, bytes_);
 }
@@ -68,10 +75,10 @@ std::shared_ptr<Storage> Storage::derived(uint64_t plan,
     const std::lock_guard lock(derived_mutex_);
     for (Derived& entry : derived_)
         if (entry.plan == plan) {
-            if (entry.version != version_) entry = {plan, version_, make()};
+            if (entry.version != version()) entry = {plan, version(), make()};
             return entry.storage;
         }
-    derived_.push_back({plan, version_, make()});
+    derived_.push_back({plan, version(), make()});
     return derived_.back().storage;
 }
 

@@ -30,11 +30,13 @@ class CachingAllocator : public MemoryPool {
 CachingAllocator& allocator(Device device);
 
 // A block of memory shared by tensors (reshape shares it). Memory may also belong to somebody else: a mapped
-// file.
+// file, or another storage.
 class Storage {
   public:
     Storage(Device device, size_t bytes);
     Storage(Device device, void* memory, size_t bytes, std::shared_ptr<const void> owner);
+    // A piece of another storage, with its version: a change of one piece is one of all.
+    Storage(std::shared_ptr<Storage> whole, size_t offset, size_t bytes);
     ~Storage();
     Storage(const Storage&) = delete;
     Storage& operator=(const Storage&) = delete;
@@ -42,11 +44,12 @@ class Storage {
     void* data() const { return data_; }
     size_t bytes() const { return bytes_; }
     Device device() const { return device_; }
+    bool owns_memory() const { return owner_ == nullptr; }
 
     // Changes with every change in place, and no other storage ever has the same: backward can refuse a
     // tensor whose value, or whose memory, is no longer what forward saw.
-    uint64_t version() const { return version_; }
-    void bump_version() { version_ = next_version(); }
+    uint64_t version() const { return whole_ ? whole_->version() : version_; }
+    void bump_version() { whole_ ? whole_->bump_version() : void(version_ = next_version()); }
 
     // A copy of this memory in a kernel's own layout (Winograd-transformed weights), made when first asked
     // for and again after a change in place. `plan` names the layout. Threads may ask at the same time.
@@ -64,6 +67,7 @@ class Storage {
     size_t bytes_;
     void* data_;
     std::shared_ptr<const void> owner_;
+    Storage* whole_ = nullptr;  // this is a piece of it; held by owner_
     uint64_t version_ = next_version();
     std::mutex derived_mutex_;
     std::vector<Derived> derived_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "framework/autograd.h"
+#include "framework/grad_bucket.h"
 #include "kernels/copy/convert.h"
 #include "kernels/copy/copy.h"
 #include "kernels/copy/number.h"
@@ -140,6 +141,10 @@ Tensor Tensor::to(Device wanted) const {
 
 Tensor& Tensor::to_(Device wanted) {
     check(is_leaf(), "[to_] only leaves can be moved in place");
+    if (wanted == device()) return *this;
+    check(!grad_slot() || !grad_slot()->place.defined(),
+          "[to_] the gradient of a tensor {} lives in a GradBucket on {}; move the tensor first", shape(),
+          name(device()));
     const NoGrad no_grad;
     const Tensor there = detach().to(wanted);
     const Tensor gradient = grad().defined() ? grad().to(wanted) : Tensor{};
@@ -207,7 +212,14 @@ Tensor& Tensor::set_requires_grad(bool value) {
     grad_slot()->requires_grad = value;
     grad_slot()->shape = shape();
     grad_slot()->device = device();
+    grad_slot()->leaf = impl_;
     return *this;
+}
+
+Tensor Tensor::of_leaf(const GradSlot& slot) {
+    Tensor leaf;
+    leaf.impl_ = std::static_pointer_cast<Impl>(slot.leaf.lock());
+    return leaf;
 }
 
 Tensor Tensor::grad() const { return grad_slot() ? grad_slot()->grad : Tensor{}; }
@@ -222,6 +234,7 @@ void Tensor::set_grad(Tensor gradient) {
         check_same_device("set_grad", *this, gradient);
     }
     if (!grad_slot()) set_grad_slot(std::make_shared<GradSlot>());
+    if (gradient.defined() && grad_slot()->place.defined()) return put_in_place(*grad_slot(), gradient);
     grad_slot()->grad = std::move(gradient);
 }
 
@@ -258,6 +271,16 @@ Tensor arange(int64_t count, TensorOptions options) {
         for (int64_t i = 0; i < count; ++i) data[i] = static_cast<T>(i);
     });
     return y.to(options.device);
+}
+
+Tensor flat_piece(const Tensor& flat, int64_t first, const Shape& shape, MemoryFormat format) {
+    check(flat.rank() == 1, "[flat_piece] expected a vector, got {}", flat.shape());
+    check(first >= 0 && shape.numel() <= flat.numel() - first,
+          "[flat_piece] a tensor {} at element {} does not fit into {}", shape, first, flat.numel());
+    const size_t item = size_of(flat.dtype());
+    return Tensor(shape, {flat.dtype(), flat.device(), format},
+                  std::make_shared<Storage>(flat.storage(), static_cast<size_t>(first) * item,
+                                            static_cast<size_t>(shape.numel()) * item));
 }
 
 template <class T>

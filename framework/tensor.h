@@ -28,11 +28,17 @@ struct TensorOptions {
     bool operator==(const TensorOptions&) const = default;
 };
 
+class Tensor;
 struct GradSlot;  // a tensor's place in the graph of gradients: framework/autograd.h
 
 struct BackwardOptions {
     bool retain_graph = false;
     bool create_graph = false;  // record the backward pass too, so that gradients can be differentiated
+    // Called, on this thread, with each leaf as soon as its .grad() is final, while the pass still runs: the
+    // parameters that were used last come first. Once per leaf and pass, however often the leaf was used;
+    // not at all for a leaf that the roots do not reach, or of which no handle is left. What it throws ends
+    // the pass: the leaves announced by then have their gradients, the others do not.
+    std::function<void(const Tensor& leaf)> on_gradient_ready = {};
 };
 
 // An n-dimensional array: a cheap handle to shared memory, with value semantics like a Python variable.
@@ -90,9 +96,12 @@ class Tensor {
     Tensor& set_requires_grad(bool value = true);
     bool is_leaf() const;
     Tensor grad() const;
-    void set_grad(Tensor grad);
-    Tensor detach() const;  // the same memory outside of the graph
-    void backward(BackwardOptions options = {}) const;
+    void set_grad(Tensor grad);  // into its place, if that is in a GradBucket
+    Tensor detach() const;       // the same memory outside of the graph
+    // Adds dL/dx to .grad() of every leaf x. Without dL_dy this tensor is L itself, one element. With it, of
+    // the shape, dtype and device of this tensor, it is any y.
+    void backward(const BackwardOptions& options = {}) const;
+    void backward(const Tensor& dL_dy, const BackwardOptions& options = {}) const;
 
     // The commonest ops as methods; all others are functions of framework/ops.h.
     Tensor reshape(const Shape& shape) const;  // one size may be -1
@@ -105,7 +114,11 @@ class Tensor {
     const std::shared_ptr<GradSlot>& grad_slot() const { return impl().slot; }
     void set_grad_slot(std::shared_ptr<GradSlot> slot) { impl().slot = std::move(slot); }
     bool is_same(const Tensor& other) const { return impl_ == other.impl_; }
-    bool is_only_owner() const { return impl_.use_count() == 1 && storage().use_count() == 1; }
+    bool is_only_owner() const {
+        return impl_.use_count() == 1 && storage().use_count() == 1 && storage()->owns_memory();
+    }
+    // The leaf of that slot; undefined if no handle of it is left.
+    static Tensor of_leaf(const GradSlot& slot);
 
   private:
     struct Impl {
@@ -140,6 +153,9 @@ Tensor ones(const Shape& shape, TensorOptions options = {});
 Tensor ones_like(const Tensor& other);
 Tensor scalar(double value, TensorOptions options = {});   // rank 0
 Tensor arange(int64_t count, TensorOptions options = {});  // 0, 1, … count-1
+// The elements first, first + 1, … of a vector, as a tensor that shares their memory.
+Tensor flat_piece(const Tensor& flat, int64_t first, const Shape& shape,
+                  MemoryFormat format = MemoryFormat::contiguous);
 // A copy of row-major values, of dtype T.
 template <class T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "framework/optim/flat_vector.h"
 
-#include <cstring>
-
 #include "framework/autograd.h"
 #include "framework/capture.h"
 #include "framework/ops/arithmetic.h"
@@ -46,37 +44,25 @@ Tensor scaled(double alpha, const Tensor& x) {
     return x * alpha;
 }
 
-namespace {
-
-// The place of tensor i in the flat vector, as a tensor that shares its memory.
-Tensor part(const Tensor& flat, size_t offset, const Shape& shape) {
-    const size_t bytes = static_cast<size_t>(shape.numel()) * size_of(flat.dtype());
-    auto* memory = static_cast<std::byte*>(flat.storage()->data()) + offset;
-    return Tensor(shape, {.dtype = flat.dtype(), .device = flat.device()},
-                  std::make_shared<Storage>(flat.device(), memory, bytes, flat.storage()));
-}
-
-}  // namespace
-
 Tensor flatten_all(const std::vector<Tensor>& tensors, const std::vector<Tensor>& like) {
     int64_t n = 0;
     for (const Tensor& t : like) n += t.numel();
     Tensor flat = empty({n}, {.dtype = like[0].dtype(), .device = like[0].device()});
-    size_t offset = 0;
+    int64_t first = 0;
     for (size_t i = 0; i < tensors.size(); ++i) {
-        Tensor place = part(flat, offset, like[i].shape());
+        Tensor place = flat_piece(flat, first, like[i].shape());
         tensors[i].defined() ? place.copy_(tensors[i]) : place.fill_(0);
-        offset += place.nbytes();
+        first += place.numel();
     }
     return flat;
 }
 
 void unflatten_all(const Tensor& flat, const std::vector<Tensor>& tensors) {
-    size_t offset = 0;
+    int64_t first = 0;
     for (Tensor t : tensors) {
-        const Tensor place = part(flat, offset, t.shape());
+        const Tensor place = flat_piece(flat, first, t.shape());
         t.copy_(place);
-        offset += place.nbytes();
+        first += place.numel();
     }
 }
 

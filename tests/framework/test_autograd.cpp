@@ -145,7 +145,7 @@ TEST_CASE("the upstream gradient", "[autograd]") {
     CHECK(grad(square(x), {x}, {.dL_dy = from_vector<float>({10, 100}, {2})})[0].to_vector() ==
           std::vector<float>{20, 400});
     CHECK_THROWS_WITH(square(x).backward(),
-                      "[backward] expected a tensor of one element (a loss), got (2); or pass dL_dy");
+                      "[backward] expected one element (a loss), the tensor is (2); or pass dL_dy");
     CHECK_THROWS_WITH(grad(square(x), {x}, {.dL_dy = ones({3})}),
                       "[grad] dL_dy has shape (3), the tensor (2)");
 }
