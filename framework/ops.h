@@ -28,3 +28,4 @@
 #include "framework/ops/softmax.h"
 #include "framework/ops/total_variation.h"
 #include "framework/ops/upsample_nearest2d.h"
+#include "framework/ops/where.h"

@@ -2,9 +2,11 @@
 #include "framework/ops/arithmetic.h"
 
 #include "framework/autograd.h"
+#include "framework/ops/broadcast.h"
 #include "framework/ops/pointwise.h"
 #include "framework/ops/reduce.h"
 #include "framework/ops/unary.h"
+#include "kernels/compare/compare.h"
 #include "kernels/elementwise/elementwise.h"
 
 namespace lily {
@@ -13,46 +15,20 @@ namespace {
 using kernels::Binary;
 using kernels::BroadcastShape;
 
-// Strides of a row-major `from`, aligned with the last dimension of `to`; 0 along broadcast dimensions.
-void broadcast_strides(const Shape& from, const Shape& to,
-                       std::array<int64_t, BroadcastShape::kMaxRank>& stride) {
-    int64_t step = 1;
-    for (int64_t i = from.rank() - 1; i >= 0; --i) {
-        stride[static_cast<size_t>(i + to.rank() - from.rank())] = from[i] == 1 ? 0 : step;
-        step *= from[i];
-    }
-}
+// Two tensors as kernels read them, and what their result is like.
+struct Operands {
+    Tensor a, b;
+    Shape shape;
+    BroadcastShape s;
+    TensorOptions result;
+};
 
-// Merges neighbouring dimensions that both inputs walk through alike: (8,3,32,32) op (8,3,32,32) is one run.
-BroadcastShape merged(const BroadcastShape& s) {
-    BroadcastShape m;
-    for (int d = 0; d < s.rank; ++d) {
-        if (s.size[d] == 1) continue;
-        const int last = m.rank - 1;
-        if (m.rank > 0 && m.a_stride[last] == s.a_stride[d] * s.size[d] &&
-            m.b_stride[last] == s.b_stride[d] * s.size[d]) {
-            m.size[last] *= s.size[d];
-            m.a_stride[last] = s.a_stride[d];
-            m.b_stride[last] = s.b_stride[d];
-        } else {
-            m.size[m.rank] = s.size[d];
-            m.a_stride[m.rank] = s.a_stride[d];
-            m.b_stride[m.rank] = s.b_stride[d];
-            ++m.rank;
-        }
-    }
-    return m;
-}
-
-Tensor run_binary(const char* name_of_op, Binary op, Tensor a, Tensor b) {
+Operands operands(const char* name_of_op, Tensor a, Tensor b) {
     check(a.dtype() == b.dtype(), "[{}] expected equal dtypes, got {} and {}", name_of_op, name(a.dtype()),
           name(b.dtype()));
-    if (a.device() != b.device()) {  // a scalar of the CPU goes to where the other one is, as in PyTorch
-        const auto is_constant = [](const Tensor& t) {
-            return t.rank() == 0 && t.device() == Device::cpu && !t.requires_grad();
-        };
-        if (is_constant(b)) b = b.to(a.device());
-        if (is_constant(a)) a = a.to(b.device());
+    if (a.device() != b.device()) {
+        move_constant(b, a.device());
+        move_constant(a, b.device());
     }
     check_same_device(name_of_op, a, b);
     const Shape shape = broadcast_shapes(name_of_op, a.shape(), b.shape());
@@ -73,15 +49,33 @@ Tensor run_binary(const char* name_of_op, Binary op, Tensor a, Tensor b) {
         for (int d = 0; d < s.rank; ++d) s.size[d] = shape[d];
         broadcast_strides(a.shape(), shape, s.a_stride);
         broadcast_strides(b.shape(), shape, s.b_stride);
-        s = merged(s);
+        s = merged(s, &BroadcastShape::a_stride, &BroadcastShape::b_stride);
     }
+    return {a, b, shape, s, result};
+}
+
+Tensor run_binary(const char* name_of_op, Binary op, const Tensor& left, const Tensor& right) {
+    const auto [a, b, shape, s, result] = operands(name_of_op, left, right);
     Tensor z = empty(shape, result);
     if (shape.numel() == 0) return z;
-    visit_floating(name_of_op, a.dtype(), [&](auto zero) {
+    visit_floating(name_of_op, a.dtype(), [&, &a = a, &b = b, &s = s](auto zero) {
         using T = decltype(zero);
         kernels::elementwise<T>(a.device())
             .binary(a.queue(), op, s, a.data<T>(), b.data<T>(), z.mutable_data<T>());
     });
+    return z;
+}
+
+// A mask: of floats in their dtype, so that it can be a factor; of i64 in u8.
+Tensor compared(const char* name_of_op, Binary of_floats, kernels::Comparison of_integers, const Tensor& left,
+                const Tensor& right) {
+    if (left.dtype() != DType::i64) return run_binary(name_of_op, of_floats, left, right);
+    auto [a, b, shape, s, result] = operands(name_of_op, left, right);
+    result.dtype = DType::u8;
+    Tensor z = empty(shape, result);
+    if (shape.numel() == 0) return z;
+    kernels::compare(a.device())
+        .compare(a.queue(), of_integers, s, a.data<int64_t>(), b.data<int64_t>(), z.mutable_data<uint8_t>());
     return z;
 }
 
@@ -166,10 +160,23 @@ Tensor affine(const Tensor& x, double scale, double shift) {
     return record("affine", y, {x}, [scale](const Backward& g) { return Gradients{affine(g.dy, scale, 0)}; });
 }
 
-Tensor gt(const Tensor& a, const Tensor& b) { return run_binary("gt", Binary::gt, a, b); }
-Tensor ge(const Tensor& a, const Tensor& b) { return run_binary("ge", Binary::ge, a, b); }
-Tensor lt(const Tensor& a, const Tensor& b) { return run_binary("lt", Binary::lt, a, b); }
-Tensor le(const Tensor& a, const Tensor& b) { return run_binary("le", Binary::le, a, b); }
-Tensor eq(const Tensor& a, const Tensor& b) { return run_binary("eq", Binary::eq, a, b); }
+Tensor gt(const Tensor& a, const Tensor& b) {
+    return compared("gt", Binary::gt, kernels::Comparison::gt, a, b);
+}
+Tensor ge(const Tensor& a, const Tensor& b) {
+    return compared("ge", Binary::ge, kernels::Comparison::ge, a, b);
+}
+Tensor lt(const Tensor& a, const Tensor& b) {
+    return compared("lt", Binary::lt, kernels::Comparison::lt, a, b);
+}
+Tensor le(const Tensor& a, const Tensor& b) {
+    return compared("le", Binary::le, kernels::Comparison::le, a, b);
+}
+Tensor eq(const Tensor& a, const Tensor& b) {
+    return compared("eq", Binary::eq, kernels::Comparison::eq, a, b);
+}
+Tensor ne(const Tensor& a, const Tensor& b) {
+    return compared("ne", Binary::ne, kernels::Comparison::ne, a, b);
+}
 
 }  // namespace lily

@@ -17,12 +17,14 @@ Tensor minimum(const Tensor& a, const Tensor& b);
 // scale · x + shift
 Tensor affine(const Tensor& x, double scale, double shift);
 
-// 1 where it holds, else 0; constants, without gradient.
+// 1 where it holds, else 0: of f32 and f64 in the dtype of a and b, of i64 in u8. Constants, without
+// gradient.
 Tensor gt(const Tensor& a, const Tensor& b);
 Tensor ge(const Tensor& a, const Tensor& b);
 Tensor lt(const Tensor& a, const Tensor& b);
 Tensor le(const Tensor& a, const Tensor& b);
 Tensor eq(const Tensor& a, const Tensor& b);
+Tensor ne(const Tensor& a, const Tensor& b);
 
 // a · mask, and 0 where the mask is 0 even if a is infinite or NaN. The mask is a constant, without gradient.
 Tensor masked(const Tensor& a, const Tensor& mask);

@@ -3,6 +3,7 @@
 
 #include "framework/autograd.h"
 #include "framework/ops/region.h"
+#include "framework/ops/shape.h"
 #include "framework/ops/slice.h"
 
 namespace lily {
@@ -35,6 +36,18 @@ Tensor cat(const std::vector<Tensor>& xs, int64_t wanted) {
             if (g.needs(i)) dxs[i] = slice(g.dy, dim, begin[i], begin[i + 1]);
         return dxs;
     });
+}
+
+Tensor stack(const std::vector<Tensor>& xs, int64_t dim) {
+    check(!xs.empty(), "[stack] expected at least one tensor");
+    const int64_t at = wrap_dim("stack", dim, xs[0].rank() + 1);
+    std::vector<Tensor> rows;
+    for (const Tensor& x : xs) {
+        check(x.shape() == xs[0].shape(), "[stack] expected equal shapes, got {} and {}", xs[0].shape(),
+              x.shape());
+        rows.push_back(unsqueeze(x, at));
+    }
+    return cat(rows, at);
 }
 
 }  // namespace lily

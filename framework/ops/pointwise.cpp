@@ -22,6 +22,10 @@ Tensor sqrt(const Tensor& x) {
     return unary("sqrt", Unary::sqrt, {}, x, SlopeUses::y, [](T y, T dy) { return dy / (2 * y); });
 }
 
+Tensor rsqrt(const Tensor& x) {
+    return unary("rsqrt", Unary::rsqrt, {}, x, SlopeUses::y, [](T y, T dy) { return dy * y * y * y * -0.5; });
+}
+
 Tensor abs(const Tensor& x) {
     return unary("abs", Unary::abs, {}, x, SlopeUses::x, [](T v, T dy) {
         const Tensor zero = scalar(0, {.dtype = v.dtype()}), at = v.detach();

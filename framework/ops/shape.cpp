@@ -23,9 +23,9 @@ std::vector<int64_t> row_major_strides(const Shape& shape) {
     return stride;
 }
 
-// y(i) = x(Σ iₖ · from_strideₖ) for a new tensor y.
+// y(i) = x(first + Σ iₖ · from_strideₖ) for a new tensor y.
 Tensor gather_strided(const char* op, const Tensor& x, const Shape& shape,
-                      const std::vector<int64_t>& from_stride) {
+                      const std::vector<int64_t>& from_stride, int64_t first = 0) {
     check(shape.rank() <= StridedCopy::kMaxRank, "[{}] at most {} dimensions, got {}", op,
           StridedCopy::kMaxRank, shape);
     const NoGrad no_grad;
@@ -39,9 +39,10 @@ Tensor gather_strided(const char* op, const Tensor& x, const Shape& shape,
         s.from_stride[d] = from_stride[static_cast<size_t>(d)];
         s.to_stride[d] = to_stride[static_cast<size_t>(d)];
     }
+    if (shape.numel() == 0) return y;
     visit_any(x.dtype(), [&](auto zero) {
         using T = decltype(zero);
-        kernels::copy<T>(x.device()).strided(x.queue(), s, source.data<T>(), y.mutable_data<T>());
+        kernels::copy<T>(x.device()).strided(x.queue(), s, source.data<T>() + first, y.mutable_data<T>());
     });
     return y;
 }
@@ -146,6 +147,22 @@ Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1) {
     std::swap(order[static_cast<size_t>(wrap_dim("transpose", dim0, x.rank()))],
               order[static_cast<size_t>(wrap_dim("transpose", dim1, x.rank()))]);
     return permute(x, order);
+}
+
+Tensor flip(const Tensor& x, const std::vector<int64_t>& dims) {
+    auto stride = row_major_strides(x.shape());
+    std::vector<bool> turned(stride.size(), false);
+    int64_t first = 0;
+    for (const int64_t wanted : dims) {
+        const int64_t dim = wrap_dim("flip", wanted, x.rank());
+        const auto at = static_cast<size_t>(dim);
+        check(!turned[at], "[flip] dimension {} is named twice", wanted);
+        turned[at] = true;
+        first += (x.size(dim) - 1) * stride[at];
+        stride[at] = -stride[at];
+    }
+    return record("flip", gather_strided("flip", x, x.shape(), stride, first), {x},
+                  [dims](const Backward& g) { return Gradients{flip(g.dy, dims)}; });
 }
 
 Tensor Tensor::reshape(const Shape& shape) const { return lily::reshape(*this, shape); }

@@ -16,5 +16,6 @@ Tensor squeeze(const Tensor& x, int64_t dim);  // x itself where that dimension 
 Tensor expand(const Tensor& x, const Shape& shape);  // repeats along broadcast dimensions
 Tensor permute(const Tensor& x, const std::vector<int64_t>& order);
 Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1);
+Tensor flip(const Tensor& x, const std::vector<int64_t>& dims);  // the other way round along each of dims
 
 }  // namespace lily

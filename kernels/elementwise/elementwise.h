@@ -4,9 +4,9 @@
 //   backward  dx = f'(x) dy              written with ops in framework/ops/arithmetic.cpp
 #pragma once
 
-#include <array>
 #include <cstdint>
 
+#include "kernels/common/broadcast.h"
 #include "kernels/common/dispatch.h"
 #include "kernels/common/queue.h"
 
@@ -16,6 +16,7 @@ enum class Unary : uint8_t {
     exp,
     log,
     sqrt,
+    rsqrt,
     abs,
     sign,
     square,
@@ -36,15 +37,7 @@ struct UnaryArguments {
 };
 
 // Comparisons give 1 or 0; masked is a b, and 0 where b is 0 whatever a is.
-enum class Binary : uint8_t { add, sub, mul, div, maximum, minimum, gt, ge, lt, le, eq, masked };
-
-// z has sizes `size`; a and b are read with these strides (0 where they are broadcast). Outermost dimension
-// first.
-struct BroadcastShape {
-    static constexpr int kMaxRank = 8;
-    int rank = 0;
-    std::array<int64_t, kMaxRank> size{}, a_stride{}, b_stride{};
-};
+enum class Binary : uint8_t { add, sub, mul, div, maximum, minimum, gt, ge, lt, le, eq, ne, masked };
 
 template <class T>
 struct ElementwiseKernels {

@@ -29,6 +29,11 @@ struct Sqrt {
     LILY_SHARED T gradient(T, T y, T dy) const { return dy / (T(2) * y); }
 };
 template <class T>
+struct Rsqrt {
+    LILY_SHARED T value(T x) const { return T(1) / std::sqrt(x); }
+    LILY_SHARED T gradient(T, T y, T dy) const { return dy * y * y * y * T(-0.5); }
+};
+template <class T>
 struct Abs {
     LILY_SHARED T value(T x) const { return std::fabs(x); }
     LILY_SHARED T gradient(T x, T, T dy) const { return dy * (T(x > 0) - T(x < 0)); }
@@ -38,7 +43,7 @@ struct Sign {
     LILY_SHARED T value(T x) const { return x == x ? T(x > 0) - T(x < 0) : x; }
     LILY_SHARED T gradient(T, T, T) const { return T(0); }
 };
-// Products from left to right: 2 x, or y² below, may overflow where dy makes the result small.
+// Products from left to right: 2 x, or y² and y³ of others, may overflow where dy makes the result small.
 template <class T>
 struct Square {
     LILY_SHARED T value(T x) const { return x * x; }
@@ -151,6 +156,10 @@ struct Eq {
     LILY_SHARED T operator()(T a, T b) const { return T(a == b); }
 };
 template <class T>
+struct Ne {
+    LILY_SHARED T operator()(T a, T b) const { return T(a != b); }
+};
+template <class T>
 struct Masked {
     LILY_SHARED T operator()(T a, T b) const { return b != 0 ? a * b : T(0); }
 };
@@ -166,6 +175,8 @@ void visit_unary(Unary op, UnaryArguments args, const Body& body) {
             return body(Log<T>{});
         case Unary::sqrt:
             return body(Sqrt<T>{});
+        case Unary::rsqrt:
+            return body(Rsqrt<T>{});
         case Unary::abs:
             return body(Abs<T>{});
         case Unary::sign:
@@ -219,6 +230,8 @@ void visit_binary(Binary op, const Body& body) {
             return body(Le<T>{});
         case Binary::eq:
             return body(Eq<T>{});
+        case Binary::ne:
+            return body(Ne<T>{});
         case Binary::masked:
             return body(Masked<T>{});
     }

@@ -39,6 +39,7 @@ def functions_of_one():
         ("abs", torch.abs, {"0": 0, "NaN": NAN}),
         ("sign", torch.sign, {"0": 0, "NaN": NAN}),
         ("sqrt", torch.sqrt, {"0": 0, "inf": INF, "-1": -1}),
+        ("rsqrt", torch.rsqrt, {"0": 0, "inf": INF, "-1": -1}),
         ("log", torch.log, {"0": 0, "inf": INF, "-1": -1}),
         ("reciprocal", torch.reciprocal, {"0": 0, "inf": INF}),
         ("square", torch.square, {"inf": INF}),

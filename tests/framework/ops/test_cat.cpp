@@ -26,6 +26,11 @@ const AddCases registered{{
          [](const Tensors& x) {
              return square(cat({x[0], x[0]}, 0));
          }},
+    {.name = "stack along the middle",
+     .shapes = {{2, 16, 3, 5}, {2, 16, 3, 5}},
+     .op = [](const Tensors& x) { return stack(x, 1); },
+     .formats = true},
+    {.name = "stack of scalars", .shapes = {{}, {}, {}}, .op = [](const Tensors& x) { return stack(x, -1); }},
 }};
 
 }  // namespace
@@ -49,6 +54,17 @@ TEST_CASE("cat: values, dtypes, gradients of some parts, errors", "[ops][cat]") 
     CHECK_THROWS_WITH(cat({a, zeros({2})}, 1), "[cat] shapes (2,1) and (2) differ in more than dimension 1");
     CHECK_THROWS_WITH(cat({a, a.to(DType::f64)}, 0), "[cat] expected equal dtypes, got f32 and f64");
     CHECK_THROWS_WITH(cat({a}, 2), "[cat] dimension 2 is out of range for a tensor of rank 2");
+}
+
+TEST_CASE("stack: values and errors", "[ops][cat]") {
+    const Tensor a = from_vector<float>({1, 2}, {2}), b = from_vector<float>({3, 4}, {2});
+    CHECK(stack({a, b}, 0).to_vector() == std::vector<float>{1, 2, 3, 4});
+    CHECK(stack({a, b}, -1).to_vector() == std::vector<float>{1, 3, 2, 4});
+    CHECK(stack({a}, 1).shape() == Shape{2, 1});
+    CHECK(stack({zeros({0, 3}), zeros({0, 3})}, 1).shape() == Shape{0, 2, 3});
+    CHECK_THROWS_WITH(stack({}, 0), "[stack] expected at least one tensor");
+    CHECK_THROWS_WITH(stack({a, zeros({3})}, 0), "[stack] expected equal shapes, got (2) and (3)");
+    CHECK_THROWS_WITH(stack({a}, 2), "[stack] dimension 2 is out of range for a tensor of rank 2");
 }
 
 }  // namespace lily::testing

@@ -19,6 +19,7 @@ std::vector<OpCase> unary_cases() {
     add("exp", exp, Domain::any);
     add("log", log, Domain::positive);
     add("sqrt", sqrt, Domain::positive);
+    add("rsqrt", rsqrt, Domain::positive);
     add("abs", abs, Domain::away_from_zero);
     add("sign", sign, Domain::away_from_zero);
     add("square", square, Domain::any);
@@ -67,6 +68,7 @@ std::vector<OpCase> binary_cases() {
         {"lt", lt, Domain::distinct},
         {"le", le, Domain::distinct},
         {"eq", eq, Domain::distinct},
+        {"ne", ne, Domain::distinct},
         {"masked", masked_where_positive, Domain::distinct}};
     const std::vector<std::pair<Shape, Shape>> shapes = {{{}, {}},
                                                          {{1}, {1023}},
@@ -121,7 +123,7 @@ TEST_CASE("elementwise functions at their edges", "[ops]") {
     CHECK(at32(exp, 200) == inf);
     CHECK(at32(exp, -inf) == 0);
     CHECK(at32(exp, inf) == inf);
-    for (auto f : {exp, log, sqrt, abs, square, relu, tanh, sigmoid}) {
+    for (auto f : {exp, log, sqrt, rsqrt, abs, square, relu, tanh, sigmoid}) {
         CHECK(std::isnan(at32(f, nan)));
         CHECK(std::isnan(at(f, nan)));
     }
@@ -129,6 +131,32 @@ TEST_CASE("elementwise functions at their edges", "[ops]") {
     CHECK(std::isnan(at32(sqrt, -1)));
     CHECK(std::isnan(maximum(full({1}, nan), full({1}, 1)).item()));
     CHECK(std::isnan(minimum(full({1}, 1), full({1}, nan)).item()));
+}
+
+TEST_CASE("comparisons of whole numbers give masks of u8, on every device", "[ops][simt]") {
+    const int64_t large = (int64_t{1} << 53) + 1;  // no double
+    const Tensor a = from_vector<int64_t>({-1, 0, 5, large}, {4}),
+                 b = from_vector<int64_t>({0, 0, -5, large - 1}, {4});
+    using Op = Tensor (*)(const Tensor&, const Tensor&);
+    const std::vector<std::pair<Op, std::vector<uint8_t>>> wanted = {{lt, {1, 0, 0, 0}}, {le, {1, 1, 0, 0}},
+                                                                     {eq, {0, 1, 0, 0}}, {ne, {1, 0, 1, 1}},
+                                                                     {ge, {0, 1, 1, 1}}, {gt, {0, 0, 1, 1}}};
+    for (const Device device : devices())
+        for (const auto& [op, want] : wanted) {
+            INFO(name(device) << ", want " << fmt::format("{}", fmt::join(want, ",")));
+            CHECK(op(a.to(device), b.to(device)).to_vector<uint8_t>() == want);
+            // each of a column with each of a row, the sum of all
+            const Tensor all = op(reshape(a, {4, 1}).to(device), b.to(device));
+            CHECK(all.shape() == Shape{4, 4});
+            for (int64_t i = 0; i < 4; ++i)
+                CHECK(slice(all, 0, i, i + 1).to_vector<uint8_t>() ==
+                      op(slice(a, 0, i, i + 1), b).to_vector<uint8_t>());
+            CHECK(op(a.to(device), scalar(0, {.dtype = DType::i64})).numel() == 4);
+            CHECK(op(zeros({0, 4}, {.dtype = DType::i64}), a).shape() == Shape{0, 4});
+        }
+    const Tensor many = arange(40'000, {.dtype = DType::i64});  // several pieces of a parallel loop
+    CHECK(sum(lt(many, full({}, 30'001, {.dtype = DType::i64})).to(DType::f32)).item() == 30'001);
+    CHECK_THROWS_WITH(eq(a, zeros({4})), "[eq] expected equal dtypes, got i64 and f32");
 }
 
 TEST_CASE("gradients at kinks are PyTorch's", "[ops]") {

@@ -32,6 +32,7 @@ const std::map<std::string, Op>& ops() {
         {"abs", [](V x) { return abs(x[0]); }},
         {"sign", [](V x) { return sign(x[0]); }},
         {"sqrt", [](V x) { return sqrt(x[0]); }},
+        {"rsqrt", [](V x) { return rsqrt(x[0]); }},
         {"log", [](V x) { return log(x[0]); }},
         {"reciprocal", [](V x) { return reciprocal(x[0]); }},
         {"square", [](V x) { return square(x[0]); }},

@@ -91,6 +91,20 @@ std::vector<OpCase> shape_cases() {
         {.name = "transpose of an empty tensor",
          .shapes = {{0, 5}},
          .op = [](const Tensors& x) { return transpose(x[0], 0, 1); }},
+        {.name = "flip of two dimensions",
+         .shapes = {{2, 16, 3, 5}},
+         .op =
+             [](const Tensors& x) {
+                 return flip(x[0], {3, 1});
+             },
+         .formats = true},
+        {.name = "flip of all",
+         .shapes = {{7, 33}},
+         .op =
+             [](const Tensors& x) {
+                 return flip(x[0], {0, -1});
+             }},
+        {.name = "flip of none", .shapes = {{0, 3}}, .op = [](const Tensors& x) { return flip(x[0], {0}); }},
         {.name = "permute of a scalar",
          .shapes = {{}},
          .op = [](const Tensors& x) { return permute(x[0], {}); }},
@@ -116,6 +130,9 @@ TEST_CASE("reductions: values, ties, errors", "[ops]") {
     CHECK_THROWS_WITH(sum(x, {0, -2}), "[sum] a dimension is named twice");
     CHECK_THROWS_WITH(amax(zeros({2, 0}), {1}), "[amax] dimension 1 of (2,0) is empty");
     CHECK_THROWS_WITH(reshape(x, {4, -1}), "[reshape] (2,3) does not divide into (4,-1)");
+    CHECK(flip(from_vector<int64_t>({1, 2, 3, 4, 5, 6}, {2, 3}), {1}).to_vector<int64_t>() ==
+          std::vector<int64_t>{3, 2, 1, 6, 5, 4});
+    CHECK_THROWS_WITH(flip(zeros({2, 3}), {1, -1}), "[flip] dimension -1 is named twice");
     CHECK_THROWS_WITH(permute(x, {0, 0}), "[permute] dimension 0 is named twice");
 }
 
