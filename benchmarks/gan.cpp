@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One training step of a plain GAN on 28x28 pictures, the work of benchmarks/pytorch/gan.py: D [784,512,256,
+// One training step of a plain GAN on 28x28 pictures, the work of benchmarks/rivals/gan_*.py: D [784,512,256,
 // 128,32,1] on real and generated pictures as one batch of 2 N, then G [64,128,256,512,784] on new noise,
 // leaky ReLUs, binary cross-entropy of logits, Adam. The pictures are noise: the work is the same.
 //   gan --iterations N --log FILE      rows iteration,seconds,total; total = the loss of D + that of G

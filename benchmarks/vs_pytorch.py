@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Measures this project's programs against PyTorch on the same task, machine, weights, inputs and threads."""
+"""Measures this project's programs against PyTorch (and JAX and TensorFlow) on the same task, machine, inputs and threads."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(ROOT / "tools")]
 
 try:
-    from compare import gan, gan_quality, machine, nst, pictures, report, scaling, torch_venv
+    from compare import gan, gan_quality, machine, neighbours, nst, pictures, report, rivals, scaling
 except ModuleNotFoundError as error:
     python = ROOT / "build" / "venv" / "bin" / "python"
     if error.name != "PIL" or not python.exists() or os.environ.get("LILY_VENV"):
@@ -30,6 +30,7 @@ examples:
   benchmarks/vs_pytorch.py nst --sizes 256 --isa avx2              both sides without AVX-512
   benchmarks/vs_pytorch.py nst --scaling --plot build/scaling.svg  ours alone, 128 to 1024 pixels
   benchmarks/vs_pytorch.py gan --repeats 5                         a training step of the plain MNIST GAN
+  benchmarks/vs_pytorch.py neighbours --against OLD/bin            both, alone and beside one and two busy programs
   benchmarks/vs_pytorch.py gan --quality --data build/data/mnist   how good the samples of both are
 """
 
@@ -38,13 +39,24 @@ number = whole_number(1, 16384)
 picture_side = whole_number(16, 16384)  # five poolings: the smallest that reaches relu5_1
 
 
+def add_rival(add, name):
+    rival = rivals.RIVALS[name]
+    add(rival.option, metavar="PYTHON", help=f"a Python that has {name} (default: build/{rival.venv.name}, made when needed)")
+
+
+def add_pictures(add):
+    add("--content", type=Path, metavar="FILE", help="picture to restyle (default: a photograph that tools/fetch_data.py fetches)")
+    add("--style", type=Path, default=pictures.STYLE, metavar="FILE", help="whose style to use (default: docs/images/lily_pond.jpg)")
+    add("--weights", type=Path, default=nst.WEIGHTS, metavar="FILE", help="VGG-19 (default: weights/vgg19.safetensors)")
+
+
 def add_common(add):
     add("--repeats", type=number, default=3, metavar="N", help="rounds of all sides, in turns (default: 3)")
     add("--threads", type=number, default=machine.cores(), metavar="N", help="of both sides (default: all cores)")
     add("--isa", choices=machine.NARROWER, help="narrower vectors than the machine has, for both sides")
     add("--bin", type=Path, default=Path(os.environ.get("LILY_BIN", ROOT / "build" / "release" / "bin")), metavar="DIR",
         help="where our programs are (default: build/release/bin)")
-    add("--torch-python", metavar="PYTHON", help="a Python that has PyTorch (default: build/torch-venv, made when needed)")
+    add_rival(add, "PyTorch")
     add("--json", type=Path, metavar="FILE", help="everything that was measured")
 
 
@@ -52,11 +64,13 @@ def arguments_of(words):
     plain = {"epilog": EXAMPLES, "formatter_class": argparse.RawDescriptionHelpFormatter}
     parser = argparse.ArgumentParser(prog="vs_pytorch.py", description=__doc__, **plain)
     tasks = parser.add_subparsers(dest="task", required=True, metavar="TASK")
-    task = tasks.add_parser("gan", help="a GAN's training step, against PyTorch on the CPU", **plain)
+    task = tasks.add_parser("gan", help="a GAN's training step, against PyTorch, JAX and TensorFlow on the CPU", **plain)
     task.add_argument("--modes", nargs="+", choices=gan.MODES, default=list(gan.MODES), metavar="MODE",
-                      help=f"of PyTorch, of {', '.join(gan.MODES)} (default: all)")
+                      help=f"of the others, of {', '.join(gan.MODES)} (default: all)")
     task.add_argument("--iterations", type=number, default=500, metavar="N", help="of each run (default: 500)")
     add_common(task.add_argument)
+    for name in ("JAX", "TensorFlow"):
+        add_rival(task.add_argument, name)
     task.add_argument("--quality", action="store_true", help="train both on --data, and judge their samples, instead of timing a step")
     task.add_argument("--data", type=Path, metavar="DIR", help="with --quality: MNIST's files")
     task.add_argument("--epochs", type=number, default=50, metavar="N", help="with --quality (default: 50)")
@@ -71,12 +85,24 @@ def arguments_of(words):
     add("--iterations", type=number, default=200, metavar="N", help="in the first round, whose losses are compared (default: 200)")
     add("--timing-iterations", type=number, default=30, metavar="N", help="in the other rounds, and with --scaling, at most (default: 30)")
     add_common(add)
-    add("--content", type=Path, metavar="FILE", help="picture to restyle (default: a photograph that tools/fetch_data.py fetches)")
-    add("--style", type=Path, default=pictures.STYLE, metavar="FILE", help="whose style to use (default: docs/images/lily_pond.jpg)")
-    add("--weights", type=Path, default=nst.WEIGHTS, metavar="FILE", help="VGG-19 (default: weights/vgg19.safetensors)")
+    add_pictures(add)
     add("--scaling", action="store_true", help="ours alone: time and memory by size")
     add("--plot", type=Path, metavar="FILE", help="with --scaling: an SVG of both")
+    task = tasks.add_parser("neighbours", help="both tasks, alone and beside programs that keep cores busy", **plain)
+    add = task.add_argument
+    add("--against", type=Path, metavar="DIR", help="an older build's programs, measured too")
+    add("--busy", type=whole_number(0, 64), nargs="+", default=[0, 1, 2], metavar="N", help="numbers of busy programs (default: 0 1 2)")
+    add("--size", type=picture_side, default=256, metavar="N", help="side of the square pictures (default: 256)")
+    add("--nst-modes", nargs="*", choices=nst.MODES, default=["channels_last"], metavar="MODE", help="of PyTorch (default: channels_last)")
+    add("--gan-modes", nargs="*", choices=[name for name in gan.MODES if gan.MODES[name][0] == "PyTorch"], default=["fused"],
+        metavar="MODE", help="of PyTorch (default: fused)")
+    add("--nst-iterations", type=number, default=12, metavar="N", help="of each style transfer (default: 12)")
+    add("--gan-iterations", type=number, default=300, metavar="N", help="of each GAN (default: 300)")
+    add_pictures(add)
+    add_common(add)
     arguments = parser.parse_args(words)
+    if arguments.task == "neighbours":
+        return arguments
     if arguments.task == "gan":
         if arguments.quality and not arguments.data:
             tasks.choices["gan"].error("--quality needs --data")
@@ -98,7 +124,7 @@ def check_programs(arguments, *programs):
 
 def check_there(arguments):
     check_programs(arguments, "style_transfer", "machine")
-    if arguments.plot and not shutil.which("gnuplot"):
+    if getattr(arguments, "plot", None) and not shutil.which("gnuplot"):
         raise ToolError("plots need gnuplot: apt-get install gnuplot-nox")
     if not arguments.weights.exists():
         raise ToolError(f"{arguments.weights} is not there; make it: build/venv/bin/python tools/convert_vgg19.py")
@@ -132,7 +158,7 @@ def run_nst(arguments):
     versions = {"lily": machine.revision(), "threads": arguments.threads, "content": content.name, "style": arguments.style.name}
     python = None
     if not arguments.scaling:
-        python, versions["torch"] = torch_venv.find(arguments.torch_python, log)
+        python, versions["torch"] = rivals.find("PyTorch", arguments.torch_python, log)
     result = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "command": sys.argv[1:], "versions": versions,
               "machine": machine.describe(arguments.bin, arguments.threads, env)}
     show(report.machine_lines(result["machine"]))
@@ -141,7 +167,7 @@ def run_nst(arguments):
     if arguments.scaling:
         points = scaling.measure(programs, arguments.sizes, (content, arguments.style), arguments.timing_iterations, arguments.repeats, log)
         result["scaling"] = points
-        show(report.scaling_lines(points))
+        show(report.scaling_lines(points, result["machine"]))
         if arguments.plot:
             scaling.plot(arguments.plot, points, f"style_transfer, {result['machine']['cpu']}, {arguments.threads} threads")
     else:
@@ -151,8 +177,8 @@ def run_nst(arguments):
             one = nst.compare(programs, size, arguments.modes, (content, arguments.style), arguments.iterations,
                               arguments.timing_iterations, arguments.repeats, log)
             result["sizes"].append(one)
-            show(report.size_lines(one))
-            show(report.profile_lines(one["profile"], result["machine"]["fma_gflops"]))
+            show(report.size_lines(one, result["machine"]))
+            show(report.profile_lines(one["profile"], result["machine"]))
         apart = [f"{one['size']}x{one['size']} {name}" for one in result["sizes"] for name in one["disagreeing"]]
         if apart:
             print(f"vs_pytorch: error: the losses do not agree within {nst.AGREEMENT:.0%}: {', '.join(apart)}", file=sys.stderr)
@@ -163,7 +189,7 @@ def run_nst(arguments):
 
 def run_gan_quality(arguments):
     check_programs(arguments, "mnist_gan")
-    python, torch = torch_venv.find(arguments.torch_python, log)
+    python, torch = rivals.find("PyTorch", arguments.torch_python, log)
     programs = gan_quality.Programs(arguments.bin, python, arguments.threads, arguments.data, arguments.epochs, arguments.count)
     log(f"lily {machine.revision()} and PyTorch {torch}, {arguments.epochs} epochs, {arguments.count} samples")
     result = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "command": sys.argv[1:], "torch": torch,
@@ -178,15 +204,39 @@ def run_gan(arguments):
         return run_gan_quality(arguments)
     check_programs(arguments, "gan", "machine")
     env = machine.NARROWER.get(arguments.isa, {})
-    python, torch = torch_venv.find(arguments.torch_python, log)
-    versions = {"lily": machine.revision(), "threads": arguments.threads, "torch": torch}
+    pythons, found = rivals.find_all(gan.rivals_of(arguments.modes), arguments, log)
+    versions = {"lily": machine.revision(), "threads": arguments.threads, **found}
     result = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "command": sys.argv[1:], "versions": versions,
               "machine": machine.describe(arguments.bin, arguments.threads, env)}
     show(report.machine_lines(result["machine"]))
-    log(f"lily {versions['lily']} against PyTorch {torch}, {arguments.threads} threads each")
-    result |= gan.compare(gan.Programs(arguments.bin, python, arguments.threads, env), arguments.modes, arguments.iterations,
+    others = ", ".join(f"{name} {version}" for name, version in found.items())
+    log(f"lily {versions['lily']} against {others}, {arguments.threads} threads each")
+    result |= gan.compare(gan.Programs(arguments.bin, pythons, arguments.threads, env), arguments.modes, arguments.iterations,
                           arguments.repeats, log)
     show(gan.lines(result))
+    save(arguments, result)
+    if result["disagreeing"]:
+        print(f"vs_pytorch: error: the losses do not agree within {gan.AGREEMENT:.0%}: "
+              f"{', '.join(map(gan.label, result['disagreeing']))}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run_neighbours(arguments):
+    check_there(arguments)
+    check_programs(arguments, "gan")
+    python, torch = rivals.find("PyTorch", arguments.torch_python, log) if arguments.nst_modes or arguments.gan_modes else (None, None)
+    env = machine.NARROWER.get(arguments.isa, {})
+    result = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "command": sys.argv[1:],
+              "versions": {"lily": machine.revision(), "threads": arguments.threads, "PyTorch": torch},
+              "machine": machine.describe(arguments.bin, arguments.threads, env)}
+    show(report.machine_lines(result["machine"]))
+    folders = {"ours": arguments.bin, **({str(arguments.against): arguments.against} if arguments.against else {})}
+    result["neighbours"] = neighbours.compare(neighbours.Options(
+        folders=folders, python=python, weights=arguments.weights, threads=arguments.threads, env=env, size=arguments.size,
+        pair=(arguments.content or pictures.fetch_content(), arguments.style), nst_modes=arguments.nst_modes, gan_modes=arguments.gan_modes,
+        iterations=(arguments.nst_iterations, arguments.gan_iterations), counts=arguments.busy, repeats=arguments.repeats), log)
+    show(neighbours.lines(result["neighbours"], result["machine"]))
     save(arguments, result)
     return 0
 
@@ -201,7 +251,7 @@ def main():
     for path in (arguments.json, getattr(arguments, "plot", None)):
         if path:
             check_writable(path)
-    return {"nst": run_nst, "gan": run_gan}[arguments.task](arguments)
+    return {"nst": run_nst, "gan": run_gan, "neighbours": run_neighbours}[arguments.task](arguments)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,6 @@ def slope(points):
 
 
 def ratio(modes, ours, measure):
-    """The best of PyTorch's modes over ours: above 1, ours takes less."""
+    """The best of the others over ours: above 1, ours takes less."""
     name = best(modes, measure)
     return {"mode": name, "ratio": getattr(modes[name], measure).median / getattr(ours, measure).median}

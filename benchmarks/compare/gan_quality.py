@@ -30,7 +30,7 @@ class Programs:
 
     def theirs(self, seed, folder):
         samples = folder / f"pytorch{seed}.idx"
-        self.call("PyTorch", ROOT / "benchmarks" / "pytorch" / "gan_quality.py", "--data", self.data, "--epochs", self.epochs, "--seed", seed,
+        self.call("PyTorch", ROOT / "benchmarks" / "rivals" / "gan_quality.py", "--data", self.data, "--epochs", self.epochs, "--seed", seed,
                   "--threads", self.threads, "--samples", samples, "--count", self.count)
         return samples
 

@@ -3,7 +3,7 @@
 
 import json
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from toolkit import ROOT, ToolError
@@ -15,7 +15,7 @@ from .process import closing_figures, follow
 @dataclass(frozen=True)
 class Mode:
     """A way in which PyTorch can be run."""
-    name: str  # of pytorch/nst.py's --mode
+    name: str  # of rivals/nst.py's --mode
     precision: str
     env: dict = field(default_factory=dict)
 
@@ -46,9 +46,9 @@ class Programs:
         return follow("style_transfer", command, self.env)
 
     def theirs(self, name, size, content, style, iterations):
-        """One run of pytorch/nst.py in one of MODES, on files of RGB bytes; (run, what it printed)."""
+        """One run of rivals/nst.py in one of MODES, on files of RGB bytes; (run, what it printed)."""
         mode = MODES[name]
-        command = [self.torch_python, ROOT / "benchmarks" / "pytorch" / "nst.py", "--mode", mode.name, "--weights", self.weights,
+        command = [self.torch_python, ROOT / "benchmarks" / "rivals" / "nst.py", "--mode", mode.name, "--weights", self.weights,
                    "--content", content, "--style", style, "--size", size, "--iterations", iterations, "--threads", self.threads,
                    "--log", "LOG"]
         run = follow(f"PyTorch ({name})", command, {**self.env, **mode.env})
@@ -106,6 +106,7 @@ def summary(size, runs, rows, profile_iterations):
     return {
         "size": size,
         "iterations": len(first["ours"]),
+        "work": asdict(profile.work(rows, profile_iterations)),
         "sides": {name: side.plain() for name, side in sides.items()},
         "against_best": precisions,
         "loss_distance": distances,

@@ -59,7 +59,7 @@ def follow(name, command, env=None):
 
 
 def closing_figures(name, run):
-    """The line of JSON that a program of pytorch/ ends with; what it holds of memory, without compilers, goes into `run`."""
+    """The line of JSON that a program of rivals/ ends with; what it holds of memory, without compilers, goes into `run`."""
     try:
         said = json.loads(run.output.splitlines()[-1])
         run.peak_bytes, run.cuda_library_bytes = int(said["peak_bytes"]), int(said["cuda_library_bytes"])

@@ -2,10 +2,13 @@
 """Reads what `style_transfer --profile` writes: op,pass,shape,calls,seconds, summed over the profiled iterations."""
 
 import csv
+import math
 import re
 from dataclasses import dataclass
 
 from toolkit import ToolError, explain_os_error
+
+from .work import FLOAT, Work
 
 
 @dataclass
@@ -33,19 +36,28 @@ def read(path):
 
 
 def shares(rows, iterations):
-    """[{op, share, seconds, calls, gflops}]: per iteration, the costliest first; gflops is None where no convolution is."""
+    """[{op, share, seconds, calls, flops, bytes}]: per iteration, the costliest first; flops is 0 where no convolution is."""
     total = sum(row.seconds for row in rows)
     sums = {}
     for row in rows:
-        one = sums.setdefault(row.op, {"op": row.op, "share": 0.0, "seconds": 0.0, "calls": 0.0, "flops": 0.0})
+        one = sums.setdefault(row.op, {"op": row.op, "share": 0.0, "seconds": 0.0, "calls": 0.0, "flops": 0.0, "bytes": 0.0})
         one["seconds"] += row.seconds / iterations
         one["calls"] += row.calls / iterations
         one["flops"] += direct_flops(row) * row.calls / iterations
+        one["bytes"] += moved_bytes(row) * row.calls / iterations
     for one in sums.values():
         one["share"] = one["seconds"] * iterations / total if total else 0.0
-        flops = one.pop("flops")
-        one["gflops"] = flops / one["seconds"] / 1e9 if flops and one["seconds"] else None
     return sorted(sums.values(), key=lambda one: -one["seconds"])
+
+
+def work(rows, iterations):
+    """Of an iteration; what is no convolution counts in the bytes alone."""
+    return Work(sum(direct_flops(row) * row.calls for row in rows) / iterations, sum(moved_bytes(row) * row.calls for row in rows) / iterations)
+
+
+def moved_bytes(row):
+    """Of one call that reads its operands once and writes its result; backward, their gradients go the other way."""
+    return FLOAT * sum(math.prod(map(int, word.split("x"))) for word in row.shape.split() if re.fullmatch(r"\d+(x\d+)*", word))
 
 
 def direct_flops(row):
@@ -71,7 +83,7 @@ def convolution(row):
 
 def convolutions(rows, iterations):
     """[{layer, calls, forward, backward}] in the network's order: larger maps first, then fewer channels. `forward` and `backward` are
-    (seconds, GFLOP/s) of one call, or None."""
+    (seconds, flops, bytes) of one call, or None."""
     table = {}
     for row in rows:
         shape = convolution(row)
@@ -81,11 +93,10 @@ def convolutions(rows, iterations):
         one = table.setdefault(place, {})
         calls, seconds = one.get(backward := row.op.endswith("backward"), (0, 0.0))
         one[backward] = (calls + row.calls, seconds + row.seconds)
-        one["flops"] = direct_flops(row)
+        one["flops"], one["bytes"] = direct_flops(row), moved_bytes(row)
     lines = []
     for (_, k, c, r, s, height, width), one in sorted(table.items()):
-        cells = [(one[way][1] / one[way][0], one["flops"] * one[way][0] / one[way][1] / 1e9 if one[way][1] else 0.0) if way in one else None
-                 for way in (False, True)]
+        cells = [(one[way][1] / one[way][0], one["flops"], one["bytes"]) if way in one else None for way in (False, True)]
         calls = max(one[way][0] for way in (False, True) if way in one) / iterations
         lines.append({"layer": f"{r}x{s}, {c} -> {k} at {height}x{width}", "calls": calls, "forward": cells[0], "backward": cells[1]})
     return lines

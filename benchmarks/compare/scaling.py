@@ -3,10 +3,12 @@
 
 import subprocess
 import tempfile
+from dataclasses import asdict
+from pathlib import Path
 
 from toolkit import ToolError, write_whole
 
-from . import figures, pictures
+from . import figures, pictures, profile
 from .process import last_line
 
 SIZES = (128, 256, 512, 768, 1024)
@@ -25,7 +27,14 @@ def measure(programs, sizes, pair, iterations, repeats, log=print):
                 runs[size].append(run)
                 log(f"  {size}x{size}, round {repeat + 1} of {repeats}: {figures.iteration_seconds(run.seconds):.4f} s/iteration, "
                     f"{run.peak_bytes / 1e6:.0f} MB")
-    return [{"size": size, **figures.Side.of(many).plain()} for size, many in runs.items()]
+        return [{"size": size, **figures.Side.of(many).plain(), "work": work_of(programs, size, folder)} for size, many in runs.items()]
+
+
+def work_of(programs, size, folder):
+    """What the ops of an iteration have to do, as compare/work.py has it."""
+    csv = Path(folder) / "profile.csv"
+    programs.ours(size, f"{folder}/content{size}.png", f"{folder}/style{size}.png", 3, folder, ("--profile", csv))
+    return asdict(profile.work(*profile.read(csv)))
 
 
 def plot_script(points, title):

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree
 from pathlib import Path
@@ -23,7 +24,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import vs_pytorch  # noqa: E402
-from compare import figures, gan, machine, nst, pictures, process, profile, report, scaling, torch_venv  # noqa: E402
+from compare import figures, gan, machine, neighbours, nst, pictures, process, profile, report, rivals, scaling  # noqa: E402
 from compare.process import Run  # noqa: E402
 from toolkit import ToolError, run_tool  # noqa: E402
 
@@ -120,7 +121,7 @@ class Figures(unittest.TestCase):
         self.assertEqual(bf16["iteration"], {"mode": "bf16", "ratio": 2})
         self.assertEqual(result["disagreeing"], ["compile"], "2 % is too far for f32; bf16 is only reported")
         self.assertAlmostEqual(result["loss_distance"]["compile"], 1 - 1 / 1.02)
-        text = "\n".join(report.size_lines(result))
+        text = "\n".join(report.size_lines(result, {"fma_gflops": 1, "copy_gbytes": 1, "triad_gbytes": 1}))
         self.assertIn("an iteration 3.00 times faster than compile; the start to the first iteration 9.00 times faster than eager; "
                       "peak memory 0.50 of eager's", text)
         self.assertIn("FAIL: the losses of compile", text)
@@ -128,18 +129,18 @@ class Figures(unittest.TestCase):
         runs["eager"][0].peak_bytes, runs["eager"][0].cuda_library_bytes = 200_000_000, 75_000_000
         runs["ours"][0].peak_bytes = 100_000_000
         runs["compile"][0].peak_bytes = runs["bf16"][0].peak_bytes = 400_000_000
-        text = "\n".join(report.size_lines(nst.summary(64, runs, rows, iterations)))
+        text = "\n".join(report.size_lines(nst.summary(64, runs, rows, iterations), {"fma_gflops": 1, "copy_gbytes": 1, "triad_gbytes": 1}))
         self.assertIn("peak memory 0.50 of eager's, 75 MB of which are CUDA libraries (0.80 without them)\n", text)
         self.assertIn("peak memory 0.25 of bf16's\nNOTE: this PyTorch loads CUDA libraries", text)
         runs["compile"] = [run(0.5, 30, 300)]
-        text = "\n".join(report.size_lines(nst.summary(64, runs, rows, iterations)))
+        text = "\n".join(report.size_lines(nst.summary(64, runs, rows, iterations), {"fma_gflops": 1, "copy_gbytes": 1, "triad_gbytes": 1}))
         self.assertIn("an iteration 2.00 times slower than compile", text)
         self.assertNotIn("FAIL", text)
 
 
 class CudaLibraries(unittest.TestCase):
     def test_resident_bytes_of_the_files_of_cuda(self):
-        spec = importlib.util.spec_from_file_location("peak", ROOT / "benchmarks/pytorch/peak.py")
+        spec = importlib.util.spec_from_file_location("peak", ROOT / "benchmarks/rivals/peak.py")
         peak = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(peak)
         site = "/venv/lib/python3.11/site-packages"
@@ -175,8 +176,12 @@ class Profiles(unittest.TestCase):
         self.assertAlmostEqual(sum(one["share"] for one in ops.values()), 1)
         self.assertAlmostEqual(ops["gram forward"]["share"], 0.3)
         self.assertAlmostEqual(ops["gram forward"]["seconds"], 0.003)
-        self.assertIsNone(ops["gram forward"]["gflops"])
-        self.assertAlmostEqual(ops["conv2d_relu backward"]["gflops"], flops * 4 / 0.006 / 1e9)
+        self.assertEqual((ops["gram forward"]["flops"], ops["gram forward"]["bytes"]), (0, 4 * (64 * 48 + 64 * 64)))
+        self.assertEqual(ops["conv2d_relu backward"]["flops"], flops * 2)
+        self.assertEqual(ops["optimizer"]["bytes"], 0)
+        whole = profile.work(rows, iterations)
+        self.assertEqual(whole.flops, sum(one["flops"] for one in ops.values()))
+        self.assertEqual(whole.bytes, sum(one["bytes"] for one in ops.values()))
         self.assertEqual(ops["optimizer"]["calls"], 1)
         seconds = [one["seconds"] for one in profile.shares(rows, iterations)]
         self.assertEqual(seconds, sorted(seconds, reverse=True))
@@ -186,12 +191,14 @@ class Profiles(unittest.TestCase):
         first, second = profile.convolutions(rows, iterations)
         self.assertEqual((first["layer"], first["calls"]), ("3x3, 3 -> 64 at 8x6", 2))
         self.assertAlmostEqual(first["forward"][0], 0.0015)  # with and without a fused ReLU
-        self.assertAlmostEqual(first["forward"][1], 2 * 64 * 3 * 9 * 48 / 0.0015 / 1e9)
+        self.assertEqual(first["forward"][1], 2 * 64 * 3 * 9 * 48)
+        self.assertEqual(first["forward"][2], 4 * (3 * 48 + 64 * 3 * 9 + 64 + 64 * 48))
         self.assertAlmostEqual(first["backward"][0], 0.0015)
         self.assertEqual((second["layer"], second["backward"]), ("3x3, 64 -> 128 at 4x3", None))
-        text = "\n".join(report.profile_lines({"iterations": 2, "ops": profile.shares(rows, 2), "convolutions": [first, second]}, 100))
-        self.assertRegex(text, r"30\.00% +3\.000 ms +1 x  gram forward\n")
-        self.assertRegex(text, r"2 x  3x3, 3 -> 64 at 8x6 +1\.500 ms +0\.1 GFLOP/s +1\.500 ms +0\.1 GFLOP/s")
+        text = "\n".join(report.profile_lines({"iterations": 2, "ops": profile.shares(rows, 2), "convolutions": [first, second]},
+                                             {"fma_gflops": 1, "copy_gbytes": 0.1, "triad_gbytes": 0.1}))
+        self.assertRegex(text, r"30\.00% +3\.000 ms +1 x  gram forward +0\.0 GFLOP/s +0\.0 +9\.6\n")
+        self.assertRegex(text, r"2 x  3x3, 3 -> 64 at 8x6 +1\.500 ms +0\.1 GFLOP/s +11\.1 +13\.\d +1\.500 ms +0\.1 GFLOP/s +11\.1 ")
 
     def test_no_profile(self):
         with self.assertRaisesRegex(ToolError, "not a profile"):
@@ -306,7 +313,7 @@ class Programs(unittest.TestCase):
 
     def test_a_gan(self):
         os.link(self.dir / "style_transfer", self.dir / "gan")
-        words = ["gan", "--bin", self.dir, "--torch-python", self.dir / "torch-python", "--iterations", 4, "--repeats", 2,
+        words = ["gan", "--bin", self.dir, *self.all_rivals(), "--iterations", 4, "--repeats", 2,
                  "--json", self.dir / "out.json"]
         status, out, errors = self.command_line(words)
         self.assertEqual(status, 0, errors)
@@ -315,11 +322,48 @@ class Programs(unittest.TestCase):
         self.assertEqual(result["sides"]["compile"]["iteration"], {"median": 0.25, "least": 0.25, "most": 0.25})
         self.assertEqual(result["sides"]["fused"]["peak_bytes"]["median"], 4e6)
         self.assertEqual(result["against_best"]["iteration"]["ratio"], 1)
-        self.assertRegex(out, r"PyTorch compile +250\.00 ")
+        self.assertEqual(result["versions"]["JAX"], "9.9")
+        self.assertRegex(out, r"PyTorch compile +250\.00 \[250\.00 … 250\.00\] +1\.00 +3\.1 +\d+\.\d +520\.833 ")
+        self.assertRegex(out, r"(?m)^JAX jit +250\.00 ")
+        self.assertRegex(out, r"(?m)^TensorFlow xla +250\.00 ")
         self.assertIn("an iteration 1.00 times faster", out)
         status, _, errors = self.command_line([*words, "--modes", "eager"], {"FAIL": "start"})
         self.assertEqual(status, 1)
         self.assertIn("failed (exit status 1): fake: there is no picture", errors)
+
+    def test_a_gan_whose_losses_are_others(self):
+        os.link(self.dir / "style_transfer", self.dir / "gan")
+        words = ["gan", "--bin", self.dir, *self.all_rivals(), "--iterations", 25, "--repeats", 1, "--modes", "jax"]
+        status, out, errors = self.command_line(words, {"DRIFT": "0.05"})
+        self.assertEqual((status, errors), (1, "vs_pytorch: error: the losses do not agree within 10%: JAX jit\n"))
+        self.assertIn("FAIL: the losses of JAX jit", out)
+        self.assertEqual(self.command_line(words, {"DRIFT": "0.001"})[0], 0)
+
+    def all_rivals(self):
+        return [word for rival in rivals.RIVALS.values() for word in (rival.option, self.dir / "torch-python")]
+
+    def test_beside_busy_programs(self):
+        os.link(self.dir / "style_transfer", self.dir / "gan")
+        status, out, errors = self.command_line([
+            "neighbours", "--bin", self.dir, "--against", self.dir, "--torch-python", self.dir / "torch-python", "--repeats", 1, "--busy", 0, 2,
+            "--size", 16, "--weights", self.dir / "weights", "--content", self.dir / "picture.png", "--nst-iterations", 3,
+            "--gan-iterations", 4, "--json", self.dir / "out.json"])
+        self.assertEqual((status, errors), (0, ""))
+        tasks = json.loads((self.dir / "out.json").read_text())["neighbours"]
+        self.assertEqual(list(tasks), ["style transfer 16x16", "GAN step"])
+        for mode, task in zip(("channels_last", "fused"), tasks.values()):
+            self.assertEqual(list(task["sides"]), ["ours", str(self.dir), f"PyTorch {mode}"])
+            self.assertEqual(task["sides"]["ours"], {count: {"median": 0.25, "least": 0.25, "most": 0.25} for count in ("0", "2")})
+        self.assertRegex(out, r"(?m)^PyTorch fused +250\.00 \[250\.00 … 250\.00\] +1\.00 +3\.1 +\d+\.\d +250\.00 ")
+
+    def test_busy_loops_are_busy_and_end(self):
+        with mock.patch("subprocess.Popen", wraps=subprocess.Popen) as start, neighbours.busy_loops(2):
+            self.assertEqual(start.call_count, 2)
+        with mock.patch.object(neighbours, "BUSY", "pass"), self.assertRaisesRegex(ToolError, "has ended"), neighbours.busy_loops(1):
+            time.sleep(0.5)
+
+    def test_a_mean_sees_stalls(self):
+        self.assertEqual(neighbours.seconds_of(Run([9, 9, 1, 1, 4])), 2)
 
     def test_the_quality_of_gans(self):
         """Fake samples hold the name of who made them; the fake judge prefers seed 1."""
@@ -395,44 +439,6 @@ class Programs(unittest.TestCase):
             self.assertEqual((environment["OMP_NUM_THREADS"], environment["ONEDNN_MAX_CPU_ISA"]), ("3", "AVX2"))
         self.assertIn("MALLOC_MMAP_MAX_", theirs_env)
         self.assertNotIn("MALLOC_MMAP_MAX_", ours_env)
-
-
-class TorchVenv(unittest.TestCase):
-    def setUp(self):
-        holder = tempfile.TemporaryDirectory()
-        self.addCleanup(holder.cleanup)
-        self.venv = Path(holder.name) / "build" / "torch-venv"
-        self.log = []
-        for name, value in (("VENV", self.venv), ("ROOT", Path(holder.name))):
-            patch = mock.patch.object(torch_venv, name, value)
-            patch.start()
-            self.addCleanup(patch.stop)
-
-    def test_made_once_after_saying_so(self):
-        commands = []
-
-        def run(command, **_):
-            commands.append([str(word) for word in command])
-            if "venv" in commands[-1]:
-                self.assertIn("installing into build/torch-venv", self.log[0])
-                (self.venv / "bin").mkdir(parents=True)
-                (self.venv / "bin" / "python").touch()
-            return subprocess.CompletedProcess(command, 0, "2.99.0\n", "")
-
-        with mock.patch("subprocess.run", run):
-            self.assertEqual(torch_venv.find(None, self.log.append), (self.venv / "bin" / "python", "2.99.0"))
-            self.assertEqual(torch_venv.find(None, self.log.append)[1], "2.99.0")
-        self.assertEqual(len(self.log), 1)
-        self.assertEqual(sum("pip" in command for command in commands), 1)
-
-    def test_a_failed_installation_leaves_nothing(self):
-        def run(command, **_):
-            self.venv.mkdir(parents=True, exist_ok=True)
-            return subprocess.CompletedProcess(command, int("pip" in command), "", "ERROR: one\nERROR: no network\n")
-
-        with mock.patch("subprocess.run", run), self.assertRaisesRegex(ToolError, "cannot install PyTorch: ERROR: no network; check"):
-            torch_venv.find(None, self.log.append)
-        self.assertFalse(self.venv.exists())
 
 
 class Machine(unittest.TestCase):
