@@ -6,12 +6,12 @@
 #include <cublasLt.h>
 #include <cublas_v2.h>
 
-#include <map>
 #include <memory>
 #include <mutex>
 #include <tuple>
 
 #include "kernels/common/error.h"
+#include "kernels/common/plan_store.h"
 
 namespace lily::kernels::LILY_CUDA_DEVICE {
 namespace {
@@ -76,15 +76,25 @@ struct LtPlan {
     cublasLtMatrixLayout_t weight = nullptr, x = nullptr, y = nullptr;
     cublasLtMatmulAlgo_t algorithm{};
     size_t workspace = 0;
+
+    LtPlan() = default;
+    ~LtPlan() {
+        if (product) cublasLtMatmulDescDestroy(product);
+        for (cublasLtMatrixLayout_t layout : {weight, x, y})
+            if (layout) cublasLtMatrixLayoutDestroy(layout);
+    }
+    LtPlan(const LtPlan&) = delete;
+    LtPlan& operator=(const LtPlan&) = delete;
 };
 
 using LtKey = std::tuple<LtLinear, Precision, bool>;  // the last: with a bias
 
-// Descriptors and the heuristic's choice are made once per shape and kept.
+// Descriptors and the heuristic's choice are made once per shape and kept. One thread at a time: the bias is
+// set in the plan.
 struct Lt {
     std::mutex mutex;
     cublasLtHandle_t handle = nullptr;
-    std::map<LtKey, LtPlan> plans;
+    PlanStore<LtKey, LtPlan, kMostLtPlans> plans;
 
     explicit Lt(const char* who) { check(cublasLtCreate(&handle), who); }
 };
@@ -95,9 +105,10 @@ Lt& lt(const char* who) {
 }
 
 // Column-major: Yᵀ (out, rows) = W (out, in) xᵀ (in, rows); in memory W is (in, out) by columns.
-LtPlan make_plan(const char* who, cublasLtHandle_t handle, const LtKey& key) {
+std::shared_ptr<const LtPlan> make_plan(const char* who, cublasLtHandle_t handle, const LtKey& key) {
     const auto& [s, precision, with_bias] = key;
-    LtPlan plan;
+    const auto made = std::make_shared<LtPlan>();
+    LtPlan& plan = *made;
     check(cublasLtMatmulDescCreate(&plan.product, compute_type(precision), CUDA_R_32F), who);
     const auto set = [&](cublasLtMatmulDescAttributes_t attribute, auto value) {
         check(cublasLtMatmulDescSetAttribute(plan.product, attribute, &value, sizeof value), who);
@@ -130,7 +141,7 @@ LtPlan make_plan(const char* who, cublasLtHandle_t handle, const LtKey& key) {
     check(found > 0 ? best.state : CUBLAS_STATUS_NOT_SUPPORTED, who);
     plan.algorithm = best.algo;
     plan.workspace = best.workspaceSize;
-    return plan;
+    return made;
 }
 
 }  // namespace
@@ -162,10 +173,8 @@ void cublaslt_linear(const char* who, Queue& queue, Precision precision, const L
     Lt& library = lt(who);
     const std::lock_guard lock(library.mutex);
     const LtKey key{s, precision, bias != nullptr};
-    auto found = library.plans.find(key);
-    if (found == library.plans.end())
-        found = library.plans.emplace(key, make_plan(who, library.handle, key)).first;
-    const LtPlan& plan = found->second;
+    const auto kept = library.plans.get(key, [&] { return make_plan(who, library.handle, key); });
+    const LtPlan& plan = *kept;
     if (bias)
         check(cublasLtMatmulDescSetAttribute(plan.product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias,
                                              sizeof bias),

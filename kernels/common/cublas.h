@@ -24,6 +24,7 @@ struct LtLinear {
     int64_t rows, in, out;
     auto operator<=>(const LtLinear&) const = default;
 };
+inline constexpr size_t kMostLtPlans = 256;     // the last ones of cublaslt_linear are kept
 inline constexpr uintptr_t kLtAlignment = 256;  // what cuBLASLt's heuristic takes for granted
 void cublaslt_linear(const char* who, Queue& queue, Precision precision, const LtLinear& s, const float* x,
                      const float* weight, const float* bias, float* y);

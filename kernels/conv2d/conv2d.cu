@@ -14,8 +14,8 @@
 #include "kernels/common/cublas.h"
 #include "kernels/common/cudnn.h"
 #include "kernels/common/error.h"
+#include "kernels/common/plan_store.h"
 #include "kernels/common/tiled_product.h"
-#include "kernels/conv2d/plan_store.h"
 #include "kernels/pool2d/pool2d.h"
 #include "kernels/reduce/reduce.h"
 
@@ -249,7 +249,7 @@ std::unique_ptr<CudnnConvolution> make_library(const Conv2dShape& s, Conv2dPass 
 
 std::shared_ptr<const Conv2dPlan> plan(const Conv2dShape& wanted, Conv2dPass pass) {
     using Key = std::tuple<Conv2dShape, Conv2dPass, Engine, Precision>;
-    static auto& plans = *new PlanStore<Key, GpuConv2dPlan>;
+    static auto& plans = *new PlanStore<Key, GpuConv2dPlan, kMostConv2dPlans>;
     const Precision precision = product_precision();
     Conv2dShape s = wanted;
     s.by_map = false;  // nothing here depends on it

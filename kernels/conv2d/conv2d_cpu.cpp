@@ -8,9 +8,9 @@
 
 #include "kernels/common/error.h"
 #include "kernels/common/parallel.h"
+#include "kernels/common/plan_store.h"
 #include "kernels/conv2d/conv2d_loops.h"
 #include "kernels/conv2d/conv2d_plans.h"
-#include "kernels/conv2d/plan_store.h"
 
 namespace lily::kernels {
 namespace {
@@ -120,7 +120,7 @@ bool fuses_pool_f32(const Conv2dShape& s) {
 std::shared_ptr<const Conv2dPlan> plan_f32(const Conv2dShape& s, Conv2dPass pass) {
     // A primitive is made for a number of threads.
     using Key = std::tuple<Conv2dShape, Conv2dPass, Conv2dAlgorithm, int>;
-    static auto& plans = *new PlanStore<Key, CpuConv2dPlan>;
+    static auto& plans = *new PlanStore<Key, CpuConv2dPlan, kMostConv2dPlans>;
     const Conv2dAlgorithm algorithm = conv2d_algorithm();
     return plans.get({s, pass, algorithm, max_threads()}, [&] { return make_plan(s, pass, algorithm); });
 }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-// The plans that were asked for last, of one device and dtype. Included by kernels/conv2d/* only.
+// The plans that were asked for last, of one device and dtype.
 #pragma once
 
+#include <cstddef>
 #include <list>
 #include <map>
 #include <memory>
 #include <mutex>
-
-#include "kernels/conv2d/conv2d.h"
+#include <utility>
 
 namespace lily::kernels {
 
 // Threads may ask at the same time. A plan that has to make room lives on with those who hold it.
-template <class Key, class Plan>
+template <class Key, class Plan, size_t kMost>
 class PlanStore {
   public:
     // The plan of this key, or make() of it.
@@ -25,7 +25,7 @@ class PlanStore {
         }
         plans_.emplace_front(key, make());
         places_[key] = plans_.begin();
-        if (plans_.size() > kMostConv2dPlans) {
+        if (plans_.size() > kMost) {
             places_.erase(plans_.back().first);
             plans_.pop_back();
         }
