@@ -18,6 +18,15 @@ size_t rounded(size_t bytes) {
     return (bytes + step - 1) / step * step;
 }
 
+// The pool that this thread's memory comes from; no thread is in two captured steps.
+struct PoolInUse {
+    const BlockCache* of = nullptr;  // null: none
+    std::shared_ptr<BlockPool> pool;
+    bool fixed = false;
+    std::vector<std::pair<void*, size_t>> later;  // given back while a fixed pool was in use
+};
+thread_local PoolInUse in_use;
+
 }  // namespace
 
 void* BlockCache::allocate(size_t bytes) { return lend(bytes, rounded(bytes)); }
@@ -48,8 +57,8 @@ void BlockCache::release(void* memory, size_t bytes) noexcept {
             return pool->free[size].push_back(memory);
         }
     }
-    if (fixed_)
-        later_.emplace_back(memory, size);
+    if (in_use.of == this && in_use.fixed)
+        in_use.later.emplace_back(memory, size);
     else
         take_back(memory, size);
 }
@@ -62,11 +71,12 @@ void BlockCache::take_back(void* memory, size_t size) {
 
 void BlockCache::use_pool(const std::shared_ptr<BlockPool>& pool, bool fixed) {
     const std::lock_guard lock(mutex_);
-    pool_ = pool;
-    fixed_ = fixed;
-    if (fixed_) return;
-    for (const auto& [memory, size] : later_) take_back(memory, size);
-    later_.clear();
+    in_use.of = pool ? this : nullptr;
+    in_use.pool = pool;
+    in_use.fixed = fixed;
+    if (fixed) return;
+    for (const auto& [memory, size] : in_use.later) take_back(memory, size);
+    in_use.later.clear();
 }
 
 void BlockCache::close_pool(BlockPool& pool) {
@@ -94,8 +104,9 @@ void BlockCache::empty_cache() {
 void* BlockCache::lend(size_t bytes, size_t limit) {
     if (bytes == 0) return nullptr;
     const std::lock_guard lock(mutex_);
-    Blocks& cached = pool_ ? pool_->free : free_;
-    size_t size = exact_ && !pool_ ? bytes : rounded(bytes);
+    BlockPool* const pool = in_use.of == this ? in_use.pool.get() : nullptr;
+    Blocks& cached = pool ? pool->free : free_;
+    size_t size = exact_ && !pool ? bytes : rounded(bytes);
     void* memory = nullptr;
     const auto blocks = cached.lower_bound(size);
     if (blocks != cached.end() && blocks->first <= limit) {
@@ -106,13 +117,14 @@ void* BlockCache::lend(size_t bytes, size_t limit) {
         if (blocks->second.empty()) cached.erase(blocks);
         stats_.cached_bytes -= static_cast<int64_t>(size);
     } else {
-        if (fixed_) throw PoolExhausted("[capture] the step asks for memory that it did not ask for before");
+        if (pool && in_use.fixed)
+            throw PoolExhausted("[capture] the step asks for memory that it did not ask for before");
         memory = new_block(size);
-        if (pool_) ++pool_->asked;
+        if (pool) ++pool->asked;
     }
-    if (pool_) {
-        owners_[memory] = pool_;
-        ++pool_->lent;
+    if (pool) {
+        owners_[memory] = in_use.pool;
+        ++pool->lent;
     }
     stats_.current_bytes += static_cast<int64_t>(size);
     stats_.peak_bytes = std::max(stats_.peak_bytes, stats_.current_bytes);

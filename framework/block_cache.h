@@ -28,8 +28,9 @@ struct BlockPool {
 
 class BlockCache : public CachingAllocator {
   public:
-    // From now on memory comes from this pool (null: from the cache that all share). `fixed`: only what is
-    // already in it, else PoolExhausted; what does not belong to it is given back when that ends.
+    // From now on this thread's memory comes from this pool (null: from the cache that all share). `fixed`:
+    // only what is already in it, else PoolExhausted; what does not belong to it is given back when that
+    // ends.
     void use_pool(const std::shared_ptr<BlockPool>& pool, bool fixed = false);
     void close_pool(BlockPool& pool);  // its free blocks go back to the system
 
@@ -62,10 +63,7 @@ class BlockCache : public CachingAllocator {
     mutable std::mutex mutex_;
     Blocks free_;                               // no entry is empty
     std::unordered_map<void*, size_t> larger_;  // lent blocks that are larger than what was asked for
-    std::shared_ptr<BlockPool> pool_;           // null: none is in use
-    bool fixed_ = false;
     std::unordered_map<void*, std::shared_ptr<BlockPool>> owners_;  // lent blocks of pools
-    std::vector<std::pair<void*, size_t>> later_;  // given back while a fixed pool was in use
     MemoryStats stats_;
     bool poison_ = false;
 };
@@ -73,5 +71,15 @@ class BlockCache : public CachingAllocator {
 // The allocator and the queue of Device::simt or Device::cuda; they throw where it is not usable.
 BlockCache& gpu_allocator(Device device);
 Queue& gpu_queue(Device device);
+
+// While one lives, this thread's queue of the device is the one that captured steps are recorded in: what
+// other threads ask for meanwhile goes its way and does not get into the recording.
+class RecordingQueue {
+  public:
+    explicit RecordingQueue(Device device);
+    ~RecordingQueue();
+    RecordingQueue(const RecordingQueue&) = delete;
+    RecordingQueue& operator=(const RecordingQueue&) = delete;
+};
 
 }  // namespace lily

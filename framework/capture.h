@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 // A step of static shapes, recorded once and replayed as one piece of work.
 //
-//     auto step = capture(device, [&] { loss = model(x); loss.backward(); });
+//     auto step = capture(device, [&] {
+//         adam.zero_grad();
+//         loss = mse_loss(dropout(model(x), random), y);
+//         loss.backward();
+//         adam.step();
+//     });
 //     for (;;) { x.copy_(next); step.replay(); … }
 //
 // Each replay() does what one call of the function does, with the same bits. On a GPU the function itself
@@ -12,9 +17,14 @@
 // That memory lives as long as the step, or longer if tensors hold it. On the CPU the function runs every
 // time.
 //
-// What would not be the same in a replay is an error in all of them: reading results back, waiting, copying
-// from the host (but scalars, which are constants then), random numbers, an optimiser's step, batch norm in
-// training, adding to a gradient that was there before the step.
+// The host's part of a step is done before each replay: where a Generator is, an optimiser's step and
+// learning rate, batch norm's count. Kernels find these numbers in the GPU's memory, where one copy puts
+// them. What else would not be the same in a replay is an error in all of them, on the CPU too: reading
+// results back, waiting, copying from the host (but scalars, which are constants then), changing a learning
+// rate, adding to a gradient that was there before the step. What only a GPU could notice is
+// `to(Device::cpu)`.
+//
+// A step belongs to one thread. While it is recorded, other threads may use the device.
 #pragma once
 
 #include <functional>
@@ -25,6 +35,7 @@
 namespace lily {
 
 struct GradSlot;
+class Storage;
 
 class CapturedStep {
   public:
@@ -41,19 +52,38 @@ class CapturedStep {
 
 CapturedStep capture(Device device, std::function<void()> step);
 
-// Throws "[op] a captured step cannot …" if this thread is inside of one on a GPU.
+// Throws "[op] a captured step cannot …" if this thread is inside of one.
 void refuse_in_capture(const char* op, const char* what);
+// The same for what concerns the tensors of that device only.
+void refuse_in_capture_on(Device device, const char* op, const char* what);
+inline constexpr const char* kReadsBack = "read results back; do it after replay()";
+inline constexpr const char* kCopiesFromHost = "copy from the host; do it before replay()";
+
+// Numbers that the host knows and that each replay may find changed. While a step is being recorded: memory
+// of the GPU that `compute` fills before every replay, the first one included; the caller leaves the host's
+// state to it. Else null, and the caller does by itself what compute would have done.
+void* each_replay(size_t bytes, std::function<void(void*)> compute);
+template <class T>
+const T* each_replay(size_t count, std::function<void(T*)> compute) {
+    return static_cast<const T*>(
+        each_replay(count * sizeof(T), [run = std::move(compute)](void* to) { run(static_cast<T*>(to)); }));
+}
+// A random op on `device` claims its numbers: a step's own device, or a replay would repeat them.
+void require_device_of_capture(Device device);
 
 // A step that is being recorded here will read this memory in every replay: it lives as long as the step.
 void keep_in_capture(std::shared_ptr<const void> memory);
+// … and will write this.
+void note_write_in_capture(Storage& storage);
 
 // backward() sets the gradients of leaves, which a recording of kernels does not: each replay sets those
 // again that the recorded run has left. Only what a step has made itself may be added to in it.
 void keep_gradient_in_capture(const std::shared_ptr<GradSlot>& leaf);
 bool gradient_is_of_capture(const std::shared_ptr<GradSlot>& leaf);
 
-// While one lives, memory is everybody's again and uploads are allowed: for tables that are made once and
-// kept, and that a step may be the first to need. Refuses while the step is being recorded.
+// While one lives, memory is everybody's again and uploads are allowed: for tables and states that are made
+// once and kept, and that a step may be the first to need. A step that is being recorded runs once more then,
+// and is recorded later.
 class OutsideOfCapture {
   public:
     explicit OutsideOfCapture(const char* op);

@@ -31,10 +31,10 @@ void copy_bytes(Device to_device, void* to, Device from_device, const void* from
     } else if (to_device == from_device) {
         copy(to_device, kernels::CopyKind::on_gpu, to, from);
     } else if (from_device == Device::cpu) {
-        refuse_in_capture("copy", "copy from the host; do it before replay()");
+        refuse_in_capture("copy", kCopiesFromHost);
         copy(to_device, kernels::CopyKind::to_gpu, to, from);
     } else if (to_device == Device::cpu) {
-        refuse_in_capture("copy", "read results back; do it after replay()");
+        refuse_in_capture("copy", kReadsBack);
         copy(from_device, kernels::CopyKind::to_host, to, from);
     } else {  // from one GPU to another, through the host
         std::vector<std::byte> between(bytes);

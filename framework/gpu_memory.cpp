@@ -51,9 +51,11 @@ class GpuAllocator final : public BlockCache {
 
 struct GpuState {
     GpuAllocator allocator;
-    Queue queue;
+    Queue queue, recording;
     GpuState(Device device, const kernels::GpuRuntime& gpu)
-        : allocator(device, gpu), queue(device, allocator, allocator.stream()) {}
+        : allocator(device, gpu),
+          queue(device, allocator, allocator.stream()),
+          recording(device, allocator, gpu.make_stream()) {}
 };
 
 // Made when first asked for; never destroyed, because tensors in static objects may outlive main.
@@ -69,9 +71,17 @@ GpuState& state(Device device) {
     return cuda;
 }
 
+thread_local const GpuState* recording = nullptr;  // the device in whose second queue this thread records
+
 }  // namespace
 
 BlockCache& gpu_allocator(Device device) { return state(device).allocator; }
-Queue& gpu_queue(Device device) { return state(device).queue; }
+Queue& gpu_queue(Device device) {
+    GpuState& s = state(device);
+    return recording == &s ? s.recording : s.queue;
+}
+
+RecordingQueue::RecordingQueue(Device device) { recording = &state(device); }
+RecordingQueue::~RecordingQueue() { recording = nullptr; }
 
 }  // namespace lily

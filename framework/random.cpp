@@ -11,6 +11,9 @@ namespace lily {
 namespace {
 
 kernels::RandomStream stream(GeneratorState state) { return {state.seed, state.counter, state.stream}; }
+kernels::RandomStream claim(Generator& generator, const Tensor& y) {
+    return generator.claim_blocks(y.device(), kernels::random_blocks(y.numel()));
+}
 
 // A row-major tensor filled by `kernel`, then brought into the format asked for.
 template <class Kernel>
@@ -19,7 +22,7 @@ Tensor filled(const char* op, const Shape& shape, Generator& generator, TensorOp
     TensorOptions row_major = options;
     row_major.format = MemoryFormat::contiguous;
     Tensor y = empty(shape, row_major);
-    const kernels::RandomStream from = stream(generator.claim(y.numel()));
+    const kernels::RandomStream from = claim(generator, y);
     visit_floating(op, y.dtype(), [&](auto zero) {
         using T = decltype(zero);
         kernel(kernels::random<T>(y.device()), from, y.mutable_data<T>(), y);
@@ -29,13 +32,25 @@ Tensor filled(const char* op, const Shape& shape, Generator& generator, TensorOp
 
 }  // namespace
 
-GeneratorState Generator::claim(int64_t n) { return claim_blocks(kernels::random_blocks(n)); }
+GeneratorState Generator::claim(int64_t n) {
+    refuse_in_capture("random", "draw random numbers for the host; a replay would repeat them");
+    return take(kernels::random_blocks(n));
+}
 
-GeneratorState Generator::claim_blocks(uint64_t blocks) {
-    refuse_in_capture("random", "draw random numbers; a replay would repeat them");
+GeneratorState Generator::take(uint64_t blocks) {
     const GeneratorState before = state_;
     state_.counter += blocks;
     return before;
+}
+
+kernels::RandomStream Generator::claim_blocks(Device device, uint64_t blocks) {
+    require_device_of_capture(device);
+    using Numbers = kernels::RandomStream;
+    const Numbers* const replayed =
+        each_replay<Numbers>(1, [this, blocks](Numbers* to) { *to = stream(take(blocks)); });
+    Numbers from = replayed ? Numbers{} : stream(take(blocks));
+    from.replayed = replayed;
+    return from;
 }
 
 uint64_t Generator::next() {
@@ -69,8 +84,7 @@ Tensor randint(int64_t low, int64_t high, const Shape& shape, Generator& generat
     Tensor y = empty(shape, {.dtype = DType::i64, .device = options.device});
     const uint64_t range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
     kernels::random_integers(y.device())
-        .integers(y.queue(), stream(generator.claim(y.numel())), y.numel(), low, range,
-                  y.mutable_data<int64_t>());
+        .integers(y.queue(), claim(generator, y), y.numel(), low, range, y.mutable_data<int64_t>());
     return y.to(options.dtype).to(options.format);
 }
 

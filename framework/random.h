@@ -5,6 +5,10 @@
 
 namespace lily {
 
+namespace kernels {
+struct RandomStream;
+}
+
 // What random numbers are for. Each purpose has sequences of its own for every seed, so that no two purposes
 // and no two seeds share numbers: a loader's first shuffle is not the noise that the weights were made of.
 enum class Stream : uint32_t {
@@ -45,11 +49,14 @@ class Generator {
     // model.
     Generator fork();
 
-    // Claims the numbers of a tensor of n elements; returns the state before them.
+    // Claims the numbers of a tensor of n elements for the host; returns the state before them.
     GeneratorState claim(int64_t n);
-    GeneratorState claim_blocks(uint64_t blocks);  // for ops that cut Philox's blocks in their own way
+    // Claims blocks of Philox for a kernel on that device. In a captured step each replay claims them anew.
+    kernels::RandomStream claim_blocks(Device device, uint64_t blocks);
 
   private:
+    GeneratorState take(uint64_t blocks);
+
     GeneratorState state_;
 };
 

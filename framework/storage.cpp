@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "framework/block_cache.h"
+#include "framework/capture.h"
 
 namespace lily {
 namespace {
@@ -63,6 +64,12 @@ Storage::Storage(std::shared_ptr<Storage> whole, size_t offset, size_t bytes)
 
 Storage::~Storage() {
     if (!owner_) allocator(device_).release(data_, bytes_);
+}
+
+void Storage::bump_version() {
+    if (whole_) return whole_->bump_version();
+    version_ = next_version();
+    note_write_in_capture(*this);
 }
 
 uint64_t Storage::next_version() {

@@ -31,7 +31,7 @@ CachingAllocator& allocator(Device device);
 
 // A block of memory shared by tensors (reshape shares it). Memory may also belong to somebody else: a mapped
 // file, or another storage.
-class Storage {
+class Storage : public std::enable_shared_from_this<Storage> {
   public:
     Storage(Device device, size_t bytes);
     Storage(Device device, void* memory, size_t bytes, std::shared_ptr<const void> owner);
@@ -49,7 +49,7 @@ class Storage {
     // Changes with every change in place, and no other storage ever has the same: backward can refuse a
     // tensor whose value, or whose memory, is no longer what forward saw.
     uint64_t version() const { return whole_ ? whole_->version() : version_; }
-    void bump_version() { whole_ ? whole_->bump_version() : void(version_ = next_version()); }
+    void bump_version();
 
     // A copy of this memory in a kernel's own layout (Winograd-transformed weights), made when first asked
     // for and again after a change in place. `plan` names the layout. Threads may ask at the same time.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "framework/autograd.h"
+#include "framework/capture.h"
 #include "framework/grad_bucket.h"
 #include "kernels/copy/convert.h"
 #include "kernels/copy/copy.h"
@@ -61,6 +62,7 @@ Tensor::Tensor(Shape shape, TensorOptions options, std::shared_ptr<Storage> stor
 template <class T>
 T Tensor::item() const {
     check(numel() == 1, "[item] expected a tensor of one element, got {}", shape());
+    refuse_in_capture_on(device(), "copy", kReadsBack);
     if (device() != Device::cpu) return detach().to(Device::cpu).item<T>();
     return visit_any(dtype(), [&](auto zero) { return kernels::number<T>(*data<decltype(zero)>()); });
 }
@@ -71,6 +73,7 @@ template uint8_t Tensor::item<uint8_t>() const;
 
 template <class T>
 std::vector<T> Tensor::to_vector() const {
+    refuse_in_capture_on(device(), "copy", kReadsBack);
     const NoGrad no_grad;
     const Tensor row_major = to(Device::cpu).contiguous();
     std::vector<T> values(static_cast<size_t>(numel()));
@@ -186,9 +189,11 @@ Tensor& Tensor::copy_(const Tensor& source) {
     check(source.shape() == shape(), "[copy_] expected shape {}, got {}", shape(), source.shape());
     check(is_leaf(), "[copy_] only leaves can be changed in place");
     const NoGrad no_grad;
-    const Tensor same = source.to(dtype()).to(device()).to(format());
+    Tensor same = source.to(dtype());
+    // What lies as it is to lie is copied straight; a scalar of the CPU is a kernel's argument (see to()).
+    if (same.format() != format() || same.rank() == 0) same = same.to(device()).to(format());
     storage()->bump_version();
-    copy_bytes(device(), storage()->data(), device(), same.storage()->data(), nbytes());
+    copy_bytes(device(), storage()->data(), same.device(), same.storage()->data(), nbytes());
     return *this;
 }
 
@@ -264,6 +269,7 @@ Tensor ones_like(const Tensor& other) { return ones(other.shape(), other.options
 Tensor scalar(double value, TensorOptions options) { return full({}, value, options); }
 
 Tensor arange(int64_t count, TensorOptions options) {
+    refuse_in_capture_on(options.device, "copy", kCopiesFromHost);
     Tensor y = empty({count}, {.dtype = options.dtype});
     visit_any(options.dtype, [&](auto zero) {
         using T = decltype(zero);
@@ -287,6 +293,7 @@ template <class T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape) {
     check(static_cast<int64_t>(values.size()) == shape.numel(), "[from_vector] {} values for shape {}",
           values.size(), shape);
+    if (shape.rank() > 0) refuse_in_capture_on(Device::cpu, "copy", kCopiesFromHost);  // as on a GPU
     Tensor y = empty(shape, {.dtype = dtype_of<T>()});
     std::copy(values.begin(), values.end(), y.mutable_data<T>());
     return y;

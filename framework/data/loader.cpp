@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include "framework/capture.h"
 #include "framework/random.h"
 
 namespace lily::data {
@@ -96,6 +97,7 @@ void Loader::work(int64_t position) {
 }
 
 Batch Loader::next(Device device) {
+    refuse_in_capture_on(device, "copy", kCopiesFromHost);
     std::shared_ptr<Prepared> prepared;
     {
         std::unique_lock lock(mutex_);

@@ -23,6 +23,8 @@ Tensor BatchNorm::forward(const Tensor& x) {
     check_input(x);
     const bool training = is_training() || !options_.track_running_stats;
     const bool tracks = is_training() && options_.track_running_stats;
+    if (tracks && !momentum)
+        refuse_in_capture("BatchNorm", "average over all batches (momentum none): their number changes");
     if (tracks) count_batch();
     const double weight_of_batch = momentum ? *momentum : tracks ? 1 / static_cast<double>(batches_) : 0;
     return batch_norm(x, running_mean, running_var, weight, bias,
@@ -36,16 +38,31 @@ void BatchNorm::reset_running_stats() {
     num_batches_tracked.fill_(0);
 }
 
-// The number is the host's: a replay would write the same one again.
 // Reading the number would make the host wait for a GPU: only if somebody else has written it.
-void BatchNorm::count_batch() {
-    refuse_in_capture("BatchNorm", "count its batches; train outside of it");
-    const auto storage = num_batches_tracked.storage();
-    if (storage != counted_in_ || storage->version() != counted_at_)
+int64_t BatchNorm::next_count() {
+    if (num_batches_tracked.storage() != counted_in_ || counted_in_->version() != counted_at_) {
+        const OutsideOfCapture outside("BatchNorm");
         batches_ = num_batches_tracked.item<int64_t>();
-    num_batches_tracked.fill_(static_cast<double>(++batches_));
-    counted_in_ = storage;
-    counted_at_ = storage->version();
+    }
+    return ++batches_;
+}
+void BatchNorm::has_counted() {
+    counted_in_ = num_batches_tracked.storage();
+    counted_at_ = counted_in_->version();
+}
+
+// The number is the host's, which counts the replays of a captured step too.
+void BatchNorm::count_batch() {
+    const int64_t* const replayed = each_replay<int64_t>(1, [this](int64_t* to) {
+        *to = next_count();
+        num_batches_tracked.storage()->bump_version();
+        has_counted();
+    });
+    const Device device = num_batches_tracked.device();
+    if (replayed)
+        return copy_bytes(device, num_batches_tracked.storage()->data(), device, replayed, sizeof *replayed);
+    num_batches_tracked.fill_(static_cast<double>(next_count()));
+    has_counted();
 }
 
 void BatchNorm1d::check_input(const Tensor& x) const {

@@ -35,6 +35,8 @@ class BatchNorm : public Module {
 
   private:
     void count_batch();
+    int64_t next_count();
+    void has_counted();
 
     const BatchNormLayerOptions options_;
     int64_t batches_ = 0;  // num_batches_tracked as this layer last wrote it, known without asking the device

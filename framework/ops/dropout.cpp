@@ -26,8 +26,7 @@ Tensor dropped(const Tensor& input, double p, kernels::RandomStream stream) {
 Tensor dropout(const Tensor& x, Generator& generator, double p, bool training) {
     check(p >= 0 && p <= 1, "[dropout] expected p in [0, 1], got {}", p);
     if (!training || p == 0) return x;
-    const GeneratorState state = generator.claim_blocks(kernels::dropout_blocks(x.numel()));
-    return dropped(x, p, {state.seed, state.counter, state.stream});
+    return dropped(x, p, generator.claim_blocks(x.device(), kernels::dropout_blocks(x.numel())));
 }
 
 }  // namespace lily

@@ -4,7 +4,6 @@
 #include "framework/autograd.h"
 #include "framework/capture.h"
 #include "framework/optim/state_reader.h"
-#include "kernels/adam/adam.h"
 
 namespace lily::optim {
 
@@ -38,7 +37,10 @@ std::vector<Adam::Pending> Adam::prepare() const {
         const Tensor p = parameters()[i], g = gradient(i);
         if (!g.defined()) continue;
         State state = states_[i];
-        if (state.step == 0) state = {0, zeros_like(p), zeros_like(p)};
+        if (!state.exp_avg.defined()) {
+            const OutsideOfCapture outside(name());
+            state = {0, zeros_like(p), zeros_like(p)};
+        }
         check_same_device(name(), parameters()[0], p);  // one launch for all
         check_same_device(name(), p, state.exp_avg);
         ++state.step;
@@ -47,9 +49,19 @@ std::vector<Adam::Pending> Adam::prepare() const {
     return list;
 }
 
-// All parameters of a group and of dtype T in one call of the kernel.
+kernels::AdamSettings Adam::settings(const Group& group) const {
+    return {.lr = group.rate(),
+            .beta1 = options_.betas[0],
+            .beta2 = options_.betas[1],
+            .eps = options_.eps,
+            .weight_decay = group.weight_decay,
+            .decoupled = decay_ == Decay::decoupled};
+}
+
+// All parameters of a group and of dtype T in one call of the kernel. `replayed`: of each of `pending`, or
+// null.
 template <class T>
-void Adam::update(const Group& group, std::vector<Pending>& pending) {
+void Adam::update(const Group& group, std::vector<Pending>& pending, const kernels::AdamNumbers* replayed) {
     std::vector<kernels::AdamParameter<T>> list;
     for (Pending& next : pending) {
         Tensor p = parameters()[next.parameter];
@@ -57,26 +69,28 @@ void Adam::update(const Group& group, std::vector<Pending>& pending) {
         if (next.parameter < group.begin || next.parameter >= group.end || p.dtype() != dtype_of<T>())
             continue;
         list.push_back({p.numel(), state.step, p.mutable_data<T>(), state.exp_avg.mutable_data<T>(),
-                        state.exp_avg_sq.mutable_data<T>(), next.gradient.data<T>()});
+                        state.exp_avg_sq.mutable_data<T>(), next.gradient.data<T>(),
+                        replayed ? replayed + (&next - pending.data()) : nullptr});
     }
     if (list.empty()) return;
     const Tensor& first = parameters()[0];
-    const kernels::AdamSettings settings{.lr = group.rate(),
-                                         .beta1 = options_.betas[0],
-                                         .beta2 = options_.betas[1],
-                                         .eps = options_.eps,
-                                         .weight_decay = group.weight_decay,
-                                         .decoupled = decay_ == Decay::decoupled};
-    kernels::adam<T>(first.device()).update(first.queue(), settings, list);
+    kernels::adam<T>(first.device()).update(first.queue(), settings(group), list);
 }
 
 void Adam::step() {
-    refuse_in_capture(name(), "take an optimiser's step; do it after replay()");
     std::vector<Pending> pending = prepare();
+    std::vector<size_t> numbered;
+    for (const Pending& p : pending) numbered.push_back(p.parameter);
+    const auto* const replayed = each_replay<kernels::AdamNumbers>(
+        pending.size(), [this, numbered = std::move(numbered)](kernels::AdamNumbers* to) {
+            for (const size_t i : numbered)
+                *to++ = kernels::adam_numbers(settings(group_of(i)), ++states_[i].step);
+        });
     for (const Group& group : groups()) {
-        update<float>(group, pending);
-        update<double>(group, pending);
+        update<float>(group, pending, replayed);
+        update<double>(group, pending, replayed);
     }
+    if (replayed) return;  // what changed is on the GPU, the steps are counted with the replays
     for (Pending& p : pending) states_[p.parameter] = std::move(p.state);
 }
 
@@ -108,7 +122,11 @@ void Adam::load_state_dict(const StateDict& state) {
     }
     reader.finish();
     set_lr(rates);
-    states_ = std::move(loaded);
+    for (size_t i = 0; i < loaded.size(); ++i) {
+        states_[i].step = loaded[i].step;
+        load_in_place(states_[i].exp_avg, loaded[i].exp_avg);
+        load_in_place(states_[i].exp_avg_sq, loaded[i].exp_avg_sq);
+    }
 }
 
 }  // namespace lily::optim

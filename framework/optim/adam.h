@@ -4,6 +4,7 @@
 #include <array>
 
 #include "framework/optim/optimizer.h"
+#include "kernels/adam/adam.h"
 
 namespace lily::optim {
 
@@ -31,7 +32,7 @@ class Adam : public Optimizer {
 
   private:
     struct State {
-        int64_t step = 0;  // 0: no gradient yet, the tensors are undefined
+        int64_t step = 0;  // 0: no gradient yet, the tensors are undefined or 0
         Tensor exp_avg, exp_avg_sq;
     };
     struct Pending {
@@ -40,8 +41,9 @@ class Adam : public Optimizer {
         State state;  // as it will be
     };
     std::vector<Pending> prepare() const;
+    kernels::AdamSettings settings(const Group& group) const;
     template <class T>
-    void update(const Group& group, std::vector<Pending>& pending);
+    void update(const Group& group, std::vector<Pending>& pending, const kernels::AdamNumbers* replayed);
 
     AdamOptions options_;
     Decay decay_;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "framework/autograd.h"
+#include "framework/capture.h"
 #include "framework/optim/lerp.h"
 
 namespace lily::optim {
@@ -51,10 +52,19 @@ Ema::Ema(nn::Module& average, const nn::Module& model, EmaDecay decay)
 
 void Ema::update() {
     const NoGrad no_grad;
-    const double decay = decay_(updates_++);
-    std::vector<Tensor> averages = average_.parameters(), buffers = average_.buffers();
-    const std::vector<Tensor> values = model_.parameters(), of_model = model_.buffers();
-    for (size_t i = 0; i < averages.size(); ++i) lerp_(averages[i], values[i], 1 - decay);
+    const auto next = [this] { return 1 - decay_(updates_++); };
+    const auto* const replayed =
+        each_replay<float>(1, [next](float* to) { *to = static_cast<float>(next()); });
+    std::vector<Tensor> buffers = average_.buffers();
+    const std::vector<Tensor> of_model = model_.buffers();
+    const double weight = replayed ? 0 : next();
+    for (const DType dtype : {DType::f32, DType::f64}) {  // each in one pass
+        std::vector<Tensor> averages = average_.parameters(), values = model_.parameters();
+        const auto of_another = [dtype](const Tensor& t) { return t.dtype() != dtype; };
+        std::erase_if(averages, of_another);
+        std::erase_if(values, of_another);
+        lerp_(averages, values, weight, replayed);
+    }
     for (size_t i = 0; i < buffers.size(); ++i) buffers[i].copy_(of_model[i]);
 }
 

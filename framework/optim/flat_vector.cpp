@@ -9,7 +9,7 @@
 namespace lily::optim {
 
 double dot(const Tensor& x, const Tensor& y) {
-    refuse_in_capture("dot", "read results back; do it after replay()");
+    refuse_in_capture("dot", kReadsBack);
     return visit_floating("dot", x.dtype(), [&](auto zero) {
         using T = decltype(zero);
         return kernels::vector<T>(x.device()).dot(x.queue(), x.numel(), x.data<T>(), y.data<T>());
@@ -17,7 +17,7 @@ double dot(const Tensor& x, const Tensor& y) {
 }
 
 double abs_sum(const Tensor& x) {
-    refuse_in_capture("abs_sum", "read results back; do it after replay()");
+    refuse_in_capture("abs_sum", kReadsBack);
     return visit_floating("abs_sum", x.dtype(), [&](auto zero) {
         using T = decltype(zero);
         return kernels::vector<T>(x.device()).abs_sum(x.queue(), x.numel(), x.data<T>());
@@ -25,7 +25,7 @@ double abs_sum(const Tensor& x) {
 }
 
 double abs_max(const Tensor& x) {
-    refuse_in_capture("abs_max", "read results back; do it after replay()");
+    refuse_in_capture("abs_max", kReadsBack);
     return visit_floating("abs_max", x.dtype(), [&](auto zero) {
         using T = decltype(zero);
         return kernels::vector<T>(x.device()).abs_max(x.queue(), x.numel(), x.data<T>());

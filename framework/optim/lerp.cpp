@@ -6,7 +6,8 @@
 
 namespace lily::optim {
 
-void lerp_(const std::vector<Tensor>& x, const std::vector<Tensor>& end, double weight) {
+void lerp_(const std::vector<Tensor>& x, const std::vector<Tensor>& end, double weight,
+           const float* replayed) {
     check(x.size() == end.size(), "[lerp_] expected as many ends as tensors, {}, got {}", x.size(),
           end.size());
     const NoGrad no_grad;
@@ -30,7 +31,7 @@ void lerp_(const std::vector<Tensor>& x, const std::vector<Tensor>& end, double 
             Tensor to = x[i];
             pairs.push_back({to.numel(), from[i].data<T>(), to.mutable_data<T>()});
         }
-        kernels::vector<T>(x[0].device()).lerp(x[0].queue(), weight, pairs);
+        kernels::vector<T>(x[0].device()).lerp(x[0].queue(), {weight, replayed}, pairs);
     });
 }
 

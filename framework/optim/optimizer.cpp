@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "framework/autograd.h"
+#include "framework/capture.h"
 #include "framework/optim/state_reader.h"
 
 namespace lily::optim {
@@ -56,6 +57,7 @@ void Optimizer::set_lr(double lr) {
 void Optimizer::set_lr(size_t group, double lr) {
     check(group < groups_.size(), "[{}] expected one of {} groups, got {}", name_, groups_.size(), group);
     check(lr >= 0, "[{}] expected lr >= 0, got {}", name_, lr);
+    refuse_in_capture(name_, "change a learning rate; do it before replay()");
     groups_[group].lr = lr;
 }
 
@@ -93,7 +95,22 @@ std::vector<double> Optimizer::read_lr(StateReader& reader) const {
 }
 
 void Optimizer::set_lr(const std::vector<double>& lr) {
-    for (size_t i = 0; i < groups_.size(); ++i) groups_[i].lr = lr[i];
+    for (size_t i = 0; i < groups_.size(); ++i) set_lr(i, lr[i]);
+}
+
+const Optimizer::Group& Optimizer::group_of(size_t parameter) const {
+    size_t g = 0;
+    while (parameter >= groups_[g].end) ++g;
+    return groups_[g];
+}
+
+void Optimizer::load_in_place(Tensor& state, const Tensor& loaded) {
+    if (!state.defined())
+        state = loaded;
+    else if (loaded.defined())
+        state.copy_(loaded);
+    else
+        state.fill_(0);
 }
 
 Tensor Optimizer::gradient(size_t i) const {

@@ -63,6 +63,7 @@ class Optimizer {
         double rate() const { return lr * lr_multiplier; }
     };
     const std::vector<Group>& groups() const { return groups_; }
+    const Group& group_of(size_t parameter) const;
     // Their lr as state: "lr" (groups), and with several "group_sizes", so that another split is refused.
     void put_lr(StateDict& state) const;
     std::vector<double> read_lr(StateReader& reader) const;
@@ -70,6 +71,8 @@ class Optimizer {
 
     const char* name() const { return name_; }
     Tensor gradient(size_t i) const;  // of parameter i, in its memory format; undefined where there is none
+    // A captured step writes a state where it is: new values go into the same memory; undefined: zeros.
+    static void load_in_place(Tensor& state, const Tensor& loaded);
 
   private:
     const char* name_;

@@ -25,7 +25,7 @@ void SGD::add_param_group(const ParamGroup& group) {
 
 // All parameters of a group and of dtype T in one call of the kernel.
 template <class T>
-void SGD::update(const Group& group, std::vector<Pending>& pending) {
+void SGD::update(const Group& group, std::vector<Pending>& pending, const float* replayed_lr) {
     std::vector<kernels::SgdParameter<T>> list;
     for (Pending& next : pending) {
         Tensor p = parameters()[next.parameter];
@@ -42,12 +42,12 @@ void SGD::update(const Group& group, std::vector<Pending>& pending) {
                  .momentum = options_.momentum,
                  .dampening = options_.dampening,
                  .weight_decay = group.weight_decay,
-                 .nesterov = options_.nesterov},
+                 .nesterov = options_.nesterov,
+                 .replayed_lr = replayed_lr},
                 list);
 }
 
 void SGD::step() {
-    refuse_in_capture(name(), "take an optimiser's step; do it after replay()");
     std::vector<Pending> pending;
     for (size_t i = 0; i < momentum_.size(); ++i) {  // all that can fail, before anything is changed
         const Tensor p = parameters()[i], g = gradient(i);
@@ -55,13 +55,23 @@ void SGD::step() {
         check_same_device(name(), parameters()[0], p);  // one launch for all
         Tensor b = momentum_[i];
         const bool is_first = options_.momentum != 0 && !b.defined();
-        if (is_first) b = empty_like(p);
+        if (is_first) {
+            const OutsideOfCapture outside(name());
+            b = empty_like(p);
+        }
         if (b.defined()) check_same_device(name(), p, b);
         pending.push_back({i, g, b, is_first});
     }
+    const float* replayed = each_replay<float>(groups().size(), [this, had = momentum_](float* to) {
+        for (size_t i = 0; i < had.size(); ++i)
+            check(!had[i].defined() || momentum_[i].defined(),
+                  "[SGD] a captured step cannot go on from a state without momentum; capture it anew");
+        for (const Group& group : groups()) *to++ = static_cast<float>(group.rate());
+    });
     for (const Group& group : groups()) {
-        update<float>(group, pending);
-        update<double>(group, pending);
+        update<float>(group, pending, replayed);
+        update<double>(group, pending, replayed);
+        if (replayed) ++replayed;
     }
     for (Pending& p : pending) momentum_[p.parameter] = std::move(p.momentum);
 }
@@ -83,7 +93,11 @@ void SGD::load_state_dict(const StateDict& state) {
             loaded[i] = reader.tensor(key, parameters()[i]);
     reader.finish();
     set_lr(rates);
-    momentum_ = std::move(loaded);
+    for (size_t i = 0; i < loaded.size(); ++i)
+        if (momentum_[i].defined() && loaded[i].defined())
+            momentum_[i].copy_(loaded[i]);  // a captured step has it there
+        else
+            momentum_[i] = loaded[i];
 }
 
 }  // namespace lily::optim

@@ -31,7 +31,7 @@ class SGD final : public Optimizer {
         bool is_first;              // the momentum holds nothing yet
     };
     template <class T>
-    void update(const Group& group, std::vector<Pending>& pending);
+    void update(const Group& group, std::vector<Pending>& pending, const float* replayed_lr);
 
     SGDOptions options_;
     std::vector<Tensor> momentum_;  // one per parameter; undefined before its first step

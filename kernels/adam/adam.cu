@@ -2,7 +2,6 @@
 // All parameters in one launch.
 #include "kernels/adam/adam.h"
 
-#include <cmath>
 #include <vector>
 
 #include "kernels/common/many.h"
@@ -15,18 +14,20 @@ struct Parameter {
     int64_t n;
     float *p, *m, *v;
     const float* g;
+    const AdamNumbers* replayed;
+    AdamNumbers given;
     uint32_t first_block;
-    float step_size, eps;  // lr √(1 - β₂ᵗ) / (1 - β₁ᵗ) and ε √(1 - β₂ᵗ): one division is enough
     bool packed;
 };
 
 struct Settings {
-    float beta1, rest1, beta2, rest2, keep, decay;
+    float beta1, rest1, beta2, rest2, decay;
 };
 
 struct Update {
     Settings s;
     __device__ void operator()(const Parameter& a, int64_t begin, int64_t end) const {
+        const AdamNumbers now = a.replayed ? *a.replayed : a.given;
         for (int64_t i = begin + threadIdx.x * kPack; i < end; i += kManyThreads * kPack) {
             const Pack<float> grad = load_pack(a.g, i, a.n, a.packed);
             Pack<float> p = load_pack<float>(a.p, i, a.n, a.packed),
@@ -37,7 +38,7 @@ struct Update {
                     s.decay != 0 ? grad.lane[k] + s.decay * p.lane[k] : grad.lane[k];  // not 0 · inf
                 m.lane[k] = s.beta1 * m.lane[k] + s.rest1 * g;
                 v.lane[k] = s.beta2 * v.lane[k] + s.rest2 * g * g;
-                p.lane[k] = s.keep * p.lane[k] - a.step_size * (m.lane[k] / (sqrtf(v.lane[k]) + a.eps));
+                p.lane[k] = now.keep * p.lane[k] - now.step_size * (m.lane[k] / (sqrtf(v.lane[k]) + now.eps));
             }
             store_pack(a.p, i, a.n, a.packed, p);
             store_pack(a.m, i, a.n, a.packed, m);
@@ -47,26 +48,12 @@ struct Update {
 };
 
 Settings for_kernels(const AdamSettings& s) {
-    return {static_cast<float>(s.beta1),
-            static_cast<float>(1 - s.beta1),
-            static_cast<float>(s.beta2),
-            static_cast<float>(1 - s.beta2),
-            static_cast<float>(s.decoupled ? 1 - s.lr * s.weight_decay : 1),
-            static_cast<float>(s.decoupled ? 0 : s.weight_decay)};
+    return {static_cast<float>(s.beta1), static_cast<float>(1 - s.beta1), static_cast<float>(s.beta2),
+            static_cast<float>(1 - s.beta2), static_cast<float>(s.decoupled ? 0 : s.weight_decay)};
 }
 
 Parameter for_kernels(const AdamSettings& s, const AdamParameter<float>& a) {
-    const double correction1 = 1 - std::pow(s.beta1, static_cast<double>(a.step));
-    const double root2 = std::sqrt(1 - std::pow(s.beta2, static_cast<double>(a.step)));
-    return {a.n,
-            a.p,
-            a.m,
-            a.v,
-            a.g,
-            0,
-            static_cast<float>(s.lr / correction1 * root2),
-            static_cast<float>(s.eps * root2),
-            packable(a.p, a.m, a.v, a.g)};
+    return {a.n, a.p, a.m, a.v, a.g, a.replayed, adam_numbers(s, a.step), 0, packable(a.p, a.m, a.v, a.g)};
 }
 
 void update(Queue& queue, const AdamSettings& settings, std::span<const AdamParameter<float>> given) {

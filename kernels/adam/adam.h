@@ -7,6 +7,7 @@
 // λ = 0 leaves g as it is, whatever p is.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <span>
 
@@ -21,6 +22,19 @@ struct AdamSettings {
     bool decoupled = false;   // AdamW
 };
 
+// What of an update depends on t and lr, computed in double.
+struct AdamNumbers {
+    float step_size;  // lr √(1 − β₂ᵗ) / (1 − β₁ᵗ)
+    float eps;  // ε √(1 − β₂ᵗ): both sides of the fraction times √(1 − β₂ᵗ), so one division is enough
+    float keep;  // 1 − lr λ of AdamW, else 1
+};
+inline AdamNumbers adam_numbers(const AdamSettings& s, int64_t step) {
+    const double correction1 = 1 - std::pow(s.beta1, static_cast<double>(step));
+    const double root2 = std::sqrt(1 - std::pow(s.beta2, static_cast<double>(step)));
+    return {static_cast<float>(s.lr / correction1 * root2), static_cast<float>(s.eps * root2),
+            static_cast<float>(s.decoupled ? 1 - s.lr * s.weight_decay : 1)};
+}
+
 // One parameter with its state; all four arrays are (n) in the same order.
 template <class T>
 struct AdamParameter {
@@ -30,6 +44,7 @@ struct AdamParameter {
     T* m;
     T* v;
     const T* g;
+    const AdamNumbers* replayed = nullptr;  // on a GPU: where the kernel finds what t and lr stand for
 };
 
 template <class T>

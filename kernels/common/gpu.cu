@@ -66,6 +66,13 @@ void copy(void* stream, CopyKind kind, void* to, const void* from, size_t bytes)
 
 void wait(void* stream) { check(cudaStreamSynchronize(as_stream(stream)), "device"); }
 
+void* begin_read(void* stream, const void* from, size_t bytes) {
+    return download("copy", as_stream(stream), from, bytes);
+}
+void end_read(void* read, void* to, size_t bytes) {
+    finish_download("copy", static_cast<Download*>(read), to, bytes);
+}
+
 GpuMemory memory() {
     GpuMemory m{};
     check(cudaMemGetInfo(&m.free_bytes, &m.total_bytes), "memory");
@@ -130,10 +137,11 @@ void destroy_event(void* event) noexcept {
 
 const GpuRuntime& gpu_on(LILY_CUDA_DEVICE::Gpu) {
     using namespace LILY_CUDA_DEVICE;
-    static const GpuRuntime runtime{
-        problem,      description,   make_stream,  allocate,        release,      fill_bytes,
-        copy,         wait,          memory,       begin_capture,   end_capture,  abandon_capture,
-        launch_graph, destroy_graph, record_event, seconds_between, destroy_event};
+    static const GpuRuntime runtime{problem,      description,     make_stream,  allocate,
+                                    release,      fill_bytes,      copy,         wait,
+                                    begin_read,   end_read,        memory,       begin_capture,
+                                    end_capture,  abandon_capture, launch_graph, destroy_graph,
+                                    record_event, seconds_between, destroy_event};
     return runtime;
 }
 

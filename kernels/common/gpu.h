@@ -33,6 +33,11 @@ struct GpuRuntime {
     // When it returns, host memory has been read or written. The GPU is waited for only if it was written.
     void (*copy)(void* stream, CopyKind kind, void* to, const void* from, size_t bytes);
     void (*wait)(void* stream);
+    // To the host without waiting for the GPU: what begins a read of at most kReadBytes says where it will
+    // be, end_read waits for that copy alone. Each is ended once; `to` null: nobody wants it.
+    static constexpr size_t kReadBytes = 256;
+    void* (*begin_read)(void* stream, const void* from, size_t bytes);
+    void (*end_read)(void* read, void* to, size_t bytes);
     GpuMemory (*memory)();
     // What this thread asks of the stream from begin_capture to end_capture is recorded instead of done.
     void (*begin_capture)(void* stream);

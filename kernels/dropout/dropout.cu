@@ -11,9 +11,10 @@ namespace {
 
 constexpr int kThreads = 256;
 
-__global__ void __launch_bounds__(kThreads) apply_kernel(RandomStream s, uint64_t threshold, float scale,
+__global__ void __launch_bounds__(kThreads) apply_kernel(RandomStream given, uint64_t threshold, float scale,
                                                          int64_t n, bool packed, const float* x, float* y) {
     static_assert(kPack == 4);
+    const RandomStream s = found(given);
     for (int64_t b = thread_index(); kPack * b < n; b += thread_count()) {
         const PhiloxCounter w = philox_block(s, static_cast<uint64_t>(b));
         Pack<float> pack = load_pack(x, kPack * b, n, packed);

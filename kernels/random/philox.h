@@ -30,6 +30,9 @@ LILY_SHARED inline PhiloxCounter philox4x32(PhiloxCounter c, PhiloxKey key) {
     return c;
 }
 
+// The stream that a kernel was given, or that it is to read.
+LILY_SHARED inline RandomStream found(const RandomStream& s) { return s.replayed ? *s.replayed : s; }
+
 // Block b of a stream.
 LILY_SHARED inline PhiloxCounter philox_block(RandomStream s, uint64_t b) {
     const uint64_t at = s.counter + b;

@@ -17,7 +17,8 @@ struct alignas(2 * sizeof(T)) Pair {
 // y[2b], y[2b+1] = make(block b); paired: pairs begin at y
 template <class T, class Make>
 __global__ void __launch_bounds__(kElementThreads)
-    fill_kernel(RandomStream s, int64_t n, bool paired, Make make, T* y) {
+    fill_kernel(RandomStream given, int64_t n, bool paired, Make make, T* y) {
+    const RandomStream s = found(given);
     for (int64_t b = thread_index(); 2 * b < n; b += thread_count()) {
         Pair<T> pair;
         make(random_block(s, static_cast<uint64_t>(b)), pair.first, pair.second);

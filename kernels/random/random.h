@@ -17,6 +17,7 @@ namespace lily::kernels {
 
 struct RandomStream {
     uint64_t seed, counter, stream = 0;
+    const RandomStream* replayed = nullptr;  // on a GPU: where the kernel finds the stream instead
 };
 
 // The blocks that n elements use up.

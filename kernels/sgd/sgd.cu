@@ -19,9 +19,11 @@ struct Parameter {
 };
 
 struct Update {
-    float lr, momentum, add, decay;
+    float given_lr, momentum, add, decay;
     bool nesterov;
+    const float* replayed_lr;
     __device__ void operator()(const Parameter& a, int64_t begin, int64_t end) const {
+        const float lr = replayed_lr ? *replayed_lr : given_lr;
         for (int64_t i = begin + threadIdx.x * kPack; i < end; i += kManyThreads * kPack) {
             Pack<float> g = load_pack(a.g, i, a.n, a.packed);
             Pack<float> p = load_pack<float>(a.p, i, a.n, a.packed);
@@ -51,7 +53,7 @@ void update(Queue& queue, const SgdSettings& s, std::span<const SgdParameter<flo
     for_each_piece(
         "sgd", queue, parameters, blocks,
         Update{static_cast<float>(s.lr), static_cast<float>(s.momentum), static_cast<float>(1 - s.dampening),
-               static_cast<float>(s.weight_decay), s.nesterov});
+               static_cast<float>(s.weight_decay), s.nesterov, s.replayed_lr});
 }
 
 }  // namespace

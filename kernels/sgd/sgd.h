@@ -19,6 +19,7 @@ struct SgdSettings {
     double dampening = 0;  // τ
     double weight_decay = 0;
     bool nesterov = false;
+    const float* replayed_lr = nullptr;  // on a GPU: where the kernel finds lr instead
 };
 
 // One parameter with its state; all arrays are (n) in the same order.

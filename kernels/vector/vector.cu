@@ -82,20 +82,43 @@ struct Squares {
     }
 };
 
-double squares(Queue& queue, std::span<const VectorPair<float>> pairs) {
+// *result = Σ x² over all of them; a Result is made of a double
+template <class Result>
+void sum_squares(Queue& queue, std::span<const VectorPair<float>> pairs, Result* result) {
     std::vector<Slice> slices = slices_of(pairs);
     const int64_t blocks = place_pieces(slices);
-    const auto sums = queue.scratch<double>(blocks + 1);  // and their own
+    const auto sums = queue.scratch<double>(blocks);
     for_each_piece("vector", queue, slices, blocks, Squares{sums.data()});
-    fold_rest("vector", queue, blocks, sums.data(), Add{}, 1.0, sums.data() + blocks);
-    return on_host(queue, sums.data() + blocks);
+    fold_rest("vector", queue, blocks, sums.data(), Add{}, 1.0, result);
 }
 
-// y = α x, or what is between y and x
-template <bool kLerp>
-struct Towards {
+double squares(Queue& queue, std::span<const VectorPair<float>> pairs) {
+    const auto result = queue.scratch<double>(1);
+    sum_squares(queue, pairs, result.data());
+    return on_host(queue, result.data());
+}
+
+// What y = α x and y += α (x - y) are multiplied by.
+struct Given {
     float alpha;
+    const float* replayed;
+    __device__ float operator()() const { return replayed ? *replayed : alpha; }
+};
+struct ToNorm {
+    double most;
+    const double* norm;
+    __device__ float operator()() const {
+        const double factor = most / (*norm + 1e-6);
+        return factor >= 1 ? 1 : static_cast<float>(factor);
+    }
+};
+
+// y = α x, or what is between y and x
+template <bool kLerp, class Factor>
+struct Towards {
+    Factor factor;
     __device__ void operator()(const Slice& a, int64_t begin, int64_t end) const {
+        const float alpha = factor();
         for (int64_t i = begin + threadIdx.x * kPack; i < end; i += kManyThreads * kPack) {
             const Pack<float> x = load_pack(a.x, i, a.n, a.packed);
             Pack<float> y;
@@ -110,11 +133,28 @@ struct Towards {
     }
 };
 
-template <bool kLerp>
-void towards(Queue& queue, double alpha, std::span<const VectorPair<float>> pairs) {
+template <bool kLerp, class Factor>
+void towards(Queue& queue, Factor factor, std::span<const VectorPair<float>> pairs) {
     std::vector<Slice> slices = slices_of(pairs);
     const int64_t blocks = place_pieces(slices);
-    for_each_piece("vector", queue, slices, blocks, Towards<kLerp>{static_cast<float>(alpha)});
+    for_each_piece("vector", queue, slices, blocks, Towards<kLerp, Factor>{factor});
+}
+
+void scale(Queue& queue, double alpha, std::span<const VectorPair<float>> pairs) {
+    towards<false>(queue, Given{static_cast<float>(alpha), nullptr}, pairs);
+}
+void lerp(Queue& queue, VectorFactor alpha, std::span<const VectorPair<float>> pairs) {
+    towards<true>(queue, Given{static_cast<float>(alpha.value), alpha.replayed}, pairs);
+}
+
+struct Root {
+    double value;
+    __device__ explicit Root(double sum) : value(sqrt(sum)) {}
+};
+void clip(Queue& queue, double most, std::span<const VectorPair<float>> pairs, double* norm) {
+    static_assert(sizeof(Root) == sizeof(double));
+    sum_squares(queue, pairs, reinterpret_cast<Root*>(norm));
+    towards<false>(queue, ToNorm{most, norm}, pairs);
 }
 
 }  // namespace
@@ -122,8 +162,7 @@ void towards(Queue& queue, double alpha, std::span<const VectorPair<float>> pair
 
 const VectorKernels<float>& vector_on(LILY_CUDA_DEVICE::Gpu) {
     using namespace LILY_CUDA_DEVICE;
-    static const VectorKernels<float> table{dot,     abs_sum,        abs_max,      axpy,
-                                            squares, towards<false>, towards<true>};
+    static const VectorKernels<float> table{dot, abs_sum, abs_max, axpy, squares, scale, lerp, clip};
     return table;
 }
 

@@ -9,6 +9,7 @@
 // and to many vectors at once, on a GPU with as many launches as for one:
 //   squares  Σ x_i² over all of them
 //   scale    y = α x
+//   clip     y = x min(1, c / (r + 1e-6)), r = √(Σ x_i² over all of them): both stay on the device
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,13 @@ struct VectorPair {
     T* y;        // (n)
 };
 
+// A number, or where a kernel on a GPU finds it.
+struct VectorFactor {
+    double value;
+    const float* replayed;
+    VectorFactor(double v, const float* there = nullptr) : value(v), replayed(there) {}
+};
+
 template <class T>
 struct VectorKernels {
     double (*dot)(Queue&, int64_t n, const T* x, const T* y);         // x, y (n)
@@ -34,7 +42,8 @@ struct VectorKernels {
     void (*axpy)(Queue&, int64_t n, double alpha, const T* x, T* y);  // x, y (n)
     double (*squares)(Queue&, std::span<const VectorPair<T>>);        // does not look at y
     void (*scale)(Queue&, double alpha, std::span<const VectorPair<T>>);
-    void (*lerp)(Queue&, double alpha, std::span<const VectorPair<T>>);
+    void (*lerp)(Queue&, VectorFactor alpha, std::span<const VectorPair<T>>);
+    void (*clip)(Queue&, double c, std::span<const VectorPair<T>>, double* r);  // r (1), of the device
 };
 template <class T>
 const VectorKernels<T>& vector(Device device);

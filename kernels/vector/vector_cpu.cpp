@@ -64,19 +64,27 @@ void scale(Queue&, double alpha, std::span<const VectorPair<T>> pairs) {
 }
 
 template <class T>
-void lerp(Queue&, double alpha, std::span<const VectorPair<T>> pairs) {
-    const T a = static_cast<T>(alpha);
+void lerp(Queue&, VectorFactor alpha, std::span<const VectorPair<T>> pairs) {
+    const T a = static_cast<T>(alpha.value);
     for (const VectorPair<T>& pair : pairs)
         parallel_for(pair.n, kGrain, [=, x = pair.x, y = pair.y](int64_t begin, int64_t end) {
             for (int64_t i = begin; i < end; ++i) y[i] += a * (x[i] - y[i]);
         });
 }
 
+template <class T>
+void clip(Queue& queue, double c, std::span<const VectorPair<T>> pairs, double* r) {
+    *r = std::sqrt(squares(queue, pairs));
+    const double factor = c / (*r + 1e-6);
+    scale(queue, factor >= 1 ? 1 : factor, pairs);
+}
+
 }  // namespace
 
 template <class T>
 const VectorKernels<T>& vector(Device device) {
-    static const VectorKernels<T> cpu{dot<T>, abs_sum<T>, abs_max<T>, axpy<T>, squares<T>, scale<T>, lerp<T>};
+    static const VectorKernels<T> cpu{dot<T>,     abs_sum<T>, abs_max<T>, axpy<T>,
+                                      squares<T>, scale<T>,   lerp<T>,    clip<T>};
     return choose(
         "vector", device, cpu, [](auto gpu) -> const auto& { return vector_on(gpu); });
 }

@@ -2,12 +2,9 @@
 #include "framework/capture.h"
 
 #include "framework/autograd.h"
-#include "framework/nn/batch_norm.h"
 #include "framework/ops.h"
 #include "framework/optim/adam.h"
-#include "framework/optim/lbfgs.h"
 #include "framework/optim/sgd.h"
-#include "framework/random.h"
 #include "tests/catch.h"
 #include "tests/kernels/buffer.h"
 
@@ -133,48 +130,15 @@ TEST_CASE("capture: gradients that are cleared outside come back with each repla
     }
 }
 
-TEST_CASE("capture: what a replay would not repeat is refused, and nothing is broken by it",
-          "[capture][simt]") {
+TEST_CASE("capture: a step that throws is recorded later", "[capture][simt]") {
     for (const Device device : devices()) {
         if (device == Device::cpu) continue;
-        Generator generator(1);
-        Tensor x = ramp({4}).to(device).set_requires_grad();
-        sum(square(x)).backward();
-        optim::Adam adam({x}, {});
-        optim::LBFGS lbfgs({x}, {});
-        const auto refused = [&](const std::function<void()>& f, const std::string& text) {
-            CapturedStep step = capture(device, f);
-            for (int i = 0; i < 2; ++i) CHECK_THROWS_WITH(step.replay(), text);
-            CHECK((x.detach() + 1).to_vector().size() == 4);
-        };
-        refused([&] { (void)sum(x).item(); },
-                "[copy] a captured step cannot read results back; do it after replay()");
-        refused([&] { (void)ramp({4}).to(device); },
-                "[copy] a captured step cannot copy from the host; do it before replay()");
-        refused([&] { synchronize(device); }, "[synchronize] a captured step cannot wait");
-        refused([&] { (void)rand({4}, generator, {.device = device}); },
-                "[random] a captured step cannot draw random numbers; a replay would repeat them");
-        refused([&] { adam.step(); },
-                "[Adam] a captured step cannot take an optimiser's step; do it after replay()");
-        nn::BatchNorm1d norm(4);
-        norm.to(device);
-        refused(
-            [&] {
-                (void)norm(ones({2, 4}, {.device = device}));
-            },
-            "[BatchNorm] a captured step cannot count its batches; train outside of it");
-        norm.eval();
-        CapturedStep inference = capture(device, [&] { (void)norm(ones({2, 4}, {.device = device})); });
-        for (int i = 0; i < 6; ++i) inference.replay();
-        CHECK(inference.recorded());
-        CapturedStep inner = capture(device, [] {});
-        refused([&] { inner.replay(); }, "[capture] a captured step cannot contain another");
-
+        const Tensor x = ramp({4}).to(device);
         // only when it is being recorded
         int runs = 0;
         Tensor y;
         CapturedStep late = capture(device, [&] {
-            y = x.detach() * 2;
+            y = x * 2;
             if (++runs == 5) throw Error("now");
         });
         for (int i = 0; i < 4; ++i) late.replay();
@@ -182,7 +146,7 @@ TEST_CASE("capture: what a replay would not repeat is refused, and nothing is br
         CHECK(!late.recorded());
         late.replay();
         CHECK(late.recorded());
-        CHECK(y.to_vector() == (x.detach() * 2).to_vector());
+        CHECK(y.to_vector() == (x * 2).to_vector());
     }
     CHECK_THROWS_WITH(capture(Device::cpu, nullptr), "[capture] expected a function");
 }

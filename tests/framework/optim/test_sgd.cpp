@@ -67,14 +67,14 @@ TEST_CASE("clip_grad_norm_ scales all gradients together", "[optim][clip]") {
     const Tensor g = from_vector<double>({3, 0}, {2});
     a.set_grad(g);
     b.set_grad(full({1}, -4));
-    CHECK(clip_grad_norm_({a, b, none}, 10) == 5);
+    CHECK(clip_grad_norm_({a, b, none}, 10).item() == 5);
     CHECK(a.grad().to_vector<double>() == std::vector<double>{3, 0});
-    CHECK(clip_grad_norm_({a, b, none}, 1) == 5);
+    CHECK(clip_grad_norm_({a, b, none}, 1).item() == 5);
     CHECK(a.grad().to_vector<double>()[0] == Approx(3 / (5 + 1e-6)).epsilon(1e-12));
     CHECK(b.grad().item<double>() == Approx(-0.8).epsilon(1e-6));
     CHECK_FALSE(none.grad().defined());
     CHECK(g.to_vector<double>() == std::vector<double>{3, 0});  // perhaps shared with others
-    CHECK(clip_grad_norm_({a, b, none}, 1) == Approx(1).epsilon(1e-5));
+    CHECK(clip_grad_norm_({a, b, none}, 1).item() == Approx(1).epsilon(1e-5));
     CHECK(io::error_of([&] { clip_grad_norm_({a}, -1); }) ==
           "[clip_grad_norm_] expected max_norm >= 0, got -1");
 }

@@ -8,12 +8,15 @@
 #include "arena.h"
 #include "gpu.h"
 #include "pinned.h"
+#include "simt/xray.h"
 #include "stream.h"
 
 namespace simt {
 namespace {
 
 enum class Where { host, pinned, device };
+
+uint64_t g_to_host = 0;
 
 Where where(const void* p) {
     if (reinterpret_cast<uintptr_t>(p) - g_shadow.base >= g_shadow.size) return Where::host;
@@ -112,6 +115,7 @@ cudaError_t copy_rows(const Call& call, const Rows& rows, cudaMemcpyKind kind, c
         if (watched) end_pending_copy(rows.dst, dst_bytes);
         cudaError_t alive = still_alive(again, rows.dst, dst_bytes);
         if (alive == cudaSuccess) alive = still_alive(again, rows.src, src_bytes);
+        g_to_host += where(rows.dst) != Where::device && where(rows.src) == Where::device;
         for (size_t i = 0; alive == cudaSuccess && i < rows.height; ++i)
             copy_now(static_cast<char*>(rows.dst) + i * rows.dst_pitch,
                      static_cast<const char*>(rows.src) + i * rows.src_pitch, rows.width);
@@ -176,6 +180,12 @@ cudaError_t allocate(const Call& call, void** p, size_t bytes, bool pinned) {
 }
 
 }  // namespace
+
+uint64_t copies_to_host() {
+    const std::lock_guard lock(api_mutex());
+    return g_to_host;
+}
+
 }  // namespace simt
 
 inline namespace simt_cuda {

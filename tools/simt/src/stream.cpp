@@ -146,7 +146,10 @@ void drop_all_work() {
 bool forbidden_by_capture() {
     bool found = false;
     for (const auto& capture : streams().captures)
-        if (capture->mode != cudaStreamCaptureModeRelaxed) found = capture->invalid = true;
+        if (capture->mode == cudaStreamCaptureModeGlobal ||
+            (capture->mode == cudaStreamCaptureModeThreadLocal &&
+             capture->thread == std::this_thread::get_id()))
+            found = capture->invalid = true;
     return found;
 }
 
@@ -389,6 +392,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mo
         found->capture = std::make_shared<simt::Capture>(simt::Capture{.graph = new CUgraph_st,
                                                                        .origin = found,
                                                                        .mode = mode,
+                                                                       .thread = std::this_thread::get_id(),
                                                                        .invalid = false,
                                                                        .known = {},
                                                                        .captured = {}});
@@ -405,6 +409,8 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* pGraph) {
         if (!found->capture) return cudaErrorIllegalState;
         const std::shared_ptr<simt::Capture> capture = found->capture;
         if (capture->origin != found) return cudaErrorStreamCaptureUnmatched;
+        if (capture->mode != cudaStreamCaptureModeRelaxed && capture->thread != std::this_thread::get_id())
+            return cudaErrorStreamCaptureWrongThread;
         cudaError_t error = capture->invalid ? cudaErrorStreamCaptureInvalidated : cudaSuccess;
         auto& known = capture->known[found];
         for (const auto& [other, count] : capture->captured)

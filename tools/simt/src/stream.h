@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cuda_runtime_api.h"
@@ -36,6 +37,7 @@ struct Capture {
     CUgraph_st* graph;
     CUstream_st* origin;
     cudaStreamCaptureMode mode;
+    std::thread::id thread;  // that began it
     bool invalid = false;
     // stream -> how much of each stream's captured work its next piece comes after
     std::map<CUstream_st*, std::map<CUstream_st*, size_t>> known;
@@ -52,7 +54,8 @@ cudaError_t enqueue(CUstream_st* stream, Work work);
 cudaError_t drain(CUstream_st* stream);
 cudaError_t drain_all();
 void drop_all_work();
-// A call that waits is not allowed while this thread captures: invalidates the capture and says so.
+// A call that waits or allocates is not allowed while a capture forbids it, a thread-local one to its thread
+// alone: invalidates the capture and says so.
 bool forbidden_by_capture();
 // "kernel f, then cudaMemcpyAsync": what is waiting in all streams, for reports.
 std::string pending_work();

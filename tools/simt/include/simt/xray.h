@@ -37,5 +37,7 @@ std::vector<std::string> compiled_kernels();
 std::vector<std::pair<std::string, uint64_t>> launches();
 // Calls of the runtime API and of the libraries by name, since the program's start.
 std::vector<std::pair<std::string, uint64_t>> api_calls();
+// Copies from device memory to the host that were done, since the program's start.
+uint64_t copies_to_host();
 
 }  // namespace simt
