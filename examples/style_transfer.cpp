@@ -3,18 +3,19 @@
 // models/style_transfer, the rest of the program (options, estimates, what is written) in
 // examples/style_transfer.
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <utility>
 
 #include "examples/common/program.h"
 #include "examples/style_transfer/command_line.h"
 #include "examples/style_transfer/estimate.h"
 #include "examples/style_transfer/outputs.h"
 #include "examples/style_transfer/profile.h"
-#include "framework/device_choice.h"
-#include "framework/train/interrupt.h"
-#include "kernels/common/parallel.h"
+#include "framework/io/fingerprint.h"
+#include "framework/train/run.h"
 
 namespace {
 
@@ -31,7 +32,7 @@ std::string find_weights(const Settings& s) {
     std::error_code none;
     for (const fs::path& base :
          {fs::path("."), fs::read_symlink("/proc/self/exe", none).parent_path() / "../../.."})
-        if (fs::exists(base / relative, none)) return (base / relative).lexically_normal().string();
+        if (io::exists(base / relative)) return (base / relative).lexically_normal().string();
     fail(
         "there are no weights yet: run bash tools/demo.sh once, or tools/convert_vgg19.py, or name a file "
         "with --weights");
@@ -47,27 +48,8 @@ StyleTransferOptions method_options(const Settings& s) {
             .content_reduction = s.content_reduction};
 }
 
-// What a resumed run must have in common with the one that it continues.
-RunSettings settings_that_matter(const Settings& s, const Vgg19& network, const Picture& content,
-                                 const std::vector<Picture>& styles) {
-    RunSettings settings = {
-        {"--content", picture_setting(content)},
-        {"--optimizer", word_for(s.optimizer, kOptimizers)},
-        {"--learning-rate", fmt::format("{}", s.learning_rate)},
-        {"--content-weight", fmt::format("{}", s.content_weight)},
-        {"--style-weight", fmt::format("{}", s.style_weight)},
-        {"--tv-weight", fmt::format("{}", s.tv_weight)},
-        {"--content-layers", s.content_layers},
-        {"--style-layers", s.style_layers},
-        {"--style-blend", fmt::format("{}", fmt::join(s.blend, ","))},
-        {"--content-reduction", word_for(s.content_reduction, kReductions)},
-        {"--pooling", word_for(s.pooling, kPoolings)},
-        {"--weights", fingerprint(network.state_dict().at("features.28.weight").to(Device::cpu))},
-    };
-    for (size_t i = 0; i < styles.size(); ++i)
-        settings[fmt::format("--style {}", i + 1)] = picture_setting(styles[i]);
-    return settings;
-}
+const std::vector<train::Column> kLog = {
+    {"seconds"}, {"content", "content"}, {"style", "style"}, {"tv", "tv"}, {"total", "total", "{:.4g}"}};
 
 struct Pictures {
     Picture content;
@@ -88,10 +70,24 @@ Pictures load_pictures(const Settings& s, const Estimate& estimate) {
     return pictures;
 }
 
+// What the files of a run hold, for one that goes on from it.
+io::Checkpoint::Settings contents(const Settings& s, const Vgg19& network, const Pictures& pictures) {
+    io::Checkpoint::Settings prints = {{"--content", picture_setting(pictures.content)},
+                                       {"--weights", io::fingerprint(network.state_dict())}};
+    for (size_t i = 0; i < pictures.styles.size(); ++i)
+        prints[fmt::format("--style {}", i + 1)] = picture_setting(pictures.styles[i]);
+    return s.same.with(prints);
+}
+
+std::string setting_difference(const std::string& name, const std::string& now, const std::string& then) {
+    const bool is_picture = name == "--content" || name.starts_with("--style ");
+    return is_picture ? picture_difference(name, now, then) : io::Checkpoint::difference(name, now, then);
+}
+
 int paint(const Settings& s) {
     check_outputs(s);
-    if (s.threads > 0) kernels::set_max_threads(s.threads);
-    const DeviceChoice chosen = choose_device(s.device);
+    RunProfile::check_length(s, s.iterations);
+    const DeviceChoice chosen = s.choose_quietly();
     const std::string weights = find_weights(s);
     const StyleTransferOptions options = method_options(s);
     const Estimate estimate(s, chosen.device, options.layers());
@@ -124,26 +120,53 @@ int paint(const Settings& s) {
     network.to(chosen.device);
     StyleTransferLoss loss(network, options, content.input.to(chosen.device), style_inputs, s.blend);
 
-    StyleTransfer run(std::move(loss), initial_image(s.init, content, styles[0], s.seed).to(chosen.device),
-                      s.optimizer, s.learning_rate, content.matte.to(chosen.device));
-    Outputs outputs(s, run, content, styles,
-                    [&] { return settings_that_matter(s, network, content, styles); });
-    RunProfile profile(s, chosen.device, s.iterations - run.iteration());
-    heed_interrupts();
-    try {
-        outputs.begin();
-        while (run.iteration() < s.iterations && !interrupted && run.stalled().empty()) {
-            outputs.after_step(run.step());
-            profile.after_step();
-        }
+    StyleTransfer painting(std::move(loss),
+                           initial_image(s.init, content, styles[0], s.seed).to(chosen.device), s.optimizer,
+                           s.learning_rate, content.matte.to(chosen.device));
+    Outputs outputs(s, painting, content, styles);
+    train::Run run(outputs.with_files({.program = "style_transfer",
+                                       .more_settings = [&] { return contents(s, network, pictures); },
+                                       .difference = setting_difference,
+                                       .steps = s.iterations,
+                                       .checkpoint_every = s.checkpoint_every,
+                                       .save_first = false,
+                                       .refuse_done = true,
+                                       .longer = "a larger --iterations",
+                                       .quiet = s.quiet}),
+                   kLog);
+    run.add("painting", painting);
+    run.begin();
+    RunProfile::check_length(s, s.iterations - run.step());
+    RunProfile profile(s, chosen.device);
+
+    const train::Log& log = run.history();
+    const int64_t first = run.step();
+    const double seconds_before = log.size() > 0 ? log.last("seconds") : 0;
+    const auto started = std::chrono::steady_clock::now();
+    double seconds = seconds_before;
+    const int status = run.loop([&] {
+        profile.before_step();
+        const LossValues l = painting.step();
+        const std::chrono::duration<double> here = std::chrono::steady_clock::now() - started;
+        const double before = std::exchange(seconds, seconds_before + here.count());
+        run.log({seconds, l.content, l.style, l.tv, l.total});
+        const int64_t left = s.iterations - run.step();
+        // The first step fetches memory and prepares the weights. (On a GPU later ones are replayed: faster
+        // still.)
+        if (run.step() == first + 2 && left > 0)
+            run.message(fmt::format("{} more iterations, about {}", left,
+                                    io::format_duration((seconds - before) * static_cast<double>(left))));
+        if (run.is_due(s.save_every)) outputs.save_numbered(run.step());
+        if (!painting.stalled().empty()) run.finish("the picture no longer changes: " + painting.stalled());
+        if (!run.is_over()) return;
         profile.stop();
-        run.losses();  // the last step may have left the numbers, too
-    } catch (const Diverged& error) {
-        fail("{}{}", error.what(), outputs.rescue("the last good picture", interrupted != 0));
-    } catch (const std::exception& error) {  // a log on a full disk, say
-        fail("{}{}", error_text(error), outputs.rescue("the picture so far", true));
-    }
-    const int status = outputs.finish(interrupted);
+        painting.losses();  // the last step may have left the numbers, too
+    });
+    outputs.finish(log);
+    if (status == 0)
+        s.say("done in {}: content {:.4g}, style {:.4g}, tv {:.3g}, total {:.5g}; peak of tensors {} MB",
+              io::format_duration(seconds), log.last("content"), log.last("style"), log.last("tv"),
+              log.last("total"), allocator(chosen.device).stats().peak_bytes / 1'000'000);
     profile.finish([&](const auto& write) { outputs.save("profile", s.profile, write); });
     outputs.require_all_in_place();
     return status;

@@ -25,10 +25,14 @@ struct Machine {
         if (!quiet) io::put(stderr, fmt::format(line, std::forward<Args>(args)...) + "\n");
     }
 
-    // Takes the threads and the device, and says which it is.
-    Device choose() const {
+    // Takes the threads and the device.
+    DeviceChoice choose_quietly() const {
         if (threads > 0) kernels::set_max_threads(threads);
-        const DeviceChoice chosen = choose_device(device);
+        return choose_device(device);
+    }
+    // The same, and says which device it is.
+    Device choose() const {
+        const DeviceChoice chosen = choose_quietly();
         say("{}", chosen.reason);
         return chosen.device;
     }

@@ -150,7 +150,9 @@ class Training {
              .is_good = [this] { return bad_checks_ == 0; },
              .longer = "more --epochs",
              .calmer = "a lower --learning-rate",
-             .save_last = [this](const std::string& path, const auto& write) { saved_.save(path, write); },
+             .save_last = [this](const std::string& path,
+                                 const auto& write) { return saved_.save(path, write); },
+             .error_text = error_text,
              .quiet = s_.quiet});
     }
 

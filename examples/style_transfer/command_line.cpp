@@ -15,18 +15,21 @@ Ctrl-C saves the picture and a checkpoint; the same command with --resume FILE g
 
 void add_pictures(Options& options, Settings& s) {
     const Bounds pixels = between(0, 16384);
-    options.group("Pictures");
-    options.file("--content", s.content, "the picture to paint: PNG, JPEG, GIF, WebP, TIFF, BMP or TGA")
+    options.group("Pictures", Resume::any);
+    options.with(Resume::same_content)
+        .file("--content", s.content, "the picture to paint: PNG, JPEG, GIF, WebP, TIFF, BMP or TGA")
         ->required()
         ->option_text("FILE (required)");
-    options.add("--style", s.styles, "FILE… (required)", "one or more pictures whose style to use")
+    options.with(Resume::same_content)
+        .add("--style", s.styles, "FILE… (required)", "one or more pictures whose style to use")
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->required();
     options.file("--output", s.output, "where the result goes: .png or .jpg")
         ->required()
         ->option_text("FILE (required)");
-    options.numbers("--style-blend", s.blend, at_least(0), "W,W,…",
-                    "a weight per style picture; equal without it");
+    options.with(Resume::same)
+        .numbers("--style-blend", s.blend, at_least(0), "W,W,…",
+                 "a weight per style picture; equal without it");
     options.number("--size", s.size, pixels, "N [512]", "longest side in pixels; 0 keeps the picture's size");
     options.number("--style-size", s.style_size, pixels, "N [as --size]",
                    "the same for the style pictures: larger gives larger strokes");
@@ -39,7 +42,7 @@ void add_pictures(Options& options, Settings& s) {
 void add_optimisation(Options& options, Settings& s) {
     const Bounds not_negative = at_least(0);
     options.group("Optimisation");
-    options.number("--iterations", s.iterations, at_least(1), "N [1500]", "steps");
+    options.with(Resume::any).number("--iterations", s.iterations, at_least(1), "N [1500]", "steps");
     options.choice("--optimizer", s.optimizer, kOptimizers, "how the picture is changed");
     options.number("--learning-rate", s.learning_rate, more_than(0), "X [0.01]", "Adam's");
     options.number("--content-weight", s.content_weight, not_negative, "X [1e3]", "alpha");
@@ -54,7 +57,7 @@ void add_optimisation(Options& options, Settings& s) {
 }
 
 void add_files(Options& options, Settings& s) {
-    options.group("Files");
+    options.group("Files", Resume::any);
     options.number("--save-every", s.save_every, at_least(1), "N",
                    "also save the picture each N iterations, as OUTPUT_N.png");
     options.file("--log", s.log, "CSV of the weighted losses, a row per iteration");
@@ -66,8 +69,8 @@ void add_files(Options& options, Settings& s) {
     options.number("--checkpoint-every", s.checkpoint_every, at_least(1), "N [100]",
                    "iterations between checkpoints");
     options.file("--resume", s.resume, "go on from a checkpoint");
-    options.file("--weights", s.weights,
-                 "VGG-19 (weights/vgg19.safetensors, made by tools/convert_vgg19.py)");
+    options.with(Resume::same_content)
+        .file("--weights", s.weights, "VGG-19 (weights/vgg19.safetensors, made by tools/convert_vgg19.py)");
 }
 
 }  // namespace
@@ -83,6 +86,7 @@ Settings parse_command_line(int argc, char** argv) {
     options.machine(s.device, s.threads, s.quiet);
     options.parse(argc, argv);
     if (app.count("--style-size") == 0) s.style_size = s.size;
+    s.same = options.resume_settings();
     return s;
 }
 

@@ -2,27 +2,24 @@
 // The options of style_transfer.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <cstdint>
-#include <cstdio>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "examples/common/machine.h"
+#include "examples/common/resume.h"
 #include "examples/common/words.h"
-#include "framework/io/progress.h"
 #include "models/style_transfer/pictures.h"
 #include "models/style_transfer/style_transfer.h"
 
 namespace lily::style_transfer {
 
 // What the user asked for; each member is the option of that name, with its default. Empty: not given.
-struct Settings {
-    std::string content, output, weights, log, sheet, plot, profile, checkpoint, resume, device = "auto";
+struct Settings : Machine {
+    std::string content, output, weights, log, sheet, plot, profile, checkpoint, resume;
     std::vector<std::string> styles;
     std::vector<double> blend;
-    int size = 512, style_size = 512, threads = 0;  // sizes: longest side in pixels; threads 0: all cores
+    int size = 512, style_size = 512;  // longest side in pixels
     int64_t iterations = 1500, save_every = 0, checkpoint_every = 100;
     uint64_t seed = 0;
     double learning_rate = 0.01, content_weight = 1e3, style_weight = 5e6, tv_weight = 1e-6;
@@ -31,13 +28,8 @@ struct Settings {
     models::Pooling pooling = models::Pooling::max;
     models::Init init = models::Init::content;
     models::OptimizerKind optimizer = models::OptimizerKind::adam;
-    bool preserve_color = false, quiet = false;
-
-    // Prints a line on stderr, unless --quiet.
-    template <class... Args>
-    void say(fmt::format_string<Args...> line, Args&&... args) const {
-        if (!quiet) io::put(stderr, fmt::format(line, std::forward<Args>(args)...) + "\n");
-    }
+    bool preserve_color = false;
+    ResumeSettings same;
 };
 
 inline const Words<models::Init> kInits = {

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Everything that a run of style_transfer writes: picture, log, sheet, plot, checkpoints, progress.
+// The files that a run of style_transfer writes beside its log.
 #pragma once
 
-#include <chrono>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "examples/common/saved_files.h"
 #include "examples/style_transfer/command_line.h"
-#include "framework/io/csv.h"
-#include "framework/io/progress.h"
-#include "models/style_transfer/run_file.h"
+#include "framework/train/run.h"
 
 namespace lily::style_transfer {
 
@@ -22,21 +18,16 @@ void check_outputs(const Settings& s);
 
 class Outputs {
   public:
-    // Refers to all of its arguments but the last. `same` tells what a resumed run must have in common with
-    // the one that it continues; it is asked only when a checkpoint is read or written. With --resume, `run`
-    // is brought to where the checkpoint left it.
-    Outputs(const Settings& s, models::StyleTransfer& run, const models::Picture& content,
-            const std::vector<models::Picture>& styles, std::function<models::RunSettings()> same);
+    // Refers to all of its arguments.
+    Outputs(const Settings& s, const models::StyleTransfer& painting, const models::Picture& content,
+            const std::vector<models::Picture>& styles)
+        : s_(s), painting_(painting), content_(content), styles_(styles) {}
 
-    // Begins the log, or goes on with it, and shows the progress; the clock runs from here.
-    void begin();
-    // Records the losses of the step just done, and saves the picture and the checkpoint where they are due.
-    void after_step(const models::LossValues& losses);
-    // After an error: saves the picture, and the state if --checkpoint or `keep_state` asks for it, if a step
-    // was done. Returns where they are, to end the error's line with; `picture`: what to call it.
-    std::string rescue(const std::string& picture, bool keep_state);
-    // All that is left to write. `signal`: what interrupted the run, or 0. Returns the program's exit code.
-    int finish(int signal);
+    // `options` with the files of a run: its log and checkpoints, and what is saved where it fails.
+    train::RunOptions with_files(train::RunOptions options);
+    void save_numbered(int64_t iteration) const;  // the picture of --save-every
+    // After the last step: picture, sheet and plot.
+    void finish(const train::Log& log);
     // write(path), or elsewhere if that fails. Says where it is, and returns that; empty: nowhere.
     std::string save(const char* what, const std::string& path,
                      const std::function<void(const std::string&)>& write);
@@ -44,23 +35,13 @@ class Outputs {
     void require_all_in_place() const { saved_.require_all_in_place(); }
 
   private:
-    void save_result(bool keep_state);
+    std::string save_picture();
     io::Image picture() const;
-    std::string checkpoint_path() const;
-    void save_plot(const std::string& path) const;
 
     const Settings& s_;
-    models::StyleTransfer& run_;
+    const models::StyleTransfer& painting_;
     const models::Picture& content_;
     const std::vector<models::Picture>& styles_;
-    std::function<models::RunSettings()> same_;
-    models::RunHistory history_;
-    std::optional<io::CsvLog> log_;
-    std::optional<io::ProgressBar> bar_;
-    std::chrono::steady_clock::time_point started_;
-    double seconds_before_ = 0;               // of the run that this one continues
-    int64_t steps_ = 0;                       // of this one
-    std::string picture_at_, checkpoint_at_;  // where they have been saved
     SavedFiles saved_;
 };
 

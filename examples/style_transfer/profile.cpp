@@ -50,20 +50,21 @@ struct Sum {
 
 }  // namespace
 
-RunProfile::RunProfile(const Settings& s, Device device, int64_t iterations) : s_(s), device_(device) {
+void RunProfile::check_length(const Settings& s, int64_t iterations) {
     check(s.profile.empty() || iterations > kLeftOut,
           "a profile leaves the first {} iterations out, and this run has {}; pass --iterations {} or more",
           kLeftOut, iterations, s.iterations - iterations + kLeftOut + 1);
 }
 
-void RunProfile::after_step() {
+void RunProfile::before_step() {
     if (s_.profile.empty()) return;
-    profile_rest("output");
-    if (++done_ == kLeftOut) profiler_.emplace(device_);
+    profile_rest("output");  // of the step before
+    if (done_++ == kLeftOut) profiler_.emplace(device_);
 }
 
 void RunProfile::stop() {
     if (!profiler_) return;
+    profile_rest("output");
     rows_ = profiler_->rows();
     seconds_ = profiler_->seconds();
     profiler_.reset();

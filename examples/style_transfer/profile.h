@@ -16,11 +16,12 @@ class RunProfile {
     // The first iterations fetch memory, prepare weights and plan convolutions: they are left out.
     static constexpr int64_t kLeftOut = 2;
 
-    // For a run of `iterations`. Does nothing without --profile. Throws if the run has no iteration to
-    // profile.
-    RunProfile(const Settings& s, Device device, int64_t iterations);
+    // Does nothing without --profile.
+    RunProfile(const Settings& s, Device device) : s_(s), device_(device) {}
+    // Throws if a run of so many iterations has none to profile.
+    static void check_length(const Settings& s, int64_t iterations);
 
-    void after_step();
+    void before_step();
     void stop();  // the steps are over: what follows is not profiled
     // Gives `save` what writes the CSV to a path: op,pass,shape,calls,seconds, a row per op, pass and shape,
     // the sum of all profiled iterations; and says a table of shares of an iteration.

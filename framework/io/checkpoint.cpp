@@ -75,10 +75,14 @@ std::string Checkpoint::difference(const std::string& name, const std::string& n
     return now == then ? "" : fmt::format("{} {} (was {})", name, now, then);
 }
 
-void Checkpoint::require_settings(const std::string& program, const Settings& settings,
-                                  const std::string& path, const Difference& difference) const {
+void Checkpoint::require_program(const std::string& program, const std::string& path) const {
     const auto by = metadata.find(kProgram);
-    check(by != metadata.end() && by->second == program, "'{}' is a checkpoint of another program", path);
+    check(by != metadata.end() && by->second == program, "{} is a checkpoint of another program",
+          in_quotes(path));
+}
+
+void Checkpoint::require_settings(const Settings& settings, const std::string& path,
+                                  const Difference& difference) const {
     std::vector<std::string> others;
     const auto compare = [&](const std::string& name, const std::string& now, const std::string& then) {
         if (const std::string text = difference(name, now, then); !text.empty()) others.push_back(text);
@@ -91,7 +95,7 @@ void Checkpoint::require_settings(const std::string& program, const Settings& se
          saved != metadata.end() && saved->first.starts_with(kSetting); ++saved)
         if (const std::string name = saved->first.substr(kSetting.size()); !settings.contains(name))
             compare(name, kNotSet, saved->second);
-    check(others.empty(), "'{}' was made with other settings: {}", path, fmt::join(others, ", "));
+    check(others.empty(), "{} was made with other settings: {}", in_quotes(path), fmt::join(others, ", "));
 }
 
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {

@@ -28,16 +28,17 @@ struct Checkpoint {
     uint64_t integer(const std::string& key) const;
     const std::string& text(const std::string& key) const;  // throws where there is none
 
-    // What a run must have in common with the one that it continues: option name → value. require_settings
-    // throws, naming `path`, the program if the checkpoint is another's, and what `difference` says of the
-    // options (name, value now, value then; kNotSet where there is none). Empty: no difference.
+    // What a run must have in common with the one that it continues: its program, and option name → value.
+    // The two throw, naming `path`, if the program is another, and what `difference` says of the options
+    // (name, value now, value then; kNotSet where there is none). Empty: no difference.
     using Settings = std::map<std::string, std::string>;
     static constexpr const char* kNotSet = "not set";
     using Difference =
         std::function<std::string(const std::string& name, const std::string& now, const std::string& then)>;
     static std::string difference(const std::string& name, const std::string& now, const std::string& then);
     void put_settings(const std::string& program, const Settings& settings);
-    void require_settings(const std::string& program, const Settings& settings, const std::string& path,
+    void require_program(const std::string& program, const std::string& path) const;
+    void require_settings(const Settings& settings, const std::string& path,
                           const Difference& difference = Checkpoint::difference) const;
 };
 

@@ -14,6 +14,10 @@
 namespace lily::io {
 namespace {
 
+std::string header_line(const std::vector<std::string>& columns) {
+    return fmt::format("{}\n", fmt::join(columns, ","));
+}
+
 // ",1.5,2" onto `values`
 void parse_values(const char* at, const char* end, size_t count, const std::string& path,
                   std::vector<double>& values) {
@@ -29,15 +33,6 @@ void parse_values(const char* at, const char* end, size_t count, const std::stri
 }
 
 }  // namespace
-
-std::string CsvLog::header_line(const std::vector<std::string>& columns) {
-    return fmt::format("{}\n", fmt::join(columns, ","));
-}
-
-std::string CsvLog::row_line(int64_t iteration, std::span<const double> values) {
-    return fmt::format("{},{}\n", iteration,
-                       fmt::join(values, ","));  // {}: the shortest text that reads back
-}
 
 CsvLog::CsvLog(Destination to, size_t columns)
     : to_(std::move(to)), columns_(columns), fd_(to_.open_in_place(O_CREAT | O_APPEND)) {}
@@ -90,7 +85,8 @@ void CsvLog::cut(size_t bytes) {
 void CsvLog::row(int64_t iteration, std::span<const double> values) {
     check(values.size() + 1 == columns_, "[csv] expected {} values after the iteration, got {}", columns_ - 1,
           values.size());
-    write(row_line(iteration, values));
+    write(
+        fmt::format("{},{}\n", iteration, fmt::join(values, ",")));  // {}: the shortest text that reads back
 }
 
 void CsvLog::sync() {

@@ -36,9 +36,8 @@ class CsvLog {
 
     // `values`: the columns after the first.
     void row(int64_t iteration, std::span<const double> values);
-    static std::string header_line(const std::vector<std::string>& columns);
-    static std::string row_line(int64_t iteration, std::span<const double> values);
-    void sync();  // returns when all rows are on the disk
+    void sync();                                              // returns when all rows are on the disk
+    bool is_regular() const { return to_.is_replaceable(); }  // a file whose rows can be read back
 
   private:
     CsvLog(Destination to, size_t columns);

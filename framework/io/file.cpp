@@ -148,6 +148,11 @@ std::string in_quotes(std::string_view text) {
     return out + (cut ? "...'" : "'");
 }
 
+bool exists(const std::string& path) {
+    std::error_code none;
+    return fs::exists(path, none);
+}
+
 std::string extension_of(const std::string& path) {
     std::string extension = fs::path(path).extension().string();
     for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

@@ -21,6 +21,9 @@ std::string in_quotes(std::string_view text);
 // hold as many.
 std::string cut_to_fit(const std::string& folder, std::string name, const std::string& ending);
 
+// Whether something is there; false too where that cannot be known.
+bool exists(const std::string& path);
+
 // The lower-case extension of a path with its dot (".png"), or "".
 std::string extension_of(const std::string& path);
 

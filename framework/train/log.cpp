@@ -10,21 +10,37 @@ namespace lily::train {
 Log::Log(std::string path, std::vector<Column> columns)
     : path_(std::move(path)), columns_(std::move(columns)) {}
 
-void Log::open(int64_t last, const std::string& from) {
+void Log::open(int64_t last, const StateDict& rows) {
     file_.reset();
     steps_.clear();
     values_.clear();
-    const std::string& source = from.empty() ? path_ : from;
-    if (last > 0 && !source.empty()) {
-        io::CsvLog::Rows rows;
-        io::CsvLog file = io::CsvLog::resume(source, header(), last, &rows);
-        steps_ = std::move(rows.iterations);
-        values_ = std::move(rows.values);
-        if (source == path_) file_.emplace(std::move(file));
+    if (!rows.empty()) {
+        const auto count = static_cast<int64_t>(columns_.size());
+        const auto steps = rows.find("steps"), values = rows.find("values");
+        check(steps != rows.end() && steps->second.rank() == 1 && steps->second.dtype() == DType::i64 &&
+                  values != rows.end() && values->second.dtype() == DType::f64 &&
+                  values->second.shape() == Shape{steps->second.size(0), count},
+              "[log] the checkpoint's history is not one of {} columns", count);
+        steps_ = steps->second.to_vector<int64_t>();
+        values_ = values->second.to_vector<double>();
+        drop_after(last);
+    } else if (last > 0 && !path_.empty()) {
+        io::CsvLog::Rows kept;
+        file_.emplace(io::CsvLog::resume(path_, header(), last, &kept));
+        steps_ = std::move(kept.iterations);
+        values_ = std::move(kept.values);
     }
     if (file_ || path_.empty()) return;
     file_.emplace(path_, header());
-    for (size_t i = 0; i < size(); ++i) file_->row(steps_[i], row(i));
+    for (size_t i = 0; i < size(); ++i)
+        file_->row(steps_[i], std::span(values_).subspan(i * columns_.size(), columns_.size()));
+}
+
+StateDict Log::state_dict() const {
+    if (steps_.empty()) return {};
+    const auto rows = static_cast<int64_t>(size());
+    return {{"steps", from_vector(steps_, {rows})},
+            {"values", from_vector(values_, {rows, static_cast<int64_t>(columns_.size())})}};
 }
 
 std::vector<std::string> Log::header() const {
@@ -41,24 +57,17 @@ void Log::row(int64_t step, std::span<const double> values) {
     values_.insert(values_.end(), values.begin(), values.end());
 }
 
-void Log::rewind(int64_t last) {
+void Log::drop_after(int64_t last) {
     const auto kept = std::upper_bound(steps_.begin(), steps_.end(), last) - steps_.begin();
     steps_.resize(static_cast<size_t>(kept));
     values_.resize(steps_.size() * columns_.size());
+}
+
+void Log::rewind(int64_t last) {
+    drop_after(last);
     if (!file_) return;
     file_.reset();
     file_.emplace(io::CsvLog::resume(path_, header(), last));
-}
-
-void Log::save_copy(const std::string& path) const {
-    io::write_file_atomically(path, [&](io::AtomicFile& file) {
-        file.write(io::CsvLog::header_line(header()));
-        for (size_t i = 0; i < size(); ++i) file.write(io::CsvLog::row_line(steps_[i], row(i)));
-    });
-}
-
-std::span<const double> Log::row(size_t i) const {
-    return std::span(values_).subspan(i * columns_.size(), columns_.size());
 }
 
 void Log::sync() {

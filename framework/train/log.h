@@ -9,6 +9,7 @@
 
 #include "framework/io/csv.h"
 #include "framework/io/plot.h"
+#include "framework/io/tensors.h"
 
 namespace lily::train {
 
@@ -20,20 +21,21 @@ struct Column {
 };
 
 // The history of a run: a row of numbers per step, each appended to a CSV file as it comes, and all of them
-// in memory for the plot. The file is the history: a checkpoint holds none of it, and a resumed run reads it
-// back.
+// in memory for the plot. The file is the history, and a resumed run reads it back. Only where there is no
+// file that can be read (none is wanted, a pipe, a terminal) a checkpoint holds the rows.
 class Log {
   public:
     // An empty path keeps the rows in memory only.
     Log(std::string path, std::vector<Column> columns);
     // Begins the file anew or, with `last` > 0, goes on after step `last`: later rows are dropped. Those up
-    // to there are read from `from`, or where that is empty from the file itself.
-    void open(int64_t last = 0, const std::string& from = {});
+    // to there are `rows`, a state_dict(), or where that is empty those in the file.
+    void open(int64_t last = 0, const StateDict& rows = {});
 
     void row(int64_t step, std::span<const double> values);  // `values` in the columns' order
     void rewind(int64_t last);                               // drops what came after step `last`
     void sync();                                             // returns when the rows are on the disk
-    void save_copy(const std::string& path) const;           // all rows, as a file that open() goes on with
+    bool is_on_disk() const { return file_ && file_->is_regular(); }
+    StateDict state_dict() const;  // "steps" (rows) i64 and "values" (rows, columns) f64; empty without rows
 
     size_t size() const { return steps_.size(); }
     double last(const std::string& column) const;  // of the last row
@@ -43,8 +45,8 @@ class Log {
 
   private:
     size_t index(const std::string& column) const;
+    void drop_after(int64_t last);  // in memory
     std::vector<std::string> header() const;
-    std::span<const double> row(size_t i) const;
 
     std::string path_;
     std::vector<Column> columns_;

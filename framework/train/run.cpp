@@ -2,9 +2,9 @@
 #include "framework/train/run.h"
 
 #include <cmath>
-#include <filesystem>
 
 #include "framework/autograd.h"
+#include "framework/io/file.h"
 #include "framework/io/save_somewhere.h"
 #include "framework/ops/shape.h"
 #include "framework/optim/flat_vector.h"
@@ -14,12 +14,7 @@
 namespace lily::train {
 namespace {
 
-const std::string kFormat = "run_format", kVersion = "2", kStep = "step";
-
-bool exists(const std::string& path) {
-    std::error_code none;
-    return std::filesystem::exists(path, none);
-}
+const std::string kFormat = "run_format", kVersion = "2", kStep = "step", kHistory = "history";
 
 bool is_finite(const StateDict& state) {
     const NoGrad no_grad;
@@ -41,6 +36,7 @@ Run::Run(RunOptions options, std::vector<Column> columns)
 
 void Run::add(const std::string& name, Stateful part) {
     check(!begun_, "[run] {} must be added before begin()", io::in_quotes(name));
+    check(name != kHistory, "[run] {} is the log's name", io::in_quotes(name));
     for (const auto& [other, ignored] : parts_)
         check(other != name, "[run] there are two parts {}", io::in_quotes(name));
     parts_.emplace_back(name, std::move(part));
@@ -63,11 +59,20 @@ io::Checkpoint Run::state() const {
             diverge(fmt::format("[run] {} became infinite or NaN by step {}", name, step_));
         checkpoint.put(name, state);
     }
+    if (!log_.is_on_disk()) checkpoint.put(kHistory, log_.state_dict());
     if (describe_) describe_(checkpoint);
-    checkpoint.put_settings(options_.program, options_.settings);
+    checkpoint.put_settings(options_.program, settings());
     checkpoint.metadata[kFormat] = kVersion;
     checkpoint.put_integer(kStep, static_cast<uint64_t>(step_));
     return checkpoint;
+}
+
+const io::Checkpoint::Settings& Run::settings() const {
+    if (!settings_) {
+        settings_ = options_.settings;
+        if (options_.more_settings) settings_->merge(options_.more_settings());
+    }
+    return *settings_;
 }
 
 void Run::write(const std::string& path, const io::Checkpoint& state) {
@@ -78,37 +83,47 @@ void Run::write(const std::string& path, const io::Checkpoint& state) {
 
 void Run::save(const std::string& path) { write(path, state()); }
 
-void Run::load(const std::string& path) {
+StateDict Run::load(const std::string& path) {
     const io::Checkpoint checkpoint = io::load_checkpoint(path);
+    checkpoint.require_program(options_.program, path);
     const auto version = checkpoint.metadata.find(kFormat);
     check(version != checkpoint.metadata.end() && version->second == kVersion,
           "{} is a run of format {}, and this lilypad goes on with format {}: begin a new run",
           io::in_quotes(path), version == checkpoint.metadata.end() ? "1" : io::in_quotes(version->second),
           kVersion);
-    checkpoint.require_settings(options_.program, options_.settings, path);
+    checkpoint.require_settings(settings(), path, options_.difference);
     for (const auto& [name, part] : parts_) part.load_state_dict(checkpoint.part_or_empty(name));
     step_ = static_cast<int64_t>(checkpoint.integer(kStep));
+    return checkpoint.part_or_empty(kHistory);
 }
 
 void Run::save_checkpoint() {
-    if (!options_.good.empty() && (options_.is_good() || !exists(options_.good))) save(options_.good);
-    if (!options_.checkpoint.empty()) save(options_.checkpoint);
+    if (!options_.good.empty() && (options_.is_good() || !io::exists(options_.good))) save(options_.good);
+    if (options_.checkpoint.empty()) return;
+    save(options_.checkpoint);
+    good_state_ = options_.checkpoint;
 }
 
-void Run::save_last(const io::Checkpoint& last) {
-    const RunOptions::Write write_last = [&](const std::string& path) { write(path, last); };
-    if (options_.save_last) return options_.save_last(options_.checkpoint, write_last);
-    const io::SavedFile saved = io::save_somewhere(options_.checkpoint, write_last);
+std::string Run::save_last(const std::string& path, const io::Checkpoint& last) {
+    const RunOptions::Write write_last = [&](const std::string& to) { write(to, last); };
+    if (options_.save_last) return options_.save_last(path, write_last);
+    const io::SavedFile saved = io::save_somewhere(path, write_last);
     check(saved.problem.empty(), "{}", saved.problem);
+    return saved.path;
+}
+
+std::string Run::save_more(bool diverged) const {
+    const std::string where = options_.save_more && step_ > 0 ? options_.save_more(diverged) : "";
+    return where.empty() ? "" : "; " + where;
 }
 
 // After an error: where the state is; empty: nowhere.
 std::string Run::save_somewhere() {
-    if (options_.checkpoint.empty() || !is_whole_) return "";
+    const std::string& path = options_.checkpoint.empty() ? options_.rescue : options_.checkpoint;
+    if (path.empty() || !is_whole_ || step_ == 0) return "";
     try {
         const io::Checkpoint last = state();
-        return io::save_somewhere(options_.checkpoint, [&](const std::string& path) { write(path, last); })
-            .path;
+        return io::save_somewhere(path, [&](const std::string& to) { write(to, last); }).path;
     } catch (const std::exception&) {  // the error before is the one to report
         return "";
     }
@@ -116,16 +131,21 @@ std::string Run::save_somewhere() {
 
 void Run::begin() {
     check(!begun_, "[run] begin() was called twice");
+    StateDict history;
     if (!options_.resume.empty()) {
-        load(options_.resume);
-        check(step_ <= options_.steps, "{} has {} steps done already; pass {}",
-              io::in_quotes(options_.resume), step_, options_.longer);
+        history = load(options_.resume);
+        good_state_ = options_.resume;
+        check(options_.refuse_done ? step_ < options_.steps : step_ <= options_.steps,
+              "{} has {} iterations done already; pass {}", io::in_quotes(options_.resume), step_,
+              options_.longer);
     }
-    log_.open(step_, options_.resume_log);
+    log_.open(step_, history);
     for (const auto& log : more_logs_) log->open(step_);
     begun_ = true;
     if (step_ > 0) message(fmt::format("goes on after iteration {}", step_));
-    if (step_ == 0 || !options_.good.empty()) save_checkpoint();
+    if (step_ > 0 && log_.size() == 0)
+        message("note: the log begins here; the rows before are in that of the resumed run");
+    if (options_.save_first && (step_ == 0 || !options_.good.empty())) save_checkpoint();
 }
 
 void Run::message(const std::string& line) {
@@ -154,29 +174,43 @@ void Run::take_step(const std::function<void()>& step) {
     if (is_due(options_.checkpoint_every)) save_checkpoint();
 }
 
+bool Run::is_over() const {
+    return step_ >= options_.steps || interrupted || !stopped_.empty() || !finished_.empty();
+}
+
 int Run::loop(const std::function<void()>& step) {
     if (!begun_) begin();
     bar_.emplace(options_.steps, io::ProgressOptions{.first = step_, .quiet = options_.quiet});
     heed_interrupts();
     io::Checkpoint last;
+    std::string path;
     try {
-        while (step_ < options_.steps && !interrupted && stopped_.empty()) take_step(step);
-        if (!options_.checkpoint.empty()) last = state();
+        while (!is_over()) take_step(step);
+        path = options_.checkpoint;
+        if (path.empty() && (interrupted || !stopped_.empty())) path = options_.rescue;
+        if (!path.empty()) last = state();
     } catch (const Diverged& error) {
         bar_->finish();
-        if (options_.checkpoint.empty()) throw;
-        throw Diverged(fmt::format("{}; the last good state is in {}", error.what(), options_.checkpoint));
+        const std::string state = good_state_.empty() ? "" : "; the last good state is in " + good_state_;
+        throw Diverged(error.what() + save_more(true) + state);
     } catch (const std::exception& error) {
         bar_->finish();
-        const std::string at = save_somewhere();
-        if (at.empty() || kernels::is_out_of_memory(error)) throw;
-        fail("{}; the checkpoint is {}", error.what(), at);
+        std::string saved = save_more(false);
+        if (const std::string at = save_somewhere(); !at.empty())
+            saved += (options_.resume_by_file ? "; to go on: --resume " : "; the checkpoint is ") + at;
+        if (saved.empty() || (!options_.error_text && kernels::is_out_of_memory(error))) throw;
+        fail("{}{}", options_.error_text ? options_.error_text(error) : error.what(), saved);
     }
     bar_->finish();
-    if (!options_.checkpoint.empty()) save_last(last);
-    if (!options_.quiet && (interrupted || !stopped_.empty()))
-        io::put(stderr, fmt::format("{} after iteration {}; to go on: the same command with --resume\n",
-                                    interrupted ? "interrupted" : stopped_, step_));
+    if (!path.empty()) path = save_last(path, last);
+    bar_.reset();  // what follows is said below it
+    if (interrupted || !stopped_.empty())
+        message(fmt::format("{} after iteration {}{}", interrupted ? "interrupted" : stopped_, step_,
+                            path.empty()              ? ""
+                            : options_.resume_by_file ? "; to go on: the same command with --resume " + path
+                                                      : "; to go on: the same command with --resume"));
+    else if (!finished_.empty())
+        message(fmt::format("stops after iteration {}, {}", step_, finished_));
     return interrupted ? 128 + interrupted : !stopped_.empty() ? kStopped : 0;
 }
 

@@ -20,12 +20,19 @@ namespace lily::train {
 struct RunOptions {
     std::string program = {};                // in the checkpoint: whose run it is
     io::Checkpoint::Settings settings = {};  // what a resumed run must have in common with this one
-    std::string checkpoint = {};             // the state's file; empty: none is written on the way
-    std::string resume = {};                 // a state to go on from; empty: a new run
-    std::string log = {};                    // the CSV file of the history; empty: in memory only
-    std::string resume_log = {};             // that of the run to go on from, where it is another
-    int64_t steps = 0;                       // at the end, those of the resumed run included
-    int64_t checkpoint_every = 500;          // steps
+    // More of them that take time to find out, such as what is in large files: asked for once, when a state
+    // is first saved or loaded.
+    std::function<io::Checkpoint::Settings()> more_settings = {};
+    io::Checkpoint::Difference difference = io::Checkpoint::difference;  // of settings, in words
+    std::string checkpoint = {};     // the state's file; empty: none is written on the way
+    std::string rescue = {};         // then: the file for the state of a run that is interrupted or fails
+    std::string resume = {};         // a state to go on from; empty: a new run
+    std::string log = {};            // the CSV file of the history; empty: memory and checkpoints hold it
+    int64_t steps = 0;               // at the end, those of the resumed run included
+    int64_t checkpoint_every = 500;  // steps
+    bool save_first = true;          // a checkpoint before the first step
+    bool refuse_done = false;        // to resume what has all of its steps
+    bool resume_by_file = false;     // the program's --resume takes the checkpoint's path
     // For roll_back(): the file of the last state of which is_good() was true, looked at with every
     // checkpoint.
     std::string good = {};
@@ -33,9 +40,14 @@ struct RunOptions {
     std::string longer = "more steps";  // what to pass where the resumed run has all of its steps already
     std::string calmer = {};            // what to try where one diverges: "a lower --learning-rate"
     // How the last state is written, by write(path): another place where `path` fails, say, and then an error
-    // after everything else is saved. Default: another place, and an error at once.
+    // after everything else is saved. Returns where it is; empty: nowhere. Default: another place, and an
+    // error at once.
     using Write = std::function<void(const std::string& path)>;
-    std::function<void(const std::string& path, const Write& write)> save_last = {};
+    std::function<std::string(const std::string& path, const Write& write)> save_last = {};
+    // What else to save of a run that fails after its first step; returns where that is, in words for the
+    // error's line.
+    std::function<std::string(bool diverged)> save_more = {};
+    std::function<std::string(const std::exception&)> error_text = {};  // default: what()
     bool quiet = false;
 };
 
@@ -80,8 +92,10 @@ class Run {
     int64_t step() const { return step_; }  // steps done
     bool is_due(int64_t every) const { return every > 0 && step_ % every == 0; }
     bool is_last() const { return step_ == options_.steps; }
+    bool is_over() const;                                              // there is no step after this one
     void message(const std::string& line);                             // above the progress bar
-    void stop(const std::string& why = "stopped") { stopped_ = why; }  // after this step
+    void stop(const std::string& why = "stopped") { stopped_ = why; }  // after this step, with kStopped
+    void finish(const std::string& why) { finished_ = why; }           // the same, with 0: it is done early
     // To the last good state: its parts, its step, its logs. `change`, where given, makes the parts go
     // another way from there; the checkpoint holds what it did.
     void roll_back(const std::function<void()>& change = {});
@@ -94,10 +108,12 @@ class Run {
   private:
     io::Checkpoint state() const;
     void write(const std::string& path, const io::Checkpoint& state);
-    void load(const std::string& path);
+    StateDict load(const std::string& path);  // returns the history, where the state holds it
     void take_step(const std::function<void()>& step);
-    void save_last(const io::Checkpoint& last);
+    std::string save_last(const std::string& path, const io::Checkpoint& last);
     std::string save_somewhere();
+    std::string save_more(bool diverged) const;
+    const io::Checkpoint::Settings& settings() const;
     [[noreturn]] void diverge(const std::string& problem) const;
 
     const RunOptions options_;
@@ -107,7 +123,9 @@ class Run {
     std::vector<std::unique_ptr<Log>> more_logs_;
     std::optional<io::ProgressBar> bar_;
     int64_t step_ = 0;
-    std::string stopped_;  // why; empty: it is not
+    std::string stopped_, finished_;                            // why; empty: it is not
+    std::string good_state_;                                    // the last file of one; empty: none yet
+    mutable std::optional<io::Checkpoint::Settings> settings_;  // all
     bool begun_ = false, rolled_back_ = false;
     bool is_whole_ = true;  // all parts are at step_
 };

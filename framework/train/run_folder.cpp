@@ -16,11 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool exists(const std::string& path) {
-    std::error_code none;
-    return fs::exists(path, none);
-}
-
 void make_folder(const std::string& path) {
     std::error_code error;
     fs::create_directories(path, error);
@@ -44,7 +39,7 @@ RunFolder::RunFolder(std::string path, bool resume, const std::vector<std::strin
     check(!taken, "another process is training in {}: wait for it, or name another folder",
           io::in_quotes(path_));
     try {
-        check(resume || !exists(checkpoint()),
+        check(resume || !io::exists(checkpoint()),
               "{} holds a run already: go on with it by --resume, or name another folder",
               io::in_quotes(path_));
         io::check_writable(checkpoint());
@@ -63,7 +58,7 @@ RunFolder::~RunFolder() { ::close(lock_); }
 RunOptions RunFolder::with_files(RunOptions options) const {
     options.checkpoint = checkpoint();
     options.log = *this / "log.csv";
-    if (resume_ && exists(checkpoint())) options.resume = checkpoint();
+    if (resume_ && io::exists(checkpoint())) options.resume = checkpoint();
     return options;
 }
 
@@ -73,7 +68,7 @@ void RunFolder::save_picture(const std::string& series, int64_t step, const io::
 }
 
 void RunFolder::save_sheet(const std::string& series, int64_t step, const std::string& path) const {
-    if (!exists(*this / series)) return;
+    if (!io::exists(*this / series)) return;
     std::vector<std::string> paths;
     for (const auto& entry : fs::directory_iterator(*this / series))
         if (entry.path().extension() == ".png" && entry.path().string() <= file_of(*this / series, step))

@@ -97,7 +97,7 @@ void save_classifier(const std::string& path, const DigitClassifier& classifier,
 
 LoadedClassifier load_classifier(const std::string& path) {
     const io::Checkpoint checkpoint = io::load_checkpoint(path);
-    checkpoint.require_settings(kProgram, {}, path);
+    checkpoint.require_program(kProgram, path);
     const auto number = [&](const char* key) {
         const uint64_t value = checkpoint.integer(key);
         check(value >= 1 && value <= kMostSize, "'{}': '{}' is {}, expected 1 to {}", path, key, value,

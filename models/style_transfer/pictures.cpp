@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "models/style_transfer/pictures.h"
 
+#include <algorithm>
 #include <tuple>
 
 #include "framework/autograd.h"
+#include "framework/io/checkpoint.h"
+#include "framework/io/fingerprint.h"
 #include "framework/io/image_ops.h"
 #include "framework/io/image_tensor.h"
 #include "framework/ops/arithmetic.h"
@@ -25,6 +28,26 @@ Picture load_picture(const std::string& path, int size, const AcceptSize& accept
 }
 
 io::Image Picture::with_alpha() const { return io::attach_alpha(rgb, alpha); }
+
+std::string picture_setting(const Picture& picture) {
+    std::string print = io::fingerprint(picture.input);
+    if (picture.matte.opacity().defined()) print += "-" + io::fingerprint(picture.matte.opacity());
+    return fmt::format("{} {}x{}", print, picture.rgb.width, picture.rgb.height);
+}
+
+// In words: "0123456789abcdef 48x36" means little to a reader.
+std::string picture_difference(const std::string& name, const std::string& now, const std::string& then) {
+    if (now == then) return "";
+    if (then == io::Checkpoint::kNotSet) return name + " is one more";
+    if (now == io::Checkpoint::kNotSet) return name + " is missing";
+    const auto size_of = [](const std::string& text) {
+        return text.substr(std::min(text.find(' ') + 1, text.size()));
+    };
+    const std::string size = size_of(now), size_then = size_of(then);
+    if (size == size_then) return name + " is another picture";
+    return fmt::format("{} has {} pixels (was {}): pass the same picture and {}", name, size, size_then,
+                       name == "--content" ? "--size" : "--style-size");
+}
 
 Tensor initial_image(Init init, const Picture& content, const Picture& style, uint64_t seed) {
     switch (init) {

@@ -29,6 +29,11 @@ struct Picture {
 using AcceptSize = std::function<void(int width, int height)>;
 Picture load_picture(const std::string& path, int size, const AcceptSize& accept = {});
 
+// What of a picture matters to a run: a fingerprint of what is seen of it, and its size, "0123…cdef 48x36".
+std::string picture_setting(const Picture& picture);
+// Two such settings of option `name`, now and then, in words for the user; an io::Checkpoint::Difference.
+std::string picture_difference(const std::string& name, const std::string& now, const std::string& then);
+
 enum class Init { content, style, noise };
 
 // Where the optimisation starts: the content, the style (on white) scaled to the content's size, or noise

@@ -59,7 +59,7 @@ LossValues StyleTransfer::evaluate() {
 void StyleTransfer::check_finite(const LossValues& losses) {
     if (std::isfinite(losses.total)) return;
     image_.copy_(last_good_);
-    throw Diverged(
+    throw train::Diverged(
         fmt::format("[style_transfer] the loss became {} after iteration {}; try a lower --learning-rate or "
                     "--style-weight",
                     losses.total, iteration_));
@@ -72,7 +72,7 @@ void StyleTransfer::look_for_progress(const LossValues& before) {
     if (!lbfgs_ && before.total > kSuspect) {
         const double largest = optim::abs_max(image_.grad().contiguous());
         if (!(largest < kLargest))
-            throw Diverged(
+            throw train::Diverged(
                 fmt::format("[style_transfer] the gradient reaches {:.2g} after iteration {}, which Adam "
                             "cannot square in f32: "
                             "pixels would stay as they are; try a lower --style-weight or --content-weight",

@@ -9,18 +9,13 @@
 #include "framework/capture.h"
 #include "framework/io/tensors.h"
 #include "framework/optim/lbfgs.h"
+#include "framework/train/diverged.h"
 #include "models/style_transfer/loss.h"
 #include "models/style_transfer/matte.h"
 
 namespace lily::models {
 
 enum class OptimizerKind { adam, lbfgs };
-
-// The loss became infinite or not a number; the picture is the last good one.
-class Diverged : public Error {
-  public:
-    using Error::Error;
-};
 
 class StyleTransfer {
   public:
@@ -32,9 +27,10 @@ class StyleTransfer {
     StyleTransfer(const StyleTransfer&) = delete;  // the captured step knows this one
     StyleTransfer& operator=(const StyleTransfer&) = delete;
 
-    // One optimiser step. Returns the losses of the image before it. Throws Diverged.
+    // One optimiser step. Returns the losses of the image before it. Throws train::Diverged where they became
+    // infinite or not a number; the image is the last good one then.
     LossValues step();
-    // The losses of the image as it is now, which no step has looked at yet. Throws Diverged.
+    // The losses of the image as it is now, which no step has looked at yet. Throws the same.
     LossValues losses();
 
     // Empty, or why the picture does not change any further: then more steps are in vain. Adam: a step

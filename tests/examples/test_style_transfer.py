@@ -2,6 +2,7 @@
 """The program style_transfer as a user meets it: every flag, bad input, interruption, resuming."""
 
 import errno
+import json
 import os
 import pty
 import re
@@ -268,10 +269,49 @@ class StyleTransferTest(StyleTransferCase):
         self.succeeds("--checkpoint", two, style=("style.png", "other.png"), iterations=2)
         self.fails("other settings: --style 2 is missing$", "--resume", two, iterations=4)
         self.fails("other settings: --style 2 is one more, --style-blend 0.5,0.5 .was .$", "--resume", state, "--style-blend", "0.5,0.5", style=("style.png", "other.png"), iterations=4)
-        self.fails("iterations done already", "--resume", state, iterations=2)
+        self.fails(r"has 2 iterations done already; pass a larger --iterations$", "--resume", state, iterations=2)
         self.fails("vgg19.safetensors", "--resume", WEIGHTS, iterations=4)
         (self.dir / "cut").write_bytes(state.read_bytes()[:-100])
         self.fails("cut", "--resume", self.dir / "cut", iterations=4)
+
+    def test_weights_are_known_whole(self):
+        state, other = self.dir / "state", self.dir / "other.safetensors"
+        self.succeeds("--checkpoint", state, iterations=2)
+        weights = bytearray(WEIGHTS.read_bytes())
+        start = 8 + int.from_bytes(weights[:8], "little")
+        header = json.loads(weights[8:start])
+        for name in ("features.0.bias", "features.10.weight"):
+            at = start + header[name]["data_offsets"][0]
+            changed = bytearray(weights)
+            changed[at:at + 4] = np.float32(2 * np.frombuffer(weights[at:at + 4], "<f4")[0] + 1).tobytes()
+            other.write_bytes(changed)
+            self.fails("other settings: --weights [0-9a-f]{16} .was [0-9a-f]{16}.$", "--resume", state, "--weights", other, iterations=4)
+        other.write_bytes(weights)
+        self.succeeds("--resume", state, "--weights", other, iterations=4)
+
+    def test_checkpoints_of_before_are_refused(self):
+        # As the program wrote them when it was the only one: no run_format.
+        old = self.dir / "old"
+        self.succeeds("--checkpoint", old, iterations=2)
+        data = old.read_bytes()
+        size = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8:8 + size])
+        del header["__metadata__"]["run_format"]
+        text = json.dumps(header).encode()
+        old.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size:])
+        self.fails("old' is a run of format 1, and this lilypad goes on with format 2: begin a new run$", "--resume", old, iterations=4)
+
+    def test_history_of_a_resumed_run(self):
+        # In the log where there is one, else in the checkpoint: the plot shows the whole run.
+        points = lambda name: re.findall(r"<path[^>]*\bd='([^']*)'", (self.dir / name).read_text())  # noqa: E731
+        self.succeeds("--plot", self.dir / "whole.svg", iterations=6)
+        for log in ((), ("--log", self.dir / "run.csv")):
+            self.succeeds("--checkpoint", self.dir / "state", *log, iterations=3)
+            self.succeeds("--resume", self.dir / "state", "--plot", self.dir / "cut.svg", *log, iterations=6)
+            self.assertTrue(points("whole.svg"))
+            self.assertEqual(points("cut.svg"), points("whole.svg"))
+        seconds = [float(r["seconds"]) for r in self.rows()]
+        self.assertEqual(seconds, sorted(seconds))
 
     # On a terminal
 
@@ -304,7 +344,7 @@ class StyleTransferTest(StyleTransferCase):
         self.assertEqual(result.returncode, 0)
         self.assertIn("Examples:", result.stdout)
         source = (ROOT / "examples/style_transfer/command_line.cpp").read_text()
-        options = set(re.findall(r'options[.]\w+\("(--[a-z-]+)"', source))
+        options = set(re.findall(r'[.]\w+\("(--[a-z-]+)"', source))
         self.assertGreaterEqual(len(options), 25, options)
         for option in options:
             self.assertRegex(result.stdout, rf"(?m)^ +{option}[ ,]")

@@ -255,6 +255,10 @@ class StyleTransferFailuresTest(StyleTransferCase):
                 self.assertRegex(result.stderr.splitlines()[-1], r"the loss became .* last good picture is in .*out.png")
                 content = np.asarray(Image.open(self.dir / "content.png").resize((48, 36)), float)
                 self.assertLess(np.abs(self.picture() - content).mean(), 8)
+        state = self.dir / "state"
+        result = self.run_program("--learning-rate", "1e18", "--checkpoint", state, iterations=20)
+        self.assertNotIn("the last good state", result.stderr.splitlines()[-1])
+        self.assertFalse(state.exists(), "what has diverged is no state to go on from")
 
     def test_a_run_that_does_not_move(self):
         self.fails("the gradient reaches .* which Adam cannot square in f32: pixels would stay as they are; try a lower --style-weight", "--style-weight", "1e30")

@@ -169,11 +169,11 @@ TEST_CASE("style transfer: a diverged run keeps the last good picture", "[style_
     StyleTransfer run(golden_loss(), golden_start(), OptimizerKind::adam, 1e18);
     const auto before = run.image().to_vector();
     run.step();
-    CHECK_THROWS_AS(run.step(), Diverged);
+    CHECK_THROWS_AS(run.step(), train::Diverged);
     CHECK(run.image().to_vector() == before);
     StyleTransfer once(golden_loss(), golden_start(), OptimizerKind::adam, 1e18);
     once.step();  // nothing looks at the image after a last step
-    CHECK_THROWS_AS(once.losses(), Diverged);
+    CHECK_THROWS_AS(once.losses(), train::Diverged);
     CHECK(once.image().to_vector() == before);
 }
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "framework/train/run.h"
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 
 #include "framework/autograd.h"
+#include "framework/io/file.h"
 #include "framework/nn/layers.h"
 #include "framework/ops.h"
 #include "framework/optim/adam.h"
 #include "framework/train/interrupt.h"
-#include "framework/train/run_folder.h"
 #include "tests/framework/io/io_test.h"
 
 namespace lily::train {
@@ -111,19 +112,124 @@ TEST_CASE("Run: a state from before the last rows of the log", "[train]") {  // 
     CHECK(text_of(dir / "cut.safetensors") == text_of(dir / "whole.safetensors"));
 }
 
-TEST_CASE("Run: another place for the state, and its history", "[train]") {
+TEST_CASE("Run: the history is in the log's file, or else in the checkpoint", "[train]") {
     const ScratchFolder dir;
-    Training first(options_in(dir, "first", 10));
-    first.go();
-    RunOptions on = options_in(dir, "second", 20);
-    on.resume = dir / "first.safetensors";
-    on.resume_log = dir / "first.csv";
-    Training second(on);
-    second.go();
     Training whole(options_in(dir, "whole", 20));
     whole.go();
-    CHECK(text_of(dir / "second.csv") == text_of(dir / "whole.csv"));
-    CHECK(second.run.history().series("loss", "x").xs.back() == 20);
+    const auto is_history = [](const auto& entry) { return entry.first.starts_with("history."); };
+    const auto holds_history = [&](const std::string& path) {
+        const StateDict tensors = io::load_checkpoint(path).tensors;
+        return std::any_of(tensors.begin(), tensors.end(), is_history);
+    };
+    CHECK_FALSE(holds_history(dir / "whole.safetensors"));
+    for (const char* log : {"", "/dev/null"}) {
+        RunOptions first = options_in(dir, "first", 10);
+        first.log = log;
+        Training(first).go();
+        CHECK(holds_history(first.checkpoint));
+        RunOptions on = options_in(dir, "second", 20);
+        on.resume = first.checkpoint;
+        {
+            Training second(on);
+            second.go();
+            CHECK(second.run.history().size() == 20);
+        }
+        CHECK(text_of(dir / "second.csv") == text_of(dir / "whole.csv"));
+        CHECK(text_of(dir / "second.safetensors") == text_of(dir / "whole.safetensors"));
+    }
+    // A log elsewhere begins where the run goes on.
+    RunOptions on = options_in(dir, "other", 30);
+    on.resume = dir / "second.safetensors";
+    Training other(on);
+    other.go();
+    CHECK(other.run.history().size() == 10);
+    io::Checkpoint bad = io::load_checkpoint(dir / "first.safetensors");
+    bad.tensors.at("history.values") = zeros({10, 2}, {.dtype = DType::f64});
+    io::save_checkpoint(dir / "first.safetensors", bad);
+    on.resume = dir / "first.safetensors";
+    CHECK(error_of([&] { Training(on).run.begin(); }) ==
+          "[log] the checkpoint's history is not one of 1 columns");
+}
+
+TEST_CASE("Run: without checkpoints, the state of a run that is cut short", "[train]") {
+    const ScratchFolder dir;
+    RunOptions options = options_in(dir, "run", 20);
+    options.checkpoint.clear();
+    options.rescue = dir / "rescue.safetensors";
+    options.resume_by_file = true;
+    Training(options).go();
+    CHECK_FALSE(io::exists(options.rescue));
+    options.save_more = [](bool diverged) { return std::string(diverged ? "the last good x" : "x so far"); };
+    Training stopped(options);
+    CHECK(stopped.run.loop([&] {
+        stopped.step();
+        if (stopped.run.step() == 7) stopped.run.stop();
+    }) == Run::kStopped);
+    CHECK(io::load_checkpoint(options.rescue).integer("step") == 7);
+    Training failed(options);
+    CHECK(error_of([&] {
+              failed.run.loop([&] {
+                  failed.step();
+                  if (failed.run.step() == 9) fail("no disk");
+              });
+          }) == "no disk; x so far; to go on: --resume " + options.rescue);
+    CHECK(io::load_checkpoint(options.rescue).integer("step") == 9);
+    Training diverged(options);
+    CHECK(error_of([&] {
+              diverged.run.loop([&] {
+                  diverged.step();
+                  if (diverged.run.step() == 3) throw Diverged("too steep");
+              });
+          }) == "too steep; the last good x");  // which no checkpoint holds
+    Training at_once(options);
+    CHECK(error_of([&] { at_once.run.loop([] { fail("no memory"); }); }) == "no memory");
+}
+
+TEST_CASE("Run: done early, and nothing left to do", "[train]") {
+    const ScratchFolder dir;
+    RunOptions options = options_in(dir, "run", 20);
+    Training training(options);
+    CHECK(training.run.loop([&] {
+        training.step();
+        CHECK_FALSE(training.run.is_over());
+        if (training.run.step() == 6) {
+            training.run.finish("it no longer changes");
+            CHECK(training.run.is_over());
+        }
+    }) == 0);
+    CHECK(training.run.step() == 6);
+    CHECK(io::load_checkpoint(options.checkpoint).integer("step") == 6);
+    options.resume = options.checkpoint;
+    options.steps = 6;
+    CHECK(Training(options).go() == 0);
+    options.refuse_done = true;
+    options.longer = "a larger --steps";
+    CHECK(error_of([&] { Training(options).run.begin(); }) ==
+          io::in_quotes(options.checkpoint) + " has 6 iterations done already; pass a larger --steps");
+}
+
+TEST_CASE("Run: settings that take time are asked for once, if a state is saved or loaded", "[train]") {
+    const ScratchFolder dir;
+    RunOptions options = options_in(dir, "run", 20);
+    int asked = 0;
+    std::string print = "one";
+    options.more_settings = [&] {
+        ++asked;
+        return io::Checkpoint::Settings{{"--data", print}};
+    };
+    options.checkpoint.clear();
+    Training(options).go();
+    CHECK(asked == 0);
+    options.checkpoint = dir / "run.safetensors";
+    Training(options).go();
+    CHECK(asked == 1);
+    options.resume = options.checkpoint;
+    print = "another";
+    options.difference = [](const std::string& name, const std::string& now, const std::string& then) {
+        return now == then ? "" : name + " is not the same";
+    };
+    CHECK(error_of([&] { Training(options).run.begin(); }) ==
+          io::in_quotes(options.checkpoint) + " was made with other settings: --data is not the same");
 }
 
 TEST_CASE("Run: what cannot be gone on with is refused in one line", "[train]") {
@@ -149,7 +255,7 @@ TEST_CASE("Run: what cannot be gone on with is refused in one line", "[train]") 
     CHECK(error_with([](RunOptions& o) { o.program = "other"; }) ==
           file + " is a checkpoint of another program");
     CHECK(error_with([](RunOptions& o) { o.steps = 9, o.longer = "more --epochs"; }) ==
-          file + " has 10 steps done already; pass more --epochs");
+          file + " has 10 iterations done already; pass more --epochs");
     io::Checkpoint old;
     old.put("net", Training(options_in(dir, "unused", 1)).net.state_dict());
     old.put_settings("test", made.settings);
@@ -304,6 +410,7 @@ TEST_CASE("Run: a last state that does not go where it was to go", "[train]") {
     options.save_last = [&](const std::string& path, const RunOptions::Write& write) {
         CHECK(path == options.checkpoint);
         write(dir / "last.safetensors");
+        return dir / "last.safetensors";
     };
     Training second(options);
     CHECK(second.run.loop([&] { last_step(second); }) == 0);
@@ -335,73 +442,6 @@ TEST_CASE("Run: misuse is named", "[train]") {
     CHECK(error_of([&] { training.run.add("late", training.net); }) ==
           "[run] 'late' must be added before begin()");
     CHECK(error_of([&] { Run({.steps = 0}, {}); }) == "[run] expected at least 1 step, got 0");
-}
-
-TEST_CASE("RunFolder: one process at a time, and no run on top of another", "[train]") {
-    const ScratchFolder dir;
-    {
-        const RunFolder folder(dir / "run", false);
-        CHECK(error_of([&] { RunFolder(dir / "run", true); }) ==
-              fmt::format("another process is training in {}: wait for it, or name another folder",
-                          io::in_quotes(dir / "run")));
-        RunOptions options = folder.with_files({.steps = 3, .quiet = true});
-        CHECK(options.resume.empty());
-        Run run(options, {{"x"}});
-        run.loop([&] { run.log({1.0}); });
-    }
-    CHECK(error_of([&] {
-              RunFolder(dir / "run", false);
-          }).find("holds a run already: go on with it by --resume") != std::string::npos);
-    CHECK(RunFolder(dir / "run", true).with_files({}).resume == dir / "run/checkpoint.safetensors");
-    std::filesystem::create_directories(dir / "tried/sheet.png");
-    CHECK(error_of([&] {
-              RunFolder(dir / "tried", false, {"grids/0.png", "sheet.png"});
-          }).find("sheet.png': Is a directory") != std::string::npos);
-    CHECK(std::filesystem::is_directory(dir / "tried/grids"));
-    io::write_file_atomically(dir / "file", "");
-    CHECK(error_of([&] { RunFolder(dir / "file/run", false); }).find("cannot make the folder") == 0);
-}
-
-TEST_CASE("RunFolder: a sheet holds the last picture, and others evenly", "[train]") {
-    const ScratchFolder dir;
-    const RunFolder folder(dir / "run", false);
-    folder.save_sheet("grids", 100, folder / "sheet.png");
-    CHECK(!std::filesystem::exists(dir / "run/sheet.png"));  // there is no series
-    for (int i = 1; i <= 40; ++i)
-        folder.save_picture("grids", 10 * i, io::Image(4, 3, 1, static_cast<uint8_t>(i)));
-    folder.save_picture("grids", 5, io::Image(9, 9, 1, 200));  // of another size
-    folder.save_sheet("grids", 300,
-                      folder / "sheet.png");  // the run has gone back: what is later is another's
-    const io::Image sheet = io::load_image(dir / "run/sheet.png");
-    CHECK(sheet.width == 5 * 8 + 4);
-    CHECK(sheet.height == 3 * 7 + 4);
-    CHECK(*sheet.at(4 + 2 * 7, 4 + 4 * 8) == 30);
-    CHECK(*sheet.at(4, 4) == 1);
-}
-
-TEST_CASE("Log: numbers on the way, and curves of as many points as are wanted", "[train]") {
-    const ScratchFolder dir;
-    Log log("", {{"epoch"}, {"d_loss", "D", "{:.3f}"}, {"g_loss", "G"}});
-    CHECK(log.progress_text().empty());
-    CHECK(error_of([&] { log.last("epoch"); }) == "[log] there is no row yet");
-    log.open();
-    for (int i = 1; i <= 10; ++i) log.row(i, std::vector{1.0, 0.5 * i, 1e-7 * i});
-    CHECK(log.progress_text() == "D 5.000  G 1e-06");
-    const io::PlotSeries curve = log.series("d_loss", "D", 5);
-    CHECK(curve.xs == std::vector<double>{2, 4, 6, 8, 10});
-    CHECK(curve.ys == std::vector<double>{0.75, 1.75, 2.75, 3.75, 4.75});
-    CHECK(error_of([&] { log.row(11, std::vector{1.0}); }) == "[log] expected 3 numbers, got 1");
-    CHECK(error_of([&] { log.series("loss", "x"); }) == "[log] there is no column 'loss'");
-    log.save_copy(dir / "copy.csv");
-    Log copy(dir / "copy.csv", {{"epoch"}, {"d_loss"}, {"g_loss"}});
-    copy.open(7);
-    CHECK(copy.size() == 7);
-    CHECK(copy.last("g_loss") == 1e-7 * 7);
-    std::ofstream(dir / "bad.csv") << "iteration,x\n1,2\n2,three\n";
-    Log bad(dir / "bad.csv", {{"x"}});
-    CHECK(error_of([&] { bad.open(2); }) ==
-          fmt::format("cannot continue the log {}: a row does not hold 2 numbers",
-                      io::in_quotes(dir / "bad.csv")));
 }
 
 }  // namespace
