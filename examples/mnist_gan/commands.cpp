@@ -9,6 +9,7 @@ namespace lily::mnist_gan {
 
 data::Dataset load_pictures(const Machine& machine, const std::string& folder, int size) {
     data::Dataset set = data::load_folder(folder, size);
+    if (!set.skipped.empty()) machine.say("warning: {}", set.skipped_text());
     constexpr size_t kMostLines = 10;
     for (size_t i = 0; i < std::min(set.remarks.size(), kMostLines); ++i) machine.say("{}", set.remarks[i]);
     if (set.remarks.size() > kMostLines)

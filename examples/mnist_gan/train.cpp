@@ -127,6 +127,9 @@ class Training {
         // The collapse that has ended a run is to be seen again by one that goes on.
         if (s_.on_collapse != OnCollapse::warn && bad_checks_ >= kBadChecks) bad_checks_ = 0;
         prepare_evaluation(device);
+        if (set_.skipped.empty()) return;
+        set_.save_skipped(folder_ / "skipped.txt");
+        s.say("the list of skipped pictures is {}", folder_ / "skipped.txt");
     }
 
     int run() {

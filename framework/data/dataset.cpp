@@ -5,17 +5,15 @@
 #include <filesystem>
 
 #include "framework/data/idx.h"
+#include "framework/data/picture_folder.h"
 #include "framework/error.h"
 #include "framework/io/fingerprint.h"
-#include "framework/io/image_ops.h"
 
 namespace lily::data {
 namespace {
 
 namespace fs = std::filesystem;
 using io::in_quotes;
-
-constexpr int64_t kMostClasses = 256;
 
 // The path of the first of these names in the folder, plain or .gz; empty: none.
 std::string find_file(const std::string& folder, const std::vector<std::string>& names) {
@@ -68,41 +66,6 @@ void check_folder(const std::string& folder) {
     check(fs::is_directory(folder, none), "{} is not a folder", in_quotes(folder));
 }
 
-// Without the hidden ones, which others keep there: .ipynb_checkpoints, macOS' ._1.png beside 1.png.
-std::vector<fs::path> sorted_entries(const fs::path& folder) {
-    std::error_code error;
-    std::vector<fs::path> entries;
-    for (const auto& entry : fs::directory_iterator(folder, error))
-        if (!entry.path().filename().string().starts_with('.')) entries.push_back(entry.path());
-    check(!error, "cannot read {}: {}", in_quotes(folder.string()), error.message());
-    std::sort(entries.begin(), entries.end());
-    return entries;
-}
-
-// By the extensions of what load_image reads; other files beside the pictures (lists, licences) are passed
-// over.
-bool is_picture(const fs::path& path) {
-    constexpr std::string_view kExtensions[] = {".png", ".jpg",  ".jpeg", ".bmp", ".tga",
-                                                ".gif", ".webp", ".tif",  ".tiff"};
-    const std::string extension = io::extension_of(path.string());
-    return std::find(std::begin(kExtensions), std::end(kExtensions), extension) != std::end(kExtensions);
-}
-
-// One grey byte per pixel: Rec. 601 luma of colours, what lies behind transparency on white.
-std::vector<uint8_t> grey_pixels(const fs::path& path, int size, std::vector<std::string>& remarks) {
-    io::ReducedImage read =
-        io::load_reduced_image(path.string(), {.shortest_side = size, .remarks = &remarks});
-    if (read.image.has_alpha()) read.image = io::on_white(read.image);
-    const io::Image image = io::resize_image(read, size, size);
-    if (image.channels == 1) return image.pixels;
-    std::vector<uint8_t> grey(image.pixels.size() / 3);
-    for (size_t i = 0; i < grey.size(); ++i) {
-        const uint8_t* rgb = image.pixels.data() + 3 * i;
-        grey[i] = static_cast<uint8_t>((299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] + 500) / 1000);
-    }
-    return grey;
-}
-
 // EMNIST has its pictures column by column: MNIST's transposed.
 void turn_columns_to_rows(Dataset& set) {
     std::vector<uint8_t> turned(set.pixels.size());
@@ -127,16 +90,6 @@ void count_from_zero(std::vector<uint8_t>& labels, const std::string& path) {
     }
 }
 
-void append_pictures(Dataset& set, const fs::path& folder, int label) {
-    for (const fs::path& path : sorted_entries(folder)) {
-        if (!is_picture(path)) continue;
-        const std::vector<uint8_t> grey = grey_pixels(path, static_cast<int>(set.width), set.remarks);
-        set.pixels.insert(set.pixels.end(), grey.begin(), grey.end());
-        if (label >= 0) set.labels.push_back(static_cast<uint8_t>(label));
-        ++set.count;
-    }
-}
-
 }  // namespace
 
 std::string Dataset::fingerprint() const {
@@ -144,7 +97,22 @@ std::string Dataset::fingerprint() const {
     of.add(fmt::format("{} {} {} {}", count, channels, height, width));
     of.add(pixels.data(), pixels.size());
     of.add(labels.data(), labels.size());
+    for (const std::string& caption : captions) of.add(caption + "\n");
     return of.text();
+}
+
+std::string Dataset::skipped_text() const {
+    if (skipped.empty()) return "";
+    const auto files = static_cast<int64_t>(skipped.size());
+    return fmt::format("{} of {} pictures {} skipped{}: {}: {}", files, files + count,
+                       files == 1 ? "is" : "are", files == 1 ? "" : ", the first", in_quotes(skipped[0].path),
+                       skipped[0].why);
+}
+
+void Dataset::save_skipped(const std::string& path) const {
+    std::string text;
+    for (const Skipped& file : skipped) text += file.path + "\t" + file.why + "\n";
+    io::write_file_atomically(path, std::string_view(text));
 }
 
 std::vector<int64_t> Dataset::spread(int64_t wanted) const {
@@ -183,31 +151,9 @@ Dataset load_mnist(const std::string& folder, Split split) {
     return set;
 }
 
-Dataset load_picture_folder(const std::string& folder, int size) {
-    check_folder(folder);
-    check(size >= 1, "[load_picture_folder] expected a size of at least 1, got {}", size);
-    Dataset set{.channels = 1, .height = size, .width = size};
-    std::error_code none;
-    for (const fs::path& path : sorted_entries(folder)) {
-        if (!fs::is_directory(path, none)) continue;
-        const int64_t before = set.count;
-        append_pictures(set, path, static_cast<int>(set.classes));
-        if (set.count > before) ++set.classes;
-        check(set.classes < kMostClasses,
-              "{} has {} folders of pictures and more, at most {} classes are read", in_quotes(folder),
-              set.classes, kMostClasses - 1);
-    }
-    const int64_t labelled = set.count;
-    append_pictures(set, folder, -1);
-    check(set.count > 0, "{} has neither IDX files (train-images-idx3-ubyte) nor pictures",
-          in_quotes(folder));
-    check(labelled == 0 || labelled == set.count, "{} has pictures both in sub-folders and beside them",
-          in_quotes(folder));
-    return set;
-}
-
 Dataset load_folder(const std::string& folder, int size) {
-    return has_mnist(folder, Split::train) ? load_mnist(folder) : load_picture_folder(folder, size);
+    if (has_mnist(folder, Split::train)) return load_mnist(folder);
+    return load_picture_folder(folder, {.size = {1, size, size}, .fit = Fit::stretch});
 }
 
 }  // namespace lily::data

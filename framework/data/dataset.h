@@ -15,7 +15,12 @@ struct Dataset {
     std::vector<uint8_t> pixels = {};  // (count, channels, height, width)
     std::vector<uint8_t> labels = {};  // (count), below `classes`; empty: none
     int64_t classes = 0;
-    std::vector<std::string> remarks = {};  // of the files, for the user: a line each
+    std::vector<std::string> captions = {};  // (count), UTF-8; empty: none
+    std::vector<std::string> remarks = {};   // of the files, for the user: a line each
+    struct Skipped {
+        std::string path, why;
+    };
+    std::vector<Skipped> skipped = {};  // files that look like pictures and could not be taken
 
     int64_t picture_size() const { return channels * height * width; }
     io::PictureSize size() const { return {channels, height, width}; }
@@ -23,6 +28,10 @@ struct Dataset {
     std::vector<int64_t> spread(int64_t wanted) const;
     // Of all that is in it (io::Fingerprint).
     std::string fingerprint() const;
+    // "3 of 1000 pictures are skipped, the first: 'a.png': …"; empty: none is.
+    std::string skipped_text() const;
+    // A line for each: its path, a tab, the reason.
+    void save_skipped(const std::string& path) const;
 };
 
 enum class Split { train, test };
@@ -35,12 +44,7 @@ enum class Split { train, test };
 Dataset load_mnist(const std::string& folder, Split split = Split::train);
 bool has_mnist(const std::string& folder, Split split);
 
-// Grey pictures of size x size from all PNG, JPEG, BMP, TGA, GIF, WebP and TIFF files of a folder (by their
-// extensions), in the order of their names; the
-// names of sub-folders are classes, in alphabetical order. Hidden files and folders (.name) are passed over.
-Dataset load_picture_folder(const std::string& folder, int size);
-
-// Whichever of the two the folder holds.
+// Whatever the folder holds: MNIST's files, or pictures, which become grey ones of size x size.
 Dataset load_folder(const std::string& folder, int size);
 
 }  // namespace lily::data

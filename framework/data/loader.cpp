@@ -4,7 +4,9 @@
 #include <numeric>
 
 #include "framework/capture.h"
+#include "framework/data/transforms.h"
 #include "framework/random.h"
+#include "kernels/random/random.h"
 
 namespace lily::data {
 namespace {
@@ -27,11 +29,14 @@ struct Loader::Prepared {
     Batch batch;
 };
 
-Loader::Loader(const Dataset& set, int64_t batch_size, uint64_t seed)
-    : set_(set), batch_size_(batch_size), seed_(seed) {
-    check(batch_size >= 1, "[loader] expected a batch of at least 1, got {}", batch_size);
-    check(set.count >= batch_size, "[loader] the data have {} pictures, fewer than a batch of {}", set.count,
-          batch_size);
+Loader::Loader(const Dataset& set, const LoaderOptions& options) : set_(set), options_(options) {
+    check(options.batch_size >= 1, "[loader] expected a batch of at least 1, got {}", options.batch_size);
+    check(options.world_size >= 1 && options.rank >= 0 && options.rank < options.world_size,
+          "[loader] expected a rank from 0 to below the world's size, got {} of {}", options.rank,
+          options.world_size);
+    check(set.count / options.batch_size >= options.world_size,
+          "[loader] the data have {} pictures, fewer than a batch of {}{}", set.count, options.batch_size,
+          options.world_size > 1 ? fmt::format(" for each of {} ranks", options.world_size) : "");
     start();
 }
 
@@ -68,25 +73,39 @@ void Loader::set_position(int64_t position) {
     start();
 }
 
-std::vector<int64_t> Loader::order(int64_t epoch) const {
-    return random_order(set_.count, Generator(seed_, Stream::order, static_cast<uint32_t>(epoch)).state());
-}
-
 void Loader::work(int64_t position) {
-    const int64_t per_epoch = batches_per_epoch();
+    const int64_t n = options_.batch_size, size = set_.picture_size();
     int64_t epoch = -1;
-    std::vector<int64_t> shuffled;
-    for (;; ++position) {
-        if (position / per_epoch != epoch) shuffled = order(epoch = position / per_epoch);
+    std::vector<int64_t> order;
+    std::vector<uint64_t> words(static_cast<size_t>(2 * n));
+    for (;; position += per_step()) {
         auto prepared = std::make_unique<Prepared>();
-        prepared->batch.epoch = epoch;
-        prepared->batch.index = position % per_epoch;
-        const int64_t* indices = shuffled.data() + prepared->batch.index * batch_size_;
-        prepared->pixels.resize(static_cast<size_t>(batch_size_ * set_.picture_size()));
-        copy_pixels(set_, indices, batch_size_, prepared->pixels.data());
+        Batch& batch = prepared->batch;
+        batch.position = position + options_.rank * n;
+        batch.epoch = batch.position / set_.count;
+        for (int64_t at = batch.position; at < batch.position + n; ++at) {
+            if (at / set_.count != epoch) {
+                epoch = at / set_.count;
+                order = random_order(
+                    set_.count,
+                    Generator(options_.seed, Stream::order, static_cast<uint32_t>(epoch)).state());
+            }
+            batch.indices.push_back(order[static_cast<size_t>(at % set_.count)]);
+        }
+        prepared->pixels.resize(static_cast<size_t>(n * size));
+        copy_pixels(set_, batch.indices.data(), n, prepared->pixels.data());
         if (!set_.labels.empty())
-            for (int64_t i = 0; i < batch_size_; ++i)
-                prepared->batch.labels.push_back(set_.labels[static_cast<size_t>(indices[i])]);
+            for (const int64_t i : batch.indices) batch.labels.push_back(set_.labels[static_cast<size_t>(i)]);
+        if (options_.mirror) {  // sample p has block p of its stream
+            kernels::random_integers(Device::cpu)
+                .words(default_queue(Device::cpu),
+                       {options_.seed, static_cast<uint64_t>(batch.position),
+                        static_cast<uint64_t>(Stream::augmentation)},
+                       2 * n, words.data());
+            for (int64_t i = 0; i < n; ++i)
+                if (words[static_cast<size_t>(2 * i)] >> 63)
+                    mirror(prepared->pixels.data() + i * size, set_.size());
+        }
 
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [this] { return stopping_ || ready_.size() < kAhead; });
@@ -107,11 +126,11 @@ Batch Loader::next(Device device) {
         ready_.pop_front();
     }
     changed_.notify_all();
-    ++position_;
+    position_ += per_step();
     Batch batch = std::move(prepared->batch);
     void* memory = prepared->pixels.data();
     const size_t bytes = prepared->pixels.size() * sizeof(float);
-    batch.pixels = Tensor({batch_size_, set_.picture_size()}, {},
+    batch.pixels = Tensor({options_.batch_size, set_.picture_size()}, {},
                           std::make_shared<Storage>(Device::cpu, memory, bytes, std::move(prepared)))
                        .to(device);
     return batch;

@@ -15,27 +15,41 @@
 namespace lily::data {
 
 struct Batch {
-    Tensor pixels;                // (N, picture_size) f32 in [-1,1]
-    std::vector<int64_t> labels;  // (N); empty: none
-    int64_t epoch = 0;            // from 0
-    int64_t index = 0;            // of the batch in its epoch
+    Tensor pixels;                 // (N, picture_size) f32 in [-1,1]
+    std::vector<int64_t> labels;   // (N); empty: none
+    std::vector<int64_t> indices;  // (N): their numbers in the set, for captions and what else it has
+    int64_t position = 0;          // of the first one in the sequence of samples
+    int64_t epoch = 0;             // that it is of, from 0
 };
 
-// Batches in random order: every epoch each picture once, but for the last few that fill no batch. A thread
-// prepares the next two. The order depends on the seed and the epoch only, so the state is one number: how
-// many batches were taken.
+struct LoaderOptions {
+    int64_t batch_size = 64;  // of each rank
+    uint64_t seed = 0;
+    int64_t rank = 0, world_size = 1;  // of the processes that share each step
+    bool mirror = false;               // every other picture, by chance, has left and right exchanged
+};
+
+// Batches of a sequence of samples without an end: epoch after epoch each picture once, in an order that the
+// seed and the epoch make. A step takes the next world_size · batch_size samples, rank r the r-th batch of
+// them, so that all ranks together see what a single one with their batch sees. A batch may reach from one
+// epoch into the next. What is done to a sample depends on the seed and its place in the sequence only, so
+// the state is one number: how many samples all ranks have taken. With it a run goes on with another number
+// of ranks, or another batch size, at the same sample. A thread prepares the next two batches.
 class Loader {
   public:
     // Refers to `set`.
-    Loader(const Dataset& set, int64_t batch_size, uint64_t seed);
+    Loader(const Dataset& set, const LoaderOptions& options);
+    Loader(const Dataset& set, int64_t batch_size, uint64_t seed)
+        : Loader(set, LoaderOptions{.batch_size = batch_size, .seed = seed}) {}
     ~Loader();
     Loader(const Loader&) = delete;
     Loader& operator=(const Loader&) = delete;
 
     Batch next(Device device = Device::cpu);  // throws what the thread has thrown while it made this batch
 
-    int64_t batches_per_epoch() const { return set_.count / batch_size_; }
-    int64_t position() const { return position_; }  // batches taken so far
+    // Steps, rounded down.
+    int64_t batches_per_epoch() const { return set_.count / per_step(); }
+    int64_t position() const { return position_; }  // samples that all ranks have taken so far
     void set_position(int64_t position);
 
   private:
@@ -43,11 +57,10 @@ class Loader {
     void start();
     void stop();
     void work(int64_t position);
-    std::vector<int64_t> order(int64_t epoch) const;
+    int64_t per_step() const { return options_.batch_size * options_.world_size; }
 
     const Dataset& set_;
-    const int64_t batch_size_;
-    const uint64_t seed_;
+    const LoaderOptions options_;
     int64_t position_ = 0;
 
     std::mutex mutex_;

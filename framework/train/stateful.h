@@ -25,7 +25,7 @@ Stateful stateful(T& part) {
             std::is_base_of_v<nn::Module, T>};
 }
 Stateful stateful(Generator& generator);  // which sequence it is, and how far it has come
-Stateful stateful(data::Loader& loader);  // how many batches were taken
+Stateful stateful(data::Loader& loader);  // how many samples all ranks have taken
 Stateful stateful(int64_t& number);
 Stateful stateful(double& number);
 

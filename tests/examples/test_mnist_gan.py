@@ -170,6 +170,23 @@ class TrainTest(Case):
                                "--conditional")
         self.assertRegex(result.stderr, "24 pictures of 12x12, 4 classes")
         self.assertEqual(self.picture("run/samples.png").shape, (48, 72))
+        self.assertFalse((self.dir / "run/skipped.txt").exists())
+
+    def test_broken_pictures_are_skipped(self):
+        folder = self.dir / "png"
+        folder.mkdir()
+        pictures, _ = bars(40)
+        for i, picture in enumerate(pictures):
+            Image.fromarray(picture).save(folder / f"{i:02}.png")
+        for name in ("07.png", "21.png"):
+            (folder / name).write_bytes((folder / name).read_bytes()[:60])
+        (folder / "photo.heic").write_bytes(b"of another kind")
+        result = self.succeeds("train", "--data", folder, "--image-size", 8, "--out", self.dir / "run", *SMALL, "--iterations", 3)
+        self.assertRegex(result.stderr, r"warning: 3 of 41 pictures are skipped, the first: '.*07.png': .*\n")
+        self.assertRegex(result.stderr, "38 pictures of 8x8")
+        lines = (self.dir / "run/skipped.txt").read_text().splitlines()
+        self.assertEqual([Path(line.split("\t")[0]).name for line in lines], ["07.png", "21.png", "photo.heic"])
+        self.assertTrue(all(len(line.split("\t")[1]) > 10 for line in lines))
 
     def test_evaluation_keeps_the_best(self):
         options = [o for o in SMALL if o not in ("--evaluate-every", 0)]

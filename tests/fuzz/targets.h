@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "framework/data/caption.h"
 #include "framework/data/idx.h"
 #include "framework/error.h"
 #include "framework/io/image.h"
@@ -62,6 +63,18 @@ inline bool fuzz_idx(const uint8_t* data, size_t size) {
         int64_t total = 1;
         for (const int64_t n : array.shape) total *= n;
         if (array.shape.empty() || total != static_cast<int64_t>(array.values.size())) std::abort();
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+// A caption that is taken is one line of UTF-8 and its own caption.
+inline bool fuzz_caption(const uint8_t* data, size_t size) {
+    try {
+        const std::string caption = lily::data::parse_caption({reinterpret_cast<const char*>(data), size});
+        if (caption.empty() || caption.find('\n') != std::string::npos) std::abort();
+        if (lily::data::parse_caption(caption) != caption) std::abort();
         return true;
     } catch (const Error&) {
         return false;

@@ -27,6 +27,7 @@ TEST_CASE("the corpus of the image fuzzer", "[io][image]") { replay("image", fuz
 TEST_CASE("the corpus of the safetensors fuzzer", "[io][safetensors]") {
     replay("safetensors", fuzz_safetensors);
 }
+TEST_CASE("the corpus of the captions' fuzzer", "[data]") { replay("caption", fuzz_caption); }
 TEST_CASE("the corpus of the IDX fuzzer", "[data][idx]") { replay("idx", fuzz_idx); }
 
 }  // namespace
