@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How to write a training program: a small convolutional classifier, its data, one step. The rest (progress,
-// log, plot, pictures, Ctrl-C, resuming after kill -9) is framework/train's.
+// How to write a training program: its options, a network, one step. The rest is framework/train's.
 #include <algorithm>
 
 #include "examples/common/machine.h"
@@ -18,7 +17,7 @@ using namespace lily;
 
 struct Settings : Machine {
     std::string data, out;
-    int64_t epochs = 4, iterations = 0, batch_size = 64, checkpoint_every = 500;
+    int64_t epochs = 4, iterations = 0, batch_size = 64, warm_up = 0, checkpoint_every = 500;
     double learning_rate = 2e-3;
     uint64_t seed = 0;
     bool resume = false;
@@ -28,20 +27,19 @@ struct Settings : Machine {
 Settings parse_command_line(int argc, char** argv) {
     Settings s;
     CLI::App app{"Trains a convolutional classifier on MNIST or Fashion-MNIST.", "tutorial_train"};
-    app.footer(
-        "Example: tutorial_train --data build/data/fashion-mnist --out build/fashion\n"
-        "Ctrl-C ends it with all of its files; the same command with --resume goes on.");
+    app.footer("Example: tutorial_train --data build/data/fashion-mnist --out build/fashion");
     Options options(app);
     options.group("Data and results", Resume::any);
     options.with(Resume::same_content).add("--data", s.data, "DIR", "MNIST's four files")->required();
     options.add("--out", s.out, "DIR", "a folder for all that is written")->required();
-    options.flag("--resume", s.resume, "go on where the run in --out was");
+    options.flag("--resume", s.resume, "go on where the run in --out was, also after Ctrl-C");
     options.number("--checkpoint-every", s.checkpoint_every, at_least(1), "N [500]", "iterations");
     options.number("--epochs", s.epochs, at_least(1), "N [4]", "times through the data");
     options.number("--iterations", s.iterations, at_least(1), "N", "steps, instead of --epochs");
     options.group("Training");
     options.number("--batch-size", s.batch_size, between(1, 4096), "N [64]", "pictures per step");
-    options.number("--learning-rate", s.learning_rate, more_than(0), "X [0.002]", "of the first epoch");
+    options.number("--learning-rate", s.learning_rate, more_than(0), "X [0.002]", "at most; x 0.7 per epoch");
+    options.number("--cosine", s.warm_up, at_least(1), "N", "instead: N steps up, then half a cosine down");
     options.number("--seed", s.seed, at_least(0), "N [0]", "of weights, dropout and order");
     options.machine(s.device, s.threads, s.quiet);
     options.parse(argc, argv);
@@ -103,11 +101,13 @@ int run(const Settings& s) {
     data::Loader loader(set, s.batch_size, s.seed);
     const int64_t epoch = loader.batches_per_epoch();
     optim::Adam adam(net.parameters(), {.lr = s.learning_rate});
-    optim::ExponentialLR schedule(adam, 0.7);
+    const int64_t steps = s.iterations > 0 ? s.iterations : s.epochs * epoch;
+    auto schedule = s.warm_up > 0 ? optim::warm_up_cosine(adam, s.warm_up, steps)
+                                  : optim::SequentialLR(adam, {optim::StepLR(adam, epoch, 0.7)}, {});
     const train::RunFolder folder(s.out, s.resume);
     train::Run training(folder.with_files({.program = "tutorial_train",
                                            .settings = s.same.with({{"--data", set.fingerprint()}}),
-                                           .steps = s.iterations > 0 ? s.iterations : s.epochs * epoch,
+                                           .steps = steps,
                                            .checkpoint_every = s.checkpoint_every,
                                            .quiet = s.quiet}),
                         {{"loss", "loss", "{:.3f}"}});
@@ -124,9 +124,9 @@ int run(const Settings& s) {
         const Tensor loss = cross_entropy(net(batch.pixels), from_vector(batch.labels, {s.batch_size}));
         loss.backward();
         adam.step();
+        schedule.step();
         training.log({loss.item<double>()});
         if (!training.is_due(epoch)) return;
-        schedule.step();
         std::vector<int64_t> wrong = mistakes(net, test, device);
         const double percent = 100 * (1 - double(wrong.size()) / double(test.count));
         tests.row(training.step(), std::vector{percent});

@@ -7,14 +7,14 @@
 
 namespace lily::optim {
 
-Adam::Adam(std::vector<Tensor> parameters, AdamOptions options)
-    : Adam("Adam", std::move(parameters), options, Decay::added_to_gradient) {}
+Adam::Adam(const std::vector<Tensor>& parameters, AdamOptions options)
+    : Adam("Adam", parameters, options, Decay::added_to_gradient) {}
 
-AdamW::AdamW(std::vector<Tensor> parameters, AdamWOptions o)
-    : Adam("AdamW", std::move(parameters),
-           {.lr = o.lr, .betas = o.betas, .eps = o.eps, .weight_decay = o.weight_decay}, Decay::decoupled) {}
+AdamW::AdamW(const std::vector<Tensor>& parameters, AdamWOptions o)
+    : Adam("AdamW", parameters, {.lr = o.lr, .betas = o.betas, .eps = o.eps, .weight_decay = o.weight_decay},
+           Decay::decoupled) {}
 
-Adam::Adam(const char* name, std::vector<Tensor> parameters, AdamOptions options, Decay decay)
+Adam::Adam(const char* name, const std::vector<Tensor>& parameters, AdamOptions options, Decay decay)
     : Optimizer(name, parameters, options.lr, options.weight_decay),
       options_(options),
       decay_(decay),

@@ -18,7 +18,7 @@ struct AdamOptions {
 // The formulas: kernels/adam/adam.h.
 class Adam : public Optimizer {
   public:
-    explicit Adam(std::vector<Tensor> parameters, AdamOptions options = {});
+    explicit Adam(const std::vector<Tensor>& parameters, AdamOptions options = {});
 
     using Optimizer::step;
     void step() override;
@@ -28,7 +28,7 @@ class Adam : public Optimizer {
 
   protected:
     enum class Decay : bool { added_to_gradient, decoupled };
-    Adam(const char* name, std::vector<Tensor> parameters, AdamOptions options, Decay decay);
+    Adam(const char* name, const std::vector<Tensor>& parameters, AdamOptions options, Decay decay);
 
   private:
     struct State {
@@ -59,7 +59,7 @@ struct AdamWOptions {
 
 class AdamW final : public Adam {
   public:
-    explicit AdamW(std::vector<Tensor> parameters, AdamWOptions options = {});
+    explicit AdamW(const std::vector<Tensor>& parameters, AdamWOptions options = {});
 };
 
 }  // namespace lily::optim

@@ -11,7 +11,7 @@
 
 namespace lily::optim {
 
-LBFGS::LBFGS(std::vector<Tensor> parameters, LBFGSOptions options)
+LBFGS::LBFGS(const std::vector<Tensor>& parameters, LBFGSOptions options)
     : Optimizer("LBFGS", parameters, options.lr), options_(options) {
     check(options.max_iter >= 1, "[LBFGS] expected max_iter >= 1, got {}", options.max_iter);
     check(options.max_eval.value_or(1) >= 1, "[LBFGS] expected max_eval >= 1, got {}",

@@ -26,7 +26,7 @@ struct LBFGSOptions {
 // All parameters have one dtype.
 class LBFGS final : public Optimizer {
   public:
-    explicit LBFGS(std::vector<Tensor> parameters, LBFGSOptions options = {});
+    explicit LBFGS(const std::vector<Tensor>& parameters, LBFGSOptions options = {});
 
     // Several iterations; the closure is called at least once, and with other parameters during line search.
     double step(const Closure& closure) override;

@@ -84,13 +84,13 @@ LinearLR::LinearLR(Optimizer& optimizer, double start_factor, double end_factor,
 
 namespace {
 
-LRScheduler::Rate one_after_the_other(const std::vector<const LRScheduler*>& parts,
+LRScheduler::Rate one_after_the_other(const std::vector<LRScheduler>& parts,
                                       const std::vector<int64_t>& milestones) {
     check(!parts.empty() && milestones.size() + 1 == parts.size(),
           "[SequentialLR] expected one milestone fewer than schedulers, got {} and {}", milestones.size(),
           parts.size());
     std::vector<LRScheduler::Rate> rates;
-    for (const LRScheduler* part : parts) rates.push_back(part->rate());
+    for (const LRScheduler& part : parts) rates.push_back(part.rate());
     for (size_t i = 0; i < milestones.size(); ++i)
         check(milestones[i] > (i > 0 ? milestones[i - 1] : 0),
               "[SequentialLR] expected milestones that increase from 1 on, got {}",
@@ -104,9 +104,17 @@ LRScheduler::Rate one_after_the_other(const std::vector<const LRScheduler*>& par
 
 }  // namespace
 
-SequentialLR::SequentialLR(Optimizer& optimizer, const std::vector<const LRScheduler*>& parts,
+SequentialLR::SequentialLR(Optimizer& optimizer, const std::vector<LRScheduler>& parts,
                            const std::vector<int64_t>& milestones)
     : LRScheduler(optimizer, one_after_the_other(parts, milestones)) {}
+
+SequentialLR warm_up_cosine(Optimizer& optimizer, int64_t warm_up, int64_t total, double eta_min) {
+    check(warm_up >= 1 && warm_up < total, "[warm_up_cosine] expected 1 <= warm_up < total, got {} and {}",
+          warm_up, total);
+    return {optimizer,
+            {LinearLR(optimizer, 0.01, 1, warm_up), CosineAnnealingLR(optimizer, total - warm_up, eta_min)},
+            {warm_up}};
+}
 
 LambdaLR::LambdaLR(Optimizer& optimizer, std::function<double(int64_t)> factor)
     : LRScheduler(optimizer, [factor = std::move(factor)](double lr, int64_t n) { return lr * factor(n); }) {}

@@ -65,15 +65,17 @@ class LinearLR final : public LRScheduler {
 };
 
 // One scheduler after the other: parts[i + 1] begins, as at n = 0, where n = milestones[i]. The parts were
-// made for the same optimiser and give their formulas only; they may go.
-//     LinearLR warm_up(adam, 0.01, 1, 500);
-//     CosineAnnealingLR cosine(adam, 9500);
-//     SequentialLR schedule(adam, {&warm_up, &cosine}, {500});
+// made for the same optimiser and give their formulas only.
+//     SequentialLR schedule(adam, {LinearLR(adam, 0.01, 1, 500), CosineAnnealingLR(adam, 9500)}, {500});
 class SequentialLR final : public LRScheduler {
   public:
-    SequentialLR(Optimizer& optimizer, const std::vector<const LRScheduler*>& parts,
+    SequentialLR(Optimizer& optimizer, const std::vector<LRScheduler>& parts,
                  const std::vector<int64_t>& milestones);
 };
+
+// `warm_up` steps along a straight line up to lr, from a hundredth of it, then along half a cosine down to
+// eta_min, which step `total` would have.
+SequentialLR warm_up_cosine(Optimizer& optimizer, int64_t warm_up, int64_t total, double eta_min = 0);
 
 // lr · factor(n)
 class LambdaLR final : public LRScheduler {

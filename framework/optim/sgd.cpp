@@ -8,7 +8,7 @@
 
 namespace lily::optim {
 
-SGD::SGD(std::vector<Tensor> parameters, SGDOptions options)
+SGD::SGD(const std::vector<Tensor>& parameters, SGDOptions options)
     : Optimizer("SGD", parameters, options.lr, options.weight_decay),
       options_(options),
       momentum_(parameters.size()) {

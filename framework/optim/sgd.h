@@ -16,7 +16,7 @@ struct SGDOptions {
 // The formulas: kernels/sgd/sgd.h.
 class SGD final : public Optimizer {
   public:
-    explicit SGD(std::vector<Tensor> parameters, SGDOptions options = {});
+    explicit SGD(const std::vector<Tensor>& parameters, SGDOptions options = {});
 
     using Optimizer::step;
     void step() override;

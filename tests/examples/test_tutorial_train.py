@@ -77,6 +77,23 @@ class TutorialTest(ResumeCases, unittest.TestCase):
         labels.write_bytes(labels.read_bytes()[:-1] + b"\0")
         self.fails("made with other settings: --data ", *self.train_command("run", 12, "--resume")[1:])
 
+    def test_cosine_goes_on_with_the_same_bits(self):
+        self.train("whole", 30, "--cosine", 6)
+        self.train("stairs", 30)
+        self.fails(r"made with other settings: --cosine 5 \(was 6\)", *self.train_command("whole", 40, "--resume", "--cosine", 5)[1:])
+        process = subprocess.Popen(self.train_command("cut", 30, "--cosine", 6, "--checkpoint-every", 2), stderr=subprocess.DEVNULL)
+        while process.poll() is None:  # kill -9 in the middle
+            log = self.dir / "cut/log.csv"
+            if log.exists() and log.read_bytes().count(b"\n") > 9:
+                process.kill()
+                break
+        process.wait()
+        self.train("cut", 30, "--cosine", 6, "--resume", "--checkpoint-every", 2)
+        for name in ("log.csv", "test.csv", "checkpoint.safetensors"):
+            self.assertEqual((self.dir / "cut" / name).read_bytes(), (self.dir / "whole" / name).read_bytes(), name)
+        self.assertNotEqual((self.dir / "stairs/log.csv").read_bytes(), (self.dir / "whole/log.csv").read_bytes())
+        self.fails("expected 1 <= warm_up < total, got 9 and 9", *self.train_command("short", 9, "--cosine", 9)[1:])
+
     def test_one_process_at_a_time(self):
         process = subprocess.Popen(self.train_command("run", 100000, "--quiet"))
         try:

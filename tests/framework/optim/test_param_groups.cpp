@@ -152,18 +152,25 @@ TEST_CASE("schedules set every group's rate, one after the other as PyTorch does
         CHECK(other->lr(1) == sgd->lr(1));
     };
     check("warm_up_cosine", [](Optimizer& o) {
-        const LinearLR warm_up(o, 0.1, 1, 5);
-        const CosineAnnealingLR cosine(o, 15, 0.001);
-        return std::make_unique<SequentialLR>(o, std::vector<const LRScheduler*>{&warm_up, &cosine},
-                                              std::vector<int64_t>{5});
+        return std::make_unique<SequentialLR>(
+            o, std::vector<LRScheduler>{LinearLR(o, 0.1, 1, 5), CosineAnnealingLR(o, 15, 0.001)},
+            std::vector<int64_t>{5});
     });
     check("three", [](Optimizer& o) {
-        const LinearLR warm_up(o, 0.25, 1, 3);
-        const ExponentialLR falling(o, 0.9);
-        const StepLR stairs(o, 2, 0.5);
-        return std::make_unique<SequentialLR>(o, std::vector<const LRScheduler*>{&warm_up, &falling, &stairs},
-                                              std::vector<int64_t>{3, 11});
+        return std::make_unique<SequentialLR>(
+            o, std::vector<LRScheduler>{LinearLR(o, 0.25, 1, 3), ExponentialLR(o, 0.9), StepLR(o, 2, 0.5)},
+            std::vector<int64_t>{3, 11});
     });
+    SGD sgd({parameter({0}, {1})}, {.lr = 0.1});
+    SequentialLR schedule = warm_up_cosine(sgd, 4, 10, 0.02);
+    for (int64_t n = 0; n < 10; ++n) {
+        const double angle = std::acos(-1.0) * static_cast<double>(n - 4) / 6;
+        const double want = n < 4 ? 0.1 * (0.01 + 0.99 * static_cast<double>(n) / 4)
+                                  : 0.02 + 0.08 * (1 + std::cos(angle)) / 2;
+        CHECK(std::fabs(sgd.lr() - want) < 1e-15);
+        schedule.step();
+    }
+    CHECK(sgd.lr() == Approx(0.02).epsilon(1e-12));
 }
 
 TEST_CASE("parameter groups and sequences that make no sense are refused", "[optim][groups]") {
@@ -192,15 +199,16 @@ TEST_CASE("parameter groups and sequences that make no sense are refused", "[opt
 
     SGD sgd({x}, {.lr = 0.1});
     const LinearLR a(sgd);
-    const auto sequence = [&](std::vector<const LRScheduler*> parts, std::vector<int64_t> milestones) {
+    const auto sequence = [&](const std::vector<LRScheduler>& parts, std::vector<int64_t> milestones) {
         return io::error_of([&] { SequentialLR s(sgd, parts, milestones); });
     };
-    CHECK(sequence({&a, &a}, {}) ==
-          "[SequentialLR] expected one milestone fewer than schedulers, got 0 and 2");
+    CHECK(sequence({a, a}, {}) == "[SequentialLR] expected one milestone fewer than schedulers, got 0 and 2");
     CHECK(sequence({}, {}) == "[SequentialLR] expected one milestone fewer than schedulers, got 0 and 0");
-    CHECK(sequence({&a, &a, &a}, {4, 4}) ==
+    CHECK(sequence({a, a, a}, {4, 4}) ==
           "[SequentialLR] expected milestones that increase from 1 on, got 4, 4");
-    CHECK(sequence({&a, &a}, {0}) == "[SequentialLR] expected milestones that increase from 1 on, got 0");
+    CHECK(sequence({a, a}, {0}) == "[SequentialLR] expected milestones that increase from 1 on, got 0");
+    CHECK(io::error_of([&] { warm_up_cosine(sgd, 5, 5); }) ==
+          "[warm_up_cosine] expected 1 <= warm_up < total, got 5 and 5");
 }
 
 }  // namespace lily::optim
