@@ -165,16 +165,18 @@ Tensor Tensor::to(MemoryFormat wanted) const {
           name(device()));
     TensorOptions result = options();
     result.format = wanted;
-    Tensor y = empty(shape(), result);
+    const bool same_order = rank() == 4 && (size(1) == 1 || size(2) * size(3) == 1);
+    Tensor y = same_order ? Tensor(shape(), result, storage()) : empty(shape(), result);
     const auto layout = [](MemoryFormat f) {
         return f == MemoryFormat::channels_last ? kernels::kChannelsLast : channel_block(f);
     };
-    visit_any(dtype(), [&](auto zero) {
-        using T = decltype(zero);
-        const kernels::PlanesShape s{size(0), size(1), size(2) * size(3)};
-        kernels::copy<T>(device()).reorder(queue(), s, layout(format()), layout(wanted), data<T>(),
-                                           y.mutable_data<T>());
-    });
+    if (!same_order)
+        visit_any(dtype(), [&](auto zero) {
+            using T = decltype(zero);
+            const kernels::PlanesShape s{size(0), size(1), size(2) * size(3)};
+            kernels::copy<T>(device()).reorder(queue(), s, layout(format()), layout(wanted), data<T>(),
+                                               y.mutable_data<T>());
+        });
     return record("to_format", y, {*this},
                   [from = format()](const Backward& g) { return Gradients{g.dy.to(from)}; });
 }

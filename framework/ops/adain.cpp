@@ -3,6 +3,7 @@
 
 #include "framework/autograd.h"
 #include "framework/ops/arithmetic.h"
+#include "framework/ops/blocked.h"
 #include "framework/ops/data_or_null.h"
 #include "framework/ops/normal.h"
 #include "framework/ops/shape.h"
@@ -13,7 +14,7 @@ namespace lily {
 namespace {
 
 kernels::AdainShape adain_shape(const Tensor& x, double eps) {
-    return {x.size(0) * x.size(1), x.size(2) * x.size(3), eps};
+    return {x.size(0) * x.size(1), x.size(2) * x.size(3), eps, channel_block(x.format())};
 }
 
 // x and the statistics of its planes, (3,N,C).
@@ -25,7 +26,7 @@ struct Normalised {
 // dx, ds, db by the kernel; ds and db only if wanted.
 Gradients fused_gradient(const Backward& g, const Normalised& from, const Tensor& scale, bool style) {
     const Tensor& x = from.x();
-    const Tensor dy = g.dy.contiguous();
+    const Tensor dy = g.dy.to(x.format());
     const auto wanted = [&](size_t i) {
         return style && g.needs(i) ? empty({x.size(0), x.size(1)}, from.statistics().options()) : Tensor{};
     };
@@ -100,7 +101,7 @@ void check_input(const char* op, const Tensor& x, double eps) {
 Tensor instance_norm(const Tensor& given, double eps) {
     check_input("instance_norm", given, eps);
     Normalised saved;
-    return normalise(given.contiguous(), eps, saved);
+    return normalise(blocked_or_contiguous(given), eps, saved);
 }
 
 Tensor adain(const Tensor& given, const Tensor& scale, const Tensor& bias, double eps) {
@@ -113,7 +114,7 @@ Tensor adain(const Tensor& given, const Tensor& scale, const Tensor& bias, doubl
               name(given.dtype()), name_of, name(t->dtype()));
         check_same_device("adain", given, *t);
     }
-    const Tensor x = given.contiguous();
+    const Tensor x = blocked_or_contiguous(given);
     Normalised saved;
     const Tensor y = run(x, scale, bias, eps, saved);
     return record("adain", y, {x, scale, bias},

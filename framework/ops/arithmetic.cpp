@@ -36,19 +36,19 @@ Operands operands(const char* name_of_op, Tensor a, Tensor b) {
           BroadcastShape::kMaxRank, shape);
     BroadcastShape s;
     TensorOptions result = a.options();
-    if (a.shape() == b.shape() && a.format() == b.format()) {  // any memory format: the order does not matter
+    const auto fills = [&](const Tensor& t, const Tensor& other) {  // any order of the elements will do
+        return t.shape() == shape &&
+               (other.numel() == 1 || (other.shape() == shape && other.format() == t.format()));
+    };
+    if (fills(a, b) || fills(b, a)) {
+        result.format = (fills(a, b) ? a : b).format();
         s.rank = 1;
-        s.size[0] = a.numel();
-        s.a_stride[0] = s.b_stride[0] = 1;
+        s.size[0] = shape.numel();
+        s.a_stride[0] = a.shape() == shape ? 1 : 0;
+        s.b_stride[0] = b.shape() == shape ? 1 : 0;
     } else {
-        const NoGrad no_grad;
-        a = a.contiguous();
-        b = b.contiguous();
-        result.format = MemoryFormat::contiguous;
-        s.rank = static_cast<int>(shape.rank());
-        for (int d = 0; d < s.rank; ++d) s.size[d] = shape[d];
-        broadcast_strides(a.shape(), shape, s.a_stride);
-        broadcast_strides(b.shape(), shape, s.b_stride);
+        result.format = broadcast<BroadcastShape>(
+            shape, s, {{a, &BroadcastShape::a_stride}, {b, &BroadcastShape::b_stride}});
         s = merged(s, &BroadcastShape::a_stride, &BroadcastShape::b_stride);
     }
     return {a, b, shape, s, result};

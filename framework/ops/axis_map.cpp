@@ -6,6 +6,7 @@
 
 #include "framework/autograd.h"
 #include "framework/capture.h"
+#include "framework/ops/blocked.h"
 #include "kernels/resample/resample.h"
 
 namespace lily {
@@ -71,12 +72,13 @@ Tensor map_axis(const Tensor& x, int64_t dim, const std::shared_ptr<const AxisMa
     const AxisMap& map = transposed ? pair->backward : pair->forward;
     const Tensor source = [&] {
         const NoGrad no_grad;
-        return x.contiguous();
+        return dim == 1 ? x.contiguous() : blocked_or_contiguous(x);
     }();
     Shape shape = x.shape();
+    const Shape sizes = memory_shape(source);
     kernels::ResampleShape s{1, map.inputs(), map.outputs(), 1};
-    for (int64_t d = 0; d < x.rank(); ++d)
-        if (d != dim) (d < dim ? s.outer : s.inner) *= shape[d];
+    for (int64_t d = 0; d < sizes.rank(); ++d)
+        if (d != dim) (d < dim ? s.outer : s.inner) *= sizes[d];
     shape[dim] = map.outputs();
     Tensor y = empty(shape, source.options());
     visit_floating("map_axis", x.dtype(), [&](auto zero) {

@@ -3,6 +3,7 @@
 
 #include "framework/autograd.h"
 #include "framework/ops/arithmetic.h"
+#include "framework/ops/blocked.h"
 #include "framework/ops/data_or_null.h"
 #include "framework/ops/normal.h"
 #include "framework/ops/shape.h"
@@ -15,7 +16,7 @@ namespace {
 kernels::BatchNormShape shape_of(const Tensor& x, double eps) {
     int64_t inner = 1;
     for (int64_t d = 2; d < x.rank(); ++d) inner *= x.size(d);
-    return {x.size(0), x.size(1), inner, eps};
+    return {x.size(0), x.size(1), inner, eps, channel_block(x.format())};
 }
 
 void check_channels(const Tensor& x, const Tensor& other, const char* what) {
@@ -57,7 +58,7 @@ struct Normalised {
 
     Gradients fused(const Backward& g) const {
         const Tensor& from = x();
-        const Tensor dy = g.dy.contiguous(), w = has_weight ? weight() : Tensor{};
+        const Tensor dy = g.dy.to(from.format()), w = has_weight ? weight() : Tensor{};
         const TensorOptions options{.dtype = from.dtype(), .device = from.device()};
         Tensor dx = g.needs(0) ? empty_like(from) : Tensor{},
                dw = g.needs(1) ? empty({from.size(1)}, options) : Tensor{},
@@ -143,7 +144,7 @@ Tensor batch_norm(const Tensor& input, Tensor running_mean, Tensor running_var, 
           "[batch_norm] expected running statistics: not training");
     check(options.eps > 0, "[batch_norm] expected eps > 0, got {}", options.eps);
 
-    const Tensor x = input.contiguous();
+    const Tensor x = blocked_or_contiguous(input);
     const kernels::BatchNormShape s = shape_of(x, options.eps);
     check(!options.training || s.n * s.inner > 1,
           "[batch_norm] expected more than one value per channel when training, got {}", x.shape());

@@ -2,18 +2,39 @@
 // What ops of several tensors share that are broadcast against each other.
 #pragma once
 
-#include "framework/tensor.h"
+#include <algorithm>
+#include <initializer_list>
+
+#include "framework/autograd.h"
+#include "framework/ops/blocked.h"
 #include "kernels/common/broadcast.h"
 
 namespace lily {
 
-// Strides of a row-major `from`, aligned with the last dimension of `to`; 0 along broadcast dimensions.
-inline void broadcast_strides(const Shape& from, const Shape& to, kernels::BroadcastArray& stride) {
-    int64_t step = 1;
-    for (int64_t i = from.rank() - 1; i >= 0; --i) {
-        stride[static_cast<size_t>(i + to.rank() - from.rank())] = from[i] == 1 ? 0 : step;
-        step *= from[i];
+// An operand, and the member of the kernel's shape S that has its strides.
+template <class S>
+struct Operand {
+    Tensor& t;
+    kernels::BroadcastArray S::*stride;
+};
+
+// Brings operands that are broadcast to `shape` into a format in which a kernel can walk them, and says how
+// in s. Returns the result's format: blocked if an operand of that shape is, else contiguous.
+template <class S>
+MemoryFormat broadcast(const Shape& shape, S& s, std::initializer_list<Operand<S>> operands) {
+    const NoGrad no_grad;
+    const auto leads = [&](const Operand<S>& o) { return is_blocked(o.t) && o.t.shape() == shape; };
+    const auto* leader = std::find_if(operands.begin(), operands.end(), leads);
+    const MemoryFormat format = leader == operands.end() ? MemoryFormat::contiguous : leader->t.format();
+    const int64_t block = channel_block(format);
+    const Shape sizes = memory_shape(shape, block);
+    s.rank = static_cast<int>(sizes.rank());
+    std::copy(sizes.begin(), sizes.end(), s.size.begin());
+    for (const Operand<S>& o : operands) {
+        o.t = to_broadcast(o.t, block);
+        std::ranges::copy(map_strides(o.t, shape, block), (s.*o.stride).begin());
     }
+    return format;
 }
 
 // Merges neighbouring dimensions that all operands walk through alike: (8,3,32,32) op (8,3,32,32) is one run.

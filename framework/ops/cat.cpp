@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "framework/ops/cat.h"
 
+#include <algorithm>
+
 #include "framework/autograd.h"
+#include "framework/ops/blocked.h"
 #include "framework/ops/region.h"
 #include "framework/ops/shape.h"
 #include "framework/ops/slice.h"
@@ -27,7 +30,10 @@ Tensor cat(const std::vector<Tensor>& xs, int64_t wanted) {
         begin.push_back(shape[dim]);
         shape[dim] += x.size(dim);
     }
-    Tensor y = empty(shape, {.dtype = first.dtype(), .device = first.device()});
+    const auto as_first = [&](const Tensor& x) { return x.format() == first.format(); };
+    const bool blocked = is_blocked(first) && std::all_of(xs.begin(), xs.end(), as_first);  // in whole blocks
+    Tensor y =
+        empty(shape, {first.dtype(), first.device(), blocked ? first.format() : MemoryFormat::contiguous});
     for (size_t i = 0; i < xs.size(); ++i) copy_into_region(xs[i], whole(shape, dim, begin[i]), y);
     begin.push_back(shape[dim]);
     return record("cat", y, xs, [dim, begin](const Backward& g) {

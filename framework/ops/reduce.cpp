@@ -6,6 +6,7 @@
 
 #include "framework/autograd.h"
 #include "framework/ops/arithmetic.h"
+#include "framework/ops/blocked.h"
 #include "framework/ops/shape.h"
 #include "kernels/reduce/reduce.h"
 
@@ -65,25 +66,39 @@ Tensor reduce_runs(Tensor x, const Dims& dims, const Step& step) {
 
 bool covers_all(const Tensor& x, const Dims& dims) { return static_cast<int64_t>(dims.size()) == x.rank(); }
 
-}  // namespace
-
-Tensor sum(const Tensor& x, const Dims& unsorted, bool keepdim) {
-    const Dims dims = normalised("sum", unsorted, x.rank());
-    if (x.rank() == 0) return x;
-    const Tensor source = [&] {
-        const NoGrad no_grad;
-        return covers_all(x, dims) ? x : x.contiguous();  // a sum of everything may read in any order
-    }();
-    const Tensor kept = reduce_runs(source, dims, [](kernels::ReduceShape s, const Tensor& from, Tensor& to) {
+// y = Σ x, without its graph
+Tensor sum_of(const Tensor& x, const Dims& dims, bool keepdim) {
+    const NoGrad no_grad;
+    const bool any_order = covers_all(x, dims), blocked = is_blocked(x) && !any_order;
+    const Tensor source = any_order ? x : blocked ? memory_of(x) : x.contiguous();
+    Dims of_memory = dims;
+    const bool over_channels = std::binary_search(dims.begin(), dims.end(), 1);
+    if (blocked && over_channels) of_memory.push_back(4);
+    Tensor kept = reduce_runs(source, of_memory, [](kernels::ReduceShape s, const Tensor& from, Tensor& to) {
         visit_floating("sum", from.dtype(), [&](auto zero) {
             using T = decltype(zero);
             kernels::reduce<T>(from.device()).sum(from.queue(), s, from.data<T>(), to.mutable_data<T>());
         });
     });
-    Tensor y(keepdim ? kept.shape() : without(x.shape(), dims), kept.options(), kept.storage());
-    return record("sum", y, {x},
-                  [shape = x.shape(), kept_shape = kept.shape()](const Backward& g) {  // y = Σ x
-                      return Gradients{expand(g.dy.reshape(kept_shape), shape)};
+    if (blocked) {  // what has one position is contiguous too
+        const Shape shape = with_ones(x.shape(), dims);
+        TensorOptions options = kept.options();
+        if (!over_channels && shape[2] * shape[3] > 1) options.format = x.format();
+        kept = Tensor(shape, options, kept.storage());
+        if (!keepdim) kept = kept.contiguous();
+    }
+    return Tensor(keepdim ? kept.shape() : without(x.shape(), dims), kept.options(), kept.storage());
+}
+
+}  // namespace
+
+Tensor sum(const Tensor& x, const Dims& unsorted, bool keepdim) {
+    const Dims dims = normalised("sum", unsorted, x.rank());
+    if (x.rank() == 0) return x;
+    return record("sum", sum_of(x, dims, keepdim), {x},
+                  [shape = x.shape(), kept = with_ones(x.shape(), dims),
+                   format = x.format()](const Backward& g) {  // y = Σ x
+                      return Gradients{expand_to(g.dy.reshape(kept), shape, format)};
                   });
 }
 

@@ -2,6 +2,7 @@
 #include "framework/ops/region.h"
 
 #include "framework/autograd.h"
+#include "framework/ops/blocked.h"
 #include "kernels/copy/copy.h"
 
 namespace lily {
@@ -29,6 +30,23 @@ int64_t region_strides(const Region& region, const Shape& small, const Shape& la
     return offset;
 }
 
+// The channel block in which a region of these sizes is made of whole blocks; 1: of elements.
+int64_t block_of(const Region& region, const Shape& sizes, MemoryFormat format) {
+    const int64_t block = channel_block(format);
+    const bool whole =
+        block > 1 && region.step[1] == 1 && region.start[1] % block == 0 && sizes[1] % block == 0;
+    return whole ? block : 1;
+}
+
+// The same region of a map's memory (framework/ops/blocked.h).
+Region in_memory(Region region, int64_t block) {
+    if (block == 1) return region;
+    region.start[1] /= block;
+    region.start.push_back(0);
+    region.step.push_back(1);
+    return region;
+}
+
 }  // namespace
 
 Region whole(const Shape& shape, int64_t dim, int64_t start, int64_t step) {
@@ -43,9 +61,11 @@ Region whole(const Shape& shape, int64_t dim, int64_t start, int64_t step) {
 
 void copy_into_region(const Tensor& x, const Region& region, Tensor& y) {
     const NoGrad no_grad;
-    const Tensor source = x.contiguous();
+    const int64_t block = channel_block(y.format());
+    const Tensor source = x.to(y.format());
     StridedCopy s;
-    const int64_t offset = region_strides(region, x.shape(), y.shape(), s, s.from_stride, s.to_stride);
+    const int64_t offset = region_strides(in_memory(region, block), memory_shape(x.shape(), block),
+                                          memory_shape(y), s, s.from_stride, s.to_stride);
     if (x.numel() == 0) return;
     visit_any(x.dtype(), [&](auto zero) {
         using T = decltype(zero);
@@ -54,13 +74,15 @@ void copy_into_region(const Tensor& x, const Region& region, Tensor& y) {
 }
 
 Tensor take_region(const Tensor& x, const Region& region, const Shape& shape) {
+    const int64_t block = block_of(region, shape, x.format());
     const Tensor source = [&] {
         const NoGrad no_grad;
-        return x.contiguous();
+        return block > 1 ? x : x.contiguous();
     }();
     Tensor y = empty(shape, source.options());
     StridedCopy s;
-    const int64_t offset = region_strides(region, shape, x.shape(), s, s.to_stride, s.from_stride);
+    const int64_t offset = region_strides(in_memory(region, block), memory_shape(shape, block),
+                                          memory_shape(source), s, s.to_stride, s.from_stride);
     if (y.numel() > 0)
         visit_any(x.dtype(), [&](auto zero) {
             using T = decltype(zero);
@@ -75,7 +97,8 @@ Tensor take_region(const Tensor& x, const Region& region, const Shape& shape) {
 
 Tensor put_region(const Tensor& x, const Region& region, const Shape& shape, double value) {
     TensorOptions options = x.options();
-    options.format = MemoryFormat::contiguous;
+    if (block_of(region, x.shape(), x.format()) == 1 || shape[1] % channel_block(x.format()) != 0)
+        options.format = MemoryFormat::contiguous;
     Tensor y = full(shape, value, options);
     copy_into_region(x, region, y);
     return record("put_region", y, {x},

@@ -13,12 +13,13 @@ struct Region {
     std::vector<int64_t> start, step;
 };
 
-// Two ops that are each other's gradient.
+// Two ops that are each other's gradient. A blocked map stays blocked where the region's channels are whole
+// blocks.
 Tensor take_region(const Tensor& x, const Region& region, const Shape& shape);  // y(k) = x(start + k·step)
 Tensor put_region(const Tensor& x, const Region& region, const Shape& shape,    // y(start + k·step) = x(k),
                   double value);                                                // `value` everywhere else
 
-// put_region into a y that exists; no gradient.
+// put_region into a y that exists; no gradient. If y is blocked, the region's channels are whole blocks.
 void copy_into_region(const Tensor& x, const Region& region, Tensor& y);
 
 // All of a shape, and the same with dimension `dim` from `start` on.

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "framework/autograd.h"
+#include "framework/ops/blocked.h"
 #include "framework/ops/reduce.h"
 #include "kernels/copy/copy.h"
 
@@ -111,16 +112,22 @@ Tensor squeeze(const Tensor& x, int64_t dim) {
     return reshape(x, shape);
 }
 
-Tensor expand(const Tensor& x, const Shape& shape) {
+Tensor expand(const Tensor& x, const Shape& shape) { return expand_to(x, shape, MemoryFormat::contiguous); }
+
+Tensor expand_to(const Tensor& x, const Shape& shape, MemoryFormat wanted) {
     if (x.shape() == shape) return x;
     check(broadcast_shapes("expand", x.shape(), shape) == shape, "[expand] {} does not expand to {}",
           x.shape(), shape);
-    const auto own = row_major_strides(x.shape());
-    std::vector<int64_t> stride(static_cast<size_t>(shape.rank()), 0);
-    for (int64_t d = 0; d < x.rank(); ++d)
-        if (x.size(d) != 1)
-            stride[static_cast<size_t>(d + shape.rank() - x.rank())] = own[static_cast<size_t>(d)];
-    return record("expand", gather_strided("expand", x, shape, stride), {x},
+    const int64_t block = channel_block(wanted);
+    const MemoryFormat format = block > 1 ? wanted : MemoryFormat::contiguous;
+    const auto run = [&] {
+        const NoGrad no_grad;
+        const Tensor source = to_broadcast(x, block);
+        const Tensor y = gather_strided("expand", memory_of(source), memory_shape(shape, block),
+                                        map_strides(source, shape, block));
+        return Tensor(shape, {x.dtype(), x.device(), format}, y.storage());
+    };
+    return record("expand", run(), {x},
                   [from = x.shape()](const Backward& g) { return Gradients{sum_to(g.dy, from)}; });
 }
 

@@ -38,14 +38,8 @@ Tensor select(Tensor c, Tensor a, Tensor b) {
         s.a_stride[0] = a.rank() != 0;
         s.b_stride[0] = b.rank() != 0;
     } else {
-        const NoGrad no_grad;
-        for (Tensor* t : {&c, &a, &b}) *t = t->contiguous();
-        result.format = MemoryFormat::contiguous;
-        s.rank = static_cast<int>(shape.rank());
-        for (int64_t d = 0; d < shape.rank(); ++d) s.size[static_cast<size_t>(d)] = shape[d];
-        broadcast_strides(c.shape(), shape, s.c_stride);
-        broadcast_strides(a.shape(), shape, s.a_stride);
-        broadcast_strides(b.shape(), shape, s.b_stride);
+        result.format = broadcast<WhereShape>(
+            shape, s, {{c, &WhereShape::c_stride}, {a, &WhereShape::a_stride}, {b, &WhereShape::b_stride}});
         s = merged(s, &WhereShape::c_stride, &WhereShape::a_stride, &WhereShape::b_stride);
     }
     Tensor y = empty(shape, result);

@@ -19,6 +19,7 @@ namespace lily::kernels {
 struct AdainShape {
     int64_t planes, positions;  // N·C, M = H·W >= 1
     double eps;
+    int64_t lanes = 1;  // planes side by side: x (planes/lanes, positions, lanes); 8 or 16 on the CPU alone
 };
 
 // s, b, ds, db: one per plane. statistics (3, planes), for the backward pass: the mean, what rounding it has

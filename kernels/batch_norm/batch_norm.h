@@ -20,6 +20,8 @@ namespace lily::kernels {
 struct BatchNormShape {
     int64_t n, channels, inner;
     double eps;
+    // channels side by side: x (n, channels/lanes, inner, lanes); 8 or 16 on the CPU alone
+    int64_t lanes = 1;
 };
 
 // weight and bias (channels) may be null: 1 and 0. statistics (3, channels), for the backward pass: μ, what

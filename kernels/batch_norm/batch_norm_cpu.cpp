@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A task is a group of channels that lie side by side where inner = 1, else one channel. A group is read
-// three times, from near memory after the first.
+// A task is a group of channels that lie side by side where inner = 1 or in blocks, else one channel. A group
+// is read three times, from near memory after the first.
 #include <cmath>
 
 #include "kernels/batch_norm/batch_norm.h"
@@ -14,7 +14,14 @@ constexpr int kLanes = 16;
 
 int64_t channels_per_piece(const BatchNormShape& s) {
     const int64_t most = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, s.n * s.inner));
-    return s.inner == 1 ? (most + kColumns - 1) / kColumns * kColumns : most;
+    const int64_t whole = s.inner == 1 ? kColumns : s.lanes;
+    return (most + whole - 1) / whole * whole;
+}
+
+// body(std::integral_constant) with the number of lanes.
+template <class Body>
+inline void with_lanes(const BatchNormShape& s, const Body& body) {
+    s.lanes == 16 ? body(std::integral_constant<int, 16>{}) : body(std::integral_constant<int, 8>{});
 }
 
 // total[c] = Σ term(i, c) over the elements i of channel first + c, for `width` channels. Called inside of a
@@ -28,6 +35,18 @@ inline void sum_group(const BatchNormShape& s, int64_t first, int64_t width, dou
             for (int64_t c = 0; c < width; ++c) total[c] += term(row * s.channels + first + c, c);
         return;
     }
+    if (s.lanes > 1)
+        return with_lanes(s, [&](auto lanes) {
+            for (int64_t c = 0; c < width; c += lanes) {
+                double lane[lanes] = {};
+                for (int64_t row = 0; row < s.n; ++row) {
+                    const int64_t begin = (row * s.channels + first + c) * s.inner;
+                    for (int64_t i = 0; i < s.inner * lanes; i += lanes)
+                        for (int k = 0; k < lanes; ++k) lane[k] += term(begin + i + k, c + k);
+                }
+                for (int k = 0; k < lanes; ++k) total[c + k] = lane[k];
+            }
+        });
     for (int64_t c = 0; c < width; ++c) {
         double lane[kLanes] = {};
         for (int64_t row = 0; row < s.n; ++row) {
@@ -48,6 +67,12 @@ inline void for_each_of(const BatchNormShape& s, int64_t first, int64_t width, c
         const int64_t begin = (row * s.channels + first) * s.inner;
         if (s.inner == 1)
             for (int64_t c = 0; c < width; ++c) write(begin + c, c);
+        else if (s.lanes > 1)
+            with_lanes(s, [&](auto lanes) {
+                for (int64_t c = 0; c < width; c += lanes)
+                    for (int64_t i = 0; i < s.inner; ++i)
+                        for (int k = 0; k < lanes; ++k) write(begin + c * s.inner + i * lanes + k, c + k);
+            });
         else
             for (int64_t c = 0; c < width; ++c)
                 for (int64_t i = 0; i < s.inner; ++i) write(begin + c * s.inner + i, c);

@@ -34,6 +34,9 @@ struct CopyKernels {
 };
 template <class T>
 const CopyKernels<T>& copy(Device device);
+
+// How often `reorder` ran on the CPU in this process: a test counts what a chain of ops costs beside them.
+int64_t cpu_reorders();
 template <class T>
 const CopyKernels<T>& copy_on(simt::Gpu);  // copy.cu
 template <class T>

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/copy/copy.h"
 
+#include <atomic>
+
 #include "kernels/common/parallel.h"
 #include "kernels/copy/merged.h"
 
 namespace lily::kernels {
 namespace {
 
+std::atomic<int64_t> reorders{0};
+
 template <class T>
 void reorder(Queue&, PlanesShape s, int64_t from_layout, int64_t to_layout, const T* x, T* y) {
     if (s.n * s.c * s.m == 0) return;
+    reorders.fetch_add(1, std::memory_order_relaxed);
     const int64_t from = block_of(from_layout, s.c), to = block_of(to_layout, s.c);
     constexpr int64_t tile = 256;  // positions at a time, so that both sides stay in the cache
     const int64_t tiles = (s.m + tile - 1) / tile;
@@ -58,6 +63,8 @@ void fill(Queue&, int64_t n, T value, T* y) {
 }
 
 }  // namespace
+
+int64_t cpu_reorders() { return reorders; }
 
 template <class T>
 const CopyKernels<T>& copy(Device device) {

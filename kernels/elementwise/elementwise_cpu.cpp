@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/elementwise/elementwise.h"
 
+#include <type_traits>
+
 #include "kernels/common/parallel.h"
 #include "kernels/elementwise/functions.h"
 
@@ -34,9 +36,9 @@ void unary_backward(Queue&, Unary op, UnaryArguments args, int64_t n, const T* x
     });
 }
 
-// One innermost run of n elements, strides 0 or 1 (or any, in the last loop).
-template <class T, class F>
-void binary_row(F f, int64_t n, int64_t a_stride, int64_t b_stride, const T* a, const T* b, T* z) {
+// One innermost run of n elements, strides 0 or 1 (or any, in the last loop). N: int64_t or a constant.
+template <class T, class F, class N>
+void binary_row(F f, N n, int64_t a_stride, int64_t b_stride, const T* a, const T* b, T* z) {
     if (a_stride == 1 && b_stride == 1)
         for (int64_t i = 0; i < n; ++i) z[i] = f(a[i], b[i]);
     else if (a_stride == 1 && b_stride == 0)
@@ -56,6 +58,9 @@ void binary(Queue&, Binary op, const BroadcastShape& shape, const T* a, const T*
     int64_t rows = 1;
     for (int d = 0; d < inner; ++d) rows *= shape.size[d];
     if (n == 0 || rows == 0) return;
+    const int64_t group = inner > 0 ? shape.size[inner - 1] : 1;  // rows at even distances
+    const int64_t a_row = inner > 0 ? shape.a_stride[inner - 1] : 0,
+                  b_row = inner > 0 ? shape.b_stride[inner - 1] : 0;
     visit_binary<T>(op, [&](auto f) {
         if (rows == 1)
             return parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
@@ -64,7 +69,7 @@ void binary(Queue&, Binary op, const BroadcastShape& shape, const T* a, const T*
             });
         const int64_t rows_per_piece = std::max<int64_t>(1, kGrain / n);
         parallel_for(rows, rows_per_piece, [=, &shape](int64_t begin, int64_t end) {
-            for (int64_t row = begin; row < end; ++row) {
+            for (int64_t row = begin, count; row < end; row += count) {
                 int64_t rest = row, a_at = 0, b_at = 0;
                 for (int d = inner - 1; d >= 0; --d) {
                     const int64_t i = rest % shape.size[d];
@@ -72,7 +77,18 @@ void binary(Queue&, Binary op, const BroadcastShape& shape, const T* a, const T*
                     a_at += i * shape.a_stride[d];
                     b_at += i * shape.b_stride[d];
                 }
-                binary_row<T>(f, n, a_step, b_step, a + a_at, b + b_at, z + row * n);
+                count = std::min(end - row, group - row % group);
+                const auto of_width = [&](auto width) {
+                    for (int64_t i = 0; i < count; ++i)
+                        binary_row<T>(f, width, a_step, b_step, a + a_at + i * a_row, b + b_at + i * b_row,
+                                      z + (row + i) * n);
+                };
+                if (n == 16)  // a block of channels
+                    of_width(std::integral_constant<int64_t, 16>{});
+                else if (n == 8)
+                    of_width(std::integral_constant<int64_t, 8>{});
+                else
+                    of_width(n);
             }
         });
     });

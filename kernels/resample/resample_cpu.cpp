@@ -9,11 +9,11 @@ namespace {
 constexpr int64_t kWidth = 256;  // neighbours of `inner` per pass, summed in a local array
 constexpr int64_t kRows = 16;    // inner = 1: rows that are turned side by side
 
-// y[i] = Σ_t w[t] x[index[t]·stride + i] for i in [0, width)
-template <class T>
+// y[i] = Σ_t w[t] x[index[t]·stride + i] for i in [0, width), width <= kMost
+template <int64_t kMost, class T>
 void weighted_sum(int64_t first, int64_t last, const int64_t* index, const T* weight, int64_t width,
                   int64_t stride, const T* x, T* y) {
-    T sum[kWidth] = {};
+    T sum[kMost] = {};
     for (int64_t t = first; t < last; ++t) {
         const T w = weight[t];
         const T* from = x + index[t] * stride;
@@ -59,9 +59,13 @@ void apply(Queue& queue, ResampleShape s, const int64_t* start, const int64_t* i
         for (int64_t row = begin; row < end; ++row) {
             const int64_t j = row % s.m;
             const T* in = x + row / s.m * s.n * s.inner;
-            for (int64_t i = 0; i < s.inner; i += kWidth)
-                weighted_sum(start[j], start[j + 1], index, weight, std::min(kWidth, s.inner - i), s.inner,
-                             in + i, y + row * s.inner + i);
+            if (s.inner <= kRows)  // a block of channels
+                weighted_sum<kRows>(start[j], start[j + 1], index, weight, s.inner, s.inner, in,
+                                    y + row * s.inner);
+            else
+                for (int64_t i = 0; i < s.inner; i += kWidth)
+                    weighted_sum<kWidth>(start[j], start[j + 1], index, weight, std::min(kWidth, s.inner - i),
+                                         s.inner, in + i, y + row * s.inner + i);
         }
     });
 }
