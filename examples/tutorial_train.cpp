@@ -41,7 +41,7 @@ Settings parse_command_line(int argc, char** argv) {
     options.number("--learning-rate", s.learning_rate, more_than(0), "X [0.002]", "at most; x 0.7 per epoch");
     options.number("--cosine", s.warm_up, at_least(1), "N", "instead: N steps up, then half a cosine down");
     options.number("--seed", s.seed, at_least(0), "N [0]", "of weights, dropout and order");
-    options.machine(s.device, s.threads, s.quiet);
+    options.machine(s);
     options.parse(argc, argv);
     s.same = options.resume_settings();
     return s;

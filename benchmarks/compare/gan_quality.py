@@ -23,7 +23,7 @@ class Programs:
         """Path of the samples."""
         run, samples = folder / f"ours{seed}", folder / f"ours{seed}.safetensors"
         self.call("mnist_gan", "train", "--data", self.data, "--out", run, "--epochs", self.epochs, "--seed", seed, "--evaluate-every", 0,
-                  "--threads", self.threads, "--quiet")
+                  "--threads", self.threads, "--precision", "f32", "--quiet")
         self.call("mnist_gan", "sample", "--model", run / "model.safetensors", "--count", self.count, "--seed", seed, "--out", samples,
                   "--quiet")
         return samples

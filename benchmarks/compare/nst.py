@@ -42,7 +42,7 @@ class Programs:
         """One run of style_transfer on PNGs of that size."""
         command = [self.program, "--content", content, "--style", style, "--output", Path(folder) / "result.png", "--size", size,
                    "--style-size", size, "--iterations", iterations, "--weights", self.weights, "--threads", self.threads,
-                   "--log", "LOG", "--quiet", *more]
+                   "--log", "LOG", "--precision", "f32", "--quiet", *more]
         return follow("style_transfer", command, self.env)
 
     def theirs(self, name, size, content, style, iterations):

@@ -37,6 +37,7 @@ def main():
 def train(iterations, log):
     import jax
     from jax import numpy as jnp
+    jax.config.update("jax_default_matmul_precision", "highest")  # f32 is f32
 
     def network(key, sizes):
         """PyTorch's initial weights: uniform within ±1/√inputs."""

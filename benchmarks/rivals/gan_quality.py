@@ -115,6 +115,7 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)
+    torch.backends.fp32_precision = "ieee"  # f32 is f32, whatever the release's or the environment's default
     torch.manual_seed(arguments.seed)
     average, losses, seconds = train(load_pictures(arguments.data), arguments.epochs, arguments.plain)
     with torch.no_grad():

@@ -37,6 +37,7 @@ def train(arguments, log):
     import tensorflow as tf
     tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.experimental.enable_tensor_float_32_execution(False)  # f32 is f32
     tf.random.set_seed(1)
 
     class Player:

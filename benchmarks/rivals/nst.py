@@ -144,6 +144,7 @@ def main():
 
     torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)
+    torch.backends.fp32_precision = "ieee"  # f32 is f32, whatever the release's or the environment's default
     inputs = [load_picture(path, arguments.size) for path in (arguments.content, arguments.style)]
     content, style = (picture.contiguous(memory_format=memory_format) for picture in inputs)
     network = make_network(load_tensors(arguments.weights), torch.bfloat16 if precision == "bf16" else torch.float32, memory_format)

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "examples/common/machine.h"
 #include "examples/common/resume.h"
 #include "examples/common/words.h"
 #include "framework/io/file.h"
@@ -147,14 +148,17 @@ class Options {
         return app_.add_flag(name, value, help);
     }
 
-    // --device, --threads, --quiet: of every program.
-    void machine(std::string& device, int& threads, bool& quiet) {
+    // examples/common/machine.h, of every program that trains.
+    void machine(Machine& m) {
         group("Machine", Resume::any);
-        add("--device", device, "auto|cpu|simt|cuda [auto]",
+        add("--device", m.device, "auto|cpu|simt|cuda [auto]",
             "where it runs: the CPU, the software GPU (slow; for tests and learning), a GPU")
             ->check(CLI::IsMember({"auto", "cpu", "simt", "cuda"}));
-        number("--threads", threads, between(1, 1024), "N [all cores]", "CPU threads");
-        flag("--quiet", quiet, "print errors only");
+        number("--threads", m.threads, between(1, 1024), "N [all cores]", "CPU threads");
+        flag("--quiet", m.quiet, "print errors only");
+        with(Resume::same)
+            .choice("--precision", m.precision, kPrecisions,
+                    "of the factors of products and convolutions on a GPU; sums are f32");
     }
 
     // Of the whole command line. Ends the program: with 0 after --help, with 2 and one line on stderr if

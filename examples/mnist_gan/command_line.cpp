@@ -164,7 +164,7 @@ Settings parse_command_line(int argc, char** argv) {
         CLI::App* sub = app.add_subcommand(name, what);
         Options options(*sub);
         add(options, settings);
-        options.machine(settings.device, settings.threads, settings.quiet);
+        options.machine(settings);
         return std::pair(sub, options);
     };
     const Options of_train = command("train", "train the two networks", train, add_train).second;

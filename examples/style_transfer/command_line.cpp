@@ -83,7 +83,7 @@ Settings parse_command_line(int argc, char** argv) {
     add_pictures(options, s);
     add_optimisation(options, s);
     add_files(options, s);
-    options.machine(s.device, s.threads, s.quiet);
+    options.machine(s);
     options.parse(argc, argv);
     if (app.count("--style-size") == 0) s.style_size = s.size;
     s.same = options.resume_settings();

@@ -68,6 +68,16 @@ class TutorialTest(ResumeCases, unittest.TestCase):
         self.assertTrue((self.dir / "run/sheet.png").exists())
         self.assertIn(b"<svg", (self.dir / "run/loss.svg").read_bytes())
 
+    def test_precision(self):
+        self.fails("--precision tf32 is a GPU's, the CPU has f32 alone; see --device$",
+                   *self.train_command("run", 5, "--device", "cpu", "--precision", "tf32")[1:])
+        self.assertFalse((self.dir / "run").exists())
+        self.fails("--precision: .*half", *self.train_command("run", 5, "--precision", "half")[1:])
+        on_gpu = self.train_command("run", 1, "--device", "simt", "--precision", "bf16")
+        if subprocess.run(on_gpu, capture_output=True, timeout=300).returncode:
+            self.skipTest("this build has no software GPU")
+        self.fails(r"made with other settings: --precision f32 \(was bf16\)", *self.train_command("run", 2, "--resume")[1:])
+
     def test_what_matters_to_a_resumed_run(self):
         self.train("run", 5)
         self.fails(r"made with other settings: --batch-size 4 \(was 8\), --seed 1 \(was 0\)",
