@@ -25,17 +25,19 @@ if(NOT LILY_SANITIZE)
          -include ${PROJECT_SOURCE_DIR}/tools/simt/include/simt/block_memory.h)
 endif()
 
-# lily_simt_sources(<target> <dir>): compiles every .cu file below <dir> into the target, for the software GPU. CMake ties
-# a file to one language, so each is included by a .cpp file of one line.
+# lily_simt_sources(<target> <dir> [root]): compiles every .cu file below <dir> of <root> (the project) into the target,
+# for the software GPU. CMake ties a file to one language, so each is included by a .cpp file of one line.
 function(lily_simt_sources target dir)
-    file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/${dir}/*.cu)
+    set(root ${ARGN} ${PROJECT_SOURCE_DIR})
+    list(GET root 0 root)
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${root} ${root}/${dir}/*.cu)
     foreach(source IN LISTS sources)
         set(generated ${PROJECT_BINARY_DIR}/simt/${source}.cpp)
         file(CONFIGURE OUTPUT ${generated} CONTENT "#include \"${source}\"\n")
         target_sources(${target} PRIVATE ${generated})
         set_source_files_properties(${generated} TARGET_DIRECTORY ${target} PROPERTIES
             COMPILE_OPTIONS "${simt_options}" COMPILE_DEFINITIONS LILY_CUDA_DEVICE=simt
-            INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/tools/simt/include;${PROJECT_SOURCE_DIR}")
+            INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/tools/simt/include;${root};${PROJECT_SOURCE_DIR}")
     endforeach()
     target_link_libraries(${target} PRIVATE lily_simt)
 endfunction()
