@@ -2,7 +2,9 @@
 #include "framework/ops/activation.h"
 
 #include "framework/ops/arithmetic.h"
+#include "framework/ops/pointwise.h"
 #include "framework/ops/unary.h"
+#include "kernels/elementwise/functions.h"
 
 namespace lily {
 namespace {
@@ -37,6 +39,26 @@ Tensor softplus(const Tensor& x, double beta, double threshold) {
     return unary("softplus", Unary::softplus, {.a = beta, .b = threshold}, x, SlopeUses::x, [=](T v, T dy) {
         const Tensor linear = gt(beta * v.detach(), scalar(threshold, {.dtype = v.dtype()}));
         return dy * (linear + (1 - linear) * sigmoid(beta * v));
+    });
+}
+
+Tensor gelu(const Tensor& x, GeluApproximation approximation) {
+    if (approximation == GeluApproximation::none)
+        return unary("gelu", Unary::gelu, {}, x, SlopeUses::x, [](T v, T dy) {
+            const double root_half = 0.7071067811865476, normal = 0.3989422804014327;
+            return dy * (0.5 * (1 + erf(root_half * v)) + v * (normal * exp(-0.5 * square(v))));
+        });
+    return unary("gelu_tanh", Unary::gelu_tanh, {}, x, SlopeUses::x, [](T v, T dy) {
+        const double c = 0.7978845608028654, k = 0.044715;
+        const Tensor t = tanh(c * (v + k * (square(v) * v)));
+        return dy * (0.5 * (1 + t) + 0.5 * v * (1 - t * t) * (c * (1 + 3 * k * square(v))));
+    });
+}
+
+Tensor quick_gelu(const Tensor& x) {
+    return unary("quick_gelu", Unary::quick_gelu, {}, x, SlopeUses::x, [](T v, T dy) {
+        const Tensor s = sigmoid(1.702 * v);
+        return dy * (s + 1.702 * v * (s * (1 - s)));
     });
 }
 

@@ -12,4 +12,9 @@ Tensor tanh(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
 Tensor softplus(const Tensor& x, double beta = 1, double threshold = 20);  // log(1 + exp(beta x)) / beta
 
+// x Φ(x), Φ the normal distribution; or PyTorch's approximate="tanh".
+enum class GeluApproximation : uint8_t { none, tanh };
+Tensor gelu(const Tensor& x, GeluApproximation approximation = GeluApproximation::none);
+Tensor quick_gelu(const Tensor& x);  // x σ(1.702 x)
+
 }  // namespace lily

@@ -7,7 +7,7 @@
 #include "framework/ops/reduce.h"
 #include "framework/ops/unary.h"
 #include "kernels/compare/compare.h"
-#include "kernels/elementwise/elementwise.h"
+#include "kernels/elementwise/functions.h"
 
 namespace lily {
 namespace {

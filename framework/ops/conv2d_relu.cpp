@@ -6,7 +6,7 @@
 #include "framework/ops/conv2d_common.h"
 #include "framework/ops/pool2d.h"
 #include "framework/ops/unary.h"
-#include "kernels/elementwise/elementwise.h"
+#include "kernels/elementwise/functions.h"
 
 namespace lily {
 

@@ -3,6 +3,7 @@
 
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/unary.h"
+#include "kernels/elementwise/functions.h"
 
 namespace lily {
 
@@ -24,6 +25,11 @@ Tensor sqrt(const Tensor& x) {
 
 Tensor rsqrt(const Tensor& x) {
     return unary("rsqrt", Unary::rsqrt, {}, x, SlopeUses::y, [](T y, T dy) { return dy * y * y * y * -0.5; });
+}
+
+Tensor erf(const Tensor& x) {
+    return unary("erf", Unary::erf, {}, x, SlopeUses::x,
+                 [](T v, T dy) { return dy * (1.1283791670955126 * exp(-square(v))); });
 }
 
 Tensor abs(const Tensor& x) {

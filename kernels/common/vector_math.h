@@ -51,6 +51,25 @@ LILY_SHARED inline float fast_tanh(float x) {
 }
 LILY_SHARED inline double fast_tanh(double x) { return std::tanh(x); }
 
+// erfc(x) for x >= 0: t P(2t - 1) exp(-x²) with t = 1 / (1 + 0.35 x). P: exp(x²) erfc(x) / t by weighted
+// least squares over [0, 30], off by 1.3e-8 of the value at most, so small results are as exact as large
+// ones.
+LILY_SHARED inline float fast_erfc_of_positive(float x) {
+    const float t = 1.0f / (1.0f + 0.35f * x), u = 2.0f * t - 1.0f;
+    float p = 8.49617565e-5f;
+    p = p * u + 3.52900941e-5f;
+    p = p * u - 8.46523127e-4f;
+    p = p * u - 1.57943884e-3f;
+    p = p * u + 4.57352767e-3f;
+    p = p * u + 3.18397879e-2f;
+    p = p * u + 9.50979489e-2f;
+    p = p * u + 1.94224554e-1f;
+    p = p * u + 3.02357151e-1f;
+    p = p * u + 3.74212753e-1f;
+    return t * p * fast_exp(-x * x);
+}
+LILY_SHARED inline double fast_erfc_of_positive(double x) { return std::erfc(x); }
+
 template <class T>
 LILY_SHARED T fast_sigmoid(T x) {
     return T(1) / (T(1) + fast_exp(-x));

@@ -13,7 +13,7 @@
 #include "kernels/common/error.h"
 #include "kernels/common/onednn.h"
 #include "kernels/conv2d/conv2d_plans.h"
-#include "kernels/elementwise/elementwise.h"
+#include "kernels/elementwise/functions.h"
 #include "kernels/vector/vector.h"
 
 namespace lily::kernels {

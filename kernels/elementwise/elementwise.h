@@ -12,32 +12,13 @@
 
 namespace lily::kernels {
 
-enum class Unary : uint8_t {
-    exp,
-    log,
-    sqrt,
-    rsqrt,
-    abs,
-    sign,
-    square,
-    reciprocal,
-    quotient,
-    pow,
-    clamp,
-    leaky_relu,
-    relu,
-    tanh,
-    sigmoid,
-    softplus,
-};
-// quotient: x / a; pow: a = exponent; clamp: a = low, b = high; leaky_relu: a = slope; softplus: a = beta, b
-// = threshold.
+// Which function: functions.h has the names and the maths, side by side.
+enum class Unary : uint8_t;
+enum class Binary : uint8_t;
+
 struct UnaryArguments {
     double a = 0, b = 0;
 };
-
-// Comparisons give 1 or 0; masked is a b, and 0 where b is 0 whatever a is.
-enum class Binary : uint8_t { add, sub, mul, div, maximum, minimum, gt, ge, lt, le, eq, ne, masked };
 
 template <class T>
 struct ElementwiseKernels {

@@ -10,7 +10,37 @@
 #include "kernels/common/vector_math.h"
 #include "kernels/elementwise/elementwise.h"
 
-namespace lily::kernels::functions {
+namespace lily::kernels {
+
+// quotient: x / a; pow: a = exponent; clamp: a = low, b = high; leaky_relu: a = slope; softplus: a = beta, b
+// = threshold.
+enum class Unary : uint8_t {
+    exp,
+    log,
+    sqrt,
+    rsqrt,
+    abs,
+    sign,
+    square,
+    reciprocal,
+    quotient,
+    pow,
+    clamp,
+    leaky_relu,
+    relu,
+    tanh,
+    sigmoid,
+    softplus,
+    erf,
+    gelu,
+    gelu_tanh,
+    quick_gelu,
+};
+
+// Comparisons give 1 or 0; masked is a b, and 0 where b is 0 whatever a is.
+enum class Binary : uint8_t { add, sub, mul, div, maximum, minimum, gt, ge, lt, le, eq, ne, masked };
+
+namespace functions {
 inline namespace LILY_FORMULAS {
 
 template <class T>
@@ -110,6 +140,43 @@ struct Softplus {
     }
 };
 
+template <class T>
+struct Erf {
+    LILY_SHARED T value(T x) const { return std::copysign(T(1) - fast_erfc_of_positive(std::fabs(x)), x); }
+    LILY_SHARED T gradient(T x, T, T dy) const { return dy * (T(1.1283791670955126) * fast_exp(-x * x)); }
+};
+// x Φ(x) with Φ(x) = erfc(-x/√2) / 2; the slope is Φ(x) + x φ(x).
+template <class T>
+struct Gelu {
+    LILY_SHARED T below(T x) const {
+        const T tail = T(0.5) * fast_erfc_of_positive(std::fabs(x) * T(0.7071067811865476));
+        return x < 0 ? tail : T(1) - tail;
+    }
+    LILY_SHARED T value(T x) const { return x * below(x); }
+    LILY_SHARED T gradient(T x, T, T dy) const {
+        return dy * (below(x) + x * (T(0.3989422804014327) * fast_exp(T(-0.5) * x * x)));
+    }
+};
+// x (1 + tanh(c (x + 0.044715 x³))) / 2, c = √(2/π)
+template <class T>
+struct GeluTanh {
+    static constexpr T c = T(0.7978845608028654), k = T(0.044715);
+    LILY_SHARED T value(T x) const { return T(0.5) * x * (T(1) + fast_tanh(c * (x + k * x * x * x))); }
+    LILY_SHARED T gradient(T x, T, T dy) const {
+        const T t = fast_tanh(c * (x + k * x * x * x));
+        return dy * (T(0.5) * (T(1) + t) + T(0.5) * x * (T(1) - t * t) * (c * (T(1) + T(3) * k * x * x)));
+    }
+};
+// x σ(1.702 x), as OpenAI's CLIP has it
+template <class T>
+struct QuickGelu {
+    LILY_SHARED T value(T x) const { return x * fast_sigmoid(T(1.702) * x); }
+    LILY_SHARED T gradient(T x, T, T dy) const {
+        const T s = fast_sigmoid(T(1.702) * x);
+        return dy * (s + T(1.702) * x * (s * (T(1) - s)));
+    }
+};
+
 // z = a op b. NaN wins in maximum and minimum; comparisons give 1 or 0.
 template <class T>
 struct Plus {
@@ -201,6 +268,14 @@ void visit_unary(Unary op, UnaryArguments args, const Body& body) {
             return body(Sigmoid<T>{});
         case Unary::softplus:
             return body(Softplus<T>{a, b});
+        case Unary::erf:
+            return body(Erf<T>{});
+        case Unary::gelu:
+            return body(Gelu<T>{});
+        case Unary::gelu_tanh:
+            return body(GeluTanh<T>{});
+        case Unary::quick_gelu:
+            return body(QuickGelu<T>{});
     }
 }
 
@@ -238,4 +313,5 @@ void visit_binary(Binary op, const Body& body) {
 }
 
 }  // namespace LILY_FORMULAS
-}  // namespace lily::kernels::functions
+}  // namespace functions
+}  // namespace lily::kernels

@@ -95,6 +95,13 @@ def ops():
     tensors["embedding/index"] = index.double().numpy()
     op_case("upsample_nearest2d.2x3", dict(scale_factor=[2, 3]), lambda x: F.interpolate(x, scale_factor=(2.0, 3.0), mode="nearest"),
             x=normal(2, 2, 3, 4))
+    for approximate in ("none", "tanh"):
+        op_case(f"gelu.{approximate}", dict(approximate=approximate), lambda x: F.gelu(x, approximate=approximate), x=3 * normal(16))
+    op_case("layer_norm", dict(eps=1e-3), lambda x, weight, bias: F.layer_norm(x, (3, 4), weight, bias, 1e-3),
+            x=2 * normal(2, 5, 3, 4) + 1, weight=normal(3, 4), bias=normal(3, 4))
+    op_case("normalize.dim1", dict(dim=1), lambda x: F.normalize(x, dim=1), x=normal(4, 5))
+    chosen = torch.tensor([2, 0, 2])
+    op_case("index_select.dim1", dict(dim=1, index=chosen.tolist()), lambda x: x.index_select(1, chosen), x=normal(2, 3, 4))
     taps = torch.tensor([1.0, 2, 4], dtype=torch.float64) / 7
     op_case("blur.124", {}, lambda x: F.conv2d(x, torch.outer(taps, taps).expand(3, 1, 3, 3), padding=1, groups=3), x=normal(2, 3, 4, 5))
 

@@ -5,6 +5,7 @@
 #include "framework/ops/unary.h"
 #include "tests/catch.h"
 #include "tests/framework/check_op.h"
+#include "tests/framework/ops/golden.h"
 #include "tests/kernels/buffer.h"
 
 namespace lily::testing {
@@ -31,6 +32,12 @@ std::vector<OpCase> unary_cases() {
     add(
         "clamp", [](const Tensor& x) { return clamp(x, -0.1, 0.1); }, Domain::away_from_zero);
     add("relu", relu, Domain::away_from_zero);
+    add("erf", erf, Domain::any);
+    add(
+        "gelu", [](const Tensor& x) { return gelu(x); }, Domain::any, 2);
+    add(
+        "gelu_tanh", [](const Tensor& x) { return gelu(x, GeluApproximation::tanh); }, Domain::any, 2);
+    add("quick_gelu", quick_gelu, Domain::any, 2);
     add(
         "leaky_relu 0.2", [](const Tensor& x) { return leaky_relu(x, 0.2); }, Domain::away_from_zero);
     add("tanh", tanh, Domain::any);
@@ -131,6 +138,22 @@ TEST_CASE("elementwise functions at their edges", "[ops]") {
     CHECK(std::isnan(at32(sqrt, -1)));
     CHECK(std::isnan(maximum(full({1}, nan), full({1}, 1)).item()));
     CHECK(std::isnan(minimum(full({1}, 1), full({1}, nan)).item()));
+}
+
+TEST_CASE("gelu equals PyTorch's", "[ops]") {
+    check_golden("gelu.none", {"x"}, [](const Tensors& x) { return gelu(x[0]); });
+    check_golden("gelu.tanh", {"x"}, [](const Tensors& x) { return gelu(x[0], GeluApproximation::tanh); });
+}
+
+// Far below 0 gelu is small, and 1 + erf would have lost all of its bits.
+TEST_CASE("erf and gelu in f32 are exact where they are small", "[ops]") {
+    for (double x = -8; x <= 4; x += 0.0625) {
+        INFO("x = " << x);
+        const auto in_f32 =
+            static_cast<double>(at32([](const Tensor& v) { return gelu(v); }, static_cast<float>(x)));
+        CHECK(in_f32 == Approx(x * 0.5 * std::erfc(-x / std::sqrt(2.0))).epsilon(8e-6).margin(1e-30));
+        CHECK(at32(erf, static_cast<float>(x)) == Approx(std::erf(x)).margin(2e-7).epsilon(0));
+    }
 }
 
 TEST_CASE("comparisons of whole numbers give masks of u8, on every device", "[ops][simt]") {

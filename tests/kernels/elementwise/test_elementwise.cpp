@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernels/elementwise/elementwise.h"
+#include "kernels/elementwise/functions.h"
 
 #include "tests/catch.h"
 #include "tests/kernels/buffer.h"
