@@ -14,7 +14,6 @@
 #include "framework/nn/layers.h"
 #include "framework/ops.h"
 #include "framework/optim/adam.h"
-#include "framework/short_waits.h"
 
 namespace {
 
@@ -90,7 +89,6 @@ class Step {
 }  // namespace
 
 int main(int argc, char** argv) {
-    lily::restart_with_short_waits(argv);
     if (argc != 5 || std::strcmp(argv[1], "--iterations") != 0 || std::strcmp(argv[3], "--log") != 0)
         return std::fprintf(stderr, "usage: gan --iterations N --log FILE\n"), 2;
     const long iterations = std::atol(argv[2]);

@@ -9,7 +9,7 @@ int main(int argc, char** argv) {
     using namespace lily::mnist_gan;
     const char* advice =
         "fewer or smaller layers, a smaller --batch-size, --image-size or --count, fewer --threads";
-    return lily::run_program({"mnist_gan", advice}, argv, [&] {
+    return lily::run_program({"mnist_gan", advice}, [&] {
         const Settings settings = parse_command_line(argc, argv);
         return std::visit([](const auto& s) { return run(s); }, settings);
     });

@@ -175,6 +175,6 @@ int paint(const Settings& s) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    return run_program({"style_transfer", "choose a smaller --size, or fewer --threads"}, argv,
+    return run_program({"style_transfer", "choose a smaller --size, or fewer --threads"},
                        [&] { return paint(parse_command_line(argc, argv)); });
 }

@@ -145,6 +145,6 @@ int run(const Settings& s) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    return run_program({"tutorial_train", "a smaller --batch-size"}, argv,
+    return run_program({"tutorial_train", "a smaller --batch-size"},
                        [&] { return run(parse_command_line(argc, argv)); });
 }

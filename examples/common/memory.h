@@ -21,7 +21,8 @@ inline void require_memory(const std::string& what, double megabytes, double map
     constexpr double kStack = 9;
     require(megabytes, resident_limit(), "");
     if (const auto limit = address_space_limit())
-        require(megabytes + mapped + kStack * kernels::max_threads(), *limit, ", or raise that limit");
+        require(megabytes + mapped + 2 * kStack * kernels::max_threads(), *limit,
+                ", or raise that limit");  // ours and OpenMP's
 }
 
 }  // namespace lily

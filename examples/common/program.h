@@ -10,7 +10,6 @@
 #include <string>
 
 #include "framework/io/progress.h"
-#include "framework/short_waits.h"
 #include "kernels/common/out_of_memory.h"
 
 namespace lily {
@@ -31,10 +30,9 @@ inline int report(const std::exception& error) {
     return 1;
 }
 
-// body() -> exit code; the program is to call this first of all. argv: main's.
+// body() -> exit code; the program is to call this first of all.
 template <class Body>
-int run_program(const ProgramName& program, char** argv, const Body& body) {
-    restart_with_short_waits(argv);
+int run_program(const ProgramName& program, const Body& body) {
     this_program = program;
     // `program 2>&1 | tee log`: Ctrl-C ends tee first, and what is said then must not end the program. Nor
     // must a file that grows beyond ulimit -f: the write says so.

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <exception>
 #include <limits>
 #include <thread>
@@ -33,6 +34,16 @@ inline void pause() {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #endif
+}
+
+// oneDNN's loops run on threads of libgomp, which spin for milliseconds when a loop has ended, and so keep
+// the cores from ours; but a hundred times at most while there are more of them than cores, by its manual
+// (GOMP_SPINCOUNT). One more, which sleeps from now on, makes them so. What the user has set stays.
+void shorten_spins_of_openmp() {
+    if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
+    std::atomic<int> threads{0};
+#pragma omp parallel num_threads(2)
+    ++threads;
 }
 
 // The next runs that nobody has taken, [first, last) of a job, in one word so that taking one is atomic. The
@@ -130,6 +141,7 @@ class Pool {
     }
 
     [[noreturn]] void work(int slot) {
+        if (slot == 1) shorten_spins_of_openmp();
         omp_set_num_threads(1);  // of a library that is called in a task
         for (uint32_t job = 0;;) {
             wait(job_, job);

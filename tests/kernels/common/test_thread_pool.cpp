@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "kernels/common/thread_pool.h"
 
+#include <omp.h>
+
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <ctime>
 #include <thread>
 #include <vector>
@@ -122,6 +125,23 @@ TEST_CASE("waiting threads sleep", "[kernels][parallel]") {
     const double before = cpu_seconds();
     std::this_thread::sleep_for(200ms);
     CHECK(cpu_seconds() - before < 0.02);
+}
+
+TEST_CASE("threads of OpenMP sleep soon, too", "[kernels][parallel]") {
+    if (std::getenv("GOMP_SPINCOUNT")) SKIP("GOMP_SPINCOUNT is set: OpenMP is left alone");
+    counts(100, 4);
+    const int threads = omp_get_num_procs();
+    double seconds = 0;
+    for (int region = 0; region < 10; ++region) {
+        std::atomic<int> there{0};
+#pragma omp parallel num_threads(threads)
+        ++there;
+        REQUIRE(there == threads);
+        const double before = cpu_seconds();
+        std::this_thread::sleep_for(20ms);
+        seconds += cpu_seconds() - before;
+    }
+    CHECK(seconds < 2e-3 * threads);
 }
 
 }  // namespace lily::testing
