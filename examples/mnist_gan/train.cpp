@@ -162,11 +162,14 @@ class Training {
     // What is due after a step is done in this order: a checkpoint holds what the check and the evaluation
     // before it have found.
     void step() {
-        const GanStep step = trainer_.step([&] { return loader_.next(trainer_.device()); });
-        monitor_.see(step, s_.loss);
+        const LateGanStep late = trainer_.begin_step([&] { return loader_.next(); });
         const int64_t epoch = run_.step() / per_epoch_ + 1;
-        run_.log(
-            {static_cast<double>(epoch), step.d_loss, step.g_loss, step.d_real, step.d_fake, step.penalty});
+        run_.log_late(late.is_ready(), [this, late, epoch] {
+            const GanStep step = late.get();
+            monitor_.see(step, s_.loss);
+            return std::vector{
+                static_cast<double>(epoch), step.d_loss, step.g_loss, step.d_real, step.d_fake, step.penalty};
+        });
         if (run_.is_due(s_.sample_every > 0 ? s_.sample_every : per_epoch_))
             folder_.save_picture("grids", run_.step(), io::sample_grid(grid_samples(), size_, s_.grid[0]));
         const int64_t i = run_.step();
@@ -191,6 +194,7 @@ class Training {
 
     void check_health(int64_t epoch) {
         constexpr int64_t n = CollapseMonitor::kSamples;
+        run_.settle();
         const GanHealth h = monitor_.check(trainer_.sample_raw(noise(n, Stream::monitor), labels_for(n)));
         health_.row(run_.step(),
                     std::vector{h.kinds, h.variance, h.saturation, h.problem.empty() ? 1.0 : 0.0});

@@ -81,7 +81,12 @@ void Run::write(const std::string& path, const io::Checkpoint& state) {
     io::save_checkpoint(path, state);
 }
 
-void Run::save(const std::string& path) { write(path, state()); }
+void Run::save(const std::string& path) { write(path, settled_state()); }
+
+io::Checkpoint Run::settled_state() {
+    settle();
+    return state();
+}
 
 StateDict Run::load(const std::string& path) {
     const io::Checkpoint checkpoint = io::load_checkpoint(path);
@@ -122,7 +127,7 @@ std::string Run::save_somewhere() {
     const std::string& path = options_.checkpoint.empty() ? options_.rescue : options_.checkpoint;
     if (path.empty() || !is_whole_ || step_ == 0) return "";
     try {
-        const io::Checkpoint last = state();
+        const io::Checkpoint last = settled_state();
         return io::save_somewhere(path, [&](const std::string& to) { write(to, last); }).path;
     } catch (const std::exception&) {  // the error before is the one to report
         return "";
@@ -156,13 +161,26 @@ void Run::message(const std::string& line) {
 }
 
 void Run::log(const std::vector<double>& values) {
-    log_.row(++step_, values);
+    log_late(true, [&values] { return values; });
+}
+
+void Run::log_late(bool ready, std::function<std::vector<double>()> values) {
+    settle();
+    late_row_.emplace(++step_, std::move(values));
+    if (ready) settle();
     is_whole_ = true;
-    for (const double value : values)
+}
+
+void Run::settle() {
+    if (!late_row_) return;
+    const auto [step, values] = *std::exchange(late_row_, std::nullopt);
+    const std::vector<double> row = values();
+    log_.row(step, row);
+    for (const double value : row)
         if (!std::isfinite(value))
-            diverge(fmt::format("[run] the losses became infinite or NaN at step {}: {}", step_,
+            diverge(fmt::format("[run] the losses became infinite or NaN at step {}: {}", step,
                                 log_.progress_text()));
-    bar_->update(step_, log_.progress_text());
+    if (bar_) bar_->update(step, log_.progress_text());
 }
 
 void Run::take_step(const std::function<void()>& step) {
@@ -186,6 +204,7 @@ int Run::loop(const std::function<void()>& step) {
     std::string path;
     try {
         while (!is_over()) take_step(step);
+        settle();
         path = options_.checkpoint;
         if (path.empty() && (interrupted || !stopped_.empty())) path = options_.rescue;
         if (!path.empty()) last = state();
@@ -216,6 +235,7 @@ int Run::loop(const std::function<void()>& step) {
 
 void Run::roll_back(const std::function<void()>& change) {
     check(!options_.good.empty(), "[run] no good state is kept");
+    settle();
     is_whole_ = false;
     load(options_.good);
     if (change) change();

@@ -89,6 +89,11 @@ class Run {
 
     // Within a step. log() ends it: step() counts it from there on. Throws Diverged for infinite and NaN.
     void log(const std::vector<double>& values);
+    // The same for numbers that are on their way from a GPU: they are asked for when the next step has been
+    // begun, and before anything is saved; at once if they are `ready`. Then a run that diverges is noticed a
+    // step late, and no file has it.
+    void log_late(bool ready, std::function<std::vector<double>()> values);
+    void settle();                          // asks for them now
     int64_t step() const { return step_; }  // steps done
     bool is_due(int64_t every) const { return every > 0 && step_ % every == 0; }
     bool is_last() const { return step_ == options_.steps; }
@@ -107,6 +112,7 @@ class Run {
 
   private:
     io::Checkpoint state() const;
+    io::Checkpoint settled_state();
     void write(const std::string& path, const io::Checkpoint& state);
     StateDict load(const std::string& path);  // returns the history, where the state holds it
     void take_step(const std::function<void()>& step);
@@ -123,6 +129,7 @@ class Run {
     std::vector<std::unique_ptr<Log>> more_logs_;
     std::optional<io::ProgressBar> bar_;
     int64_t step_ = 0;
+    std::optional<std::pair<int64_t, std::function<std::vector<double>()>>> late_row_;  // its step
     std::string stopped_, finished_;                            // why; empty: it is not
     std::string good_state_;                                    // the last file of one; empty: none yet
     mutable std::optional<io::Checkpoint::Settings> settings_;  // all

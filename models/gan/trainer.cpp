@@ -24,15 +24,32 @@ M& moved(M& module, Device device) {
     return module;
 }
 
-// Mean of the logits, or of what they say as beliefs: σ(logit).
+// Mean of the logits, or of what they say as beliefs: σ(logit). On the host, in f64.
 double mean_of(const Tensor& logits, bool beliefs) {
     double total = 0;
     const std::vector<double> values = logits.to_vector<double>();
     for (const double v : values) total += beliefs ? 1 / (1 + std::exp(-v)) : v;
     return total / static_cast<double>(values.size());
 }
+// The same where the logits are; (1)
+Tensor mean_there(const Tensor& logits, bool beliefs) {
+    return mean(beliefs ? sigmoid(logits) : logits).reshape({1});
+}
+
+// The figures of a step in the order in which a GPU has them.
+enum Figure : size_t { kDLoss, kDReal, kDFake, kPenalty, kGLoss };
 
 }  // namespace
+
+GanStep LateGanStep::get() const {
+    if (!figures_) return step_;
+    const std::vector<float>& v = figures_->values();
+    return {.d_loss = v[kDLoss],
+            .g_loss = v[kGLoss],
+            .d_real = v[kDReal],
+            .d_fake = v[kDFake],
+            .penalty = v[kPenalty]};
+}
 
 GanTrainer::GanTrainer(const GanOptions& options, const GanRecipe& recipe, Device device)
     : options_(options),
@@ -45,65 +62,111 @@ GanTrainer::GanTrainer(const GanOptions& options, const GanRecipe& recipe, Devic
       g_adam_(moved(generator_, device).parameters(), adam_options(recipe.g_learning_rate, recipe.betas)),
       d_adam_(moved(discriminator_, device).parameters(), adam_options(recipe.d_learning_rate, recipe.betas)),
       ema_(moved(average_, device), generator_, optim::warm_up_decay(recipe.ema)) {
+    if (device != Device::cpu) {
+        d_figures_ = zeros({kGLoss}, {.device = device});
+        figures_ = zeros({kGLoss + 1}, {.device = device});
+    }
     check(recipe.d_steps >= 1, "[gan] expected at least 1 step of D, got {}", recipe.d_steps);
     check(recipe.clip_grad >= 0, "[gan] expected a gradient's norm of at least 0, got {}", recipe.clip_grad);
     random_ = Generator(recipe.seed, Stream::noise);
 }
 
 Tensor GanTrainer::random_labels(int64_t count, Generator& random) const {
-    return options_.classes > 0 ? randint(0, options_.classes, {count}, random).to(device_) : Tensor{};
+    const TensorOptions there{.dtype = DType::i64, .device = device_};
+    return options_.classes > 0 ? randint(0, options_.classes, {count}, random, there) : Tensor{};
 }
 
-GanStep GanTrainer::step(const NextBatch& next) {
-    GanStep result;
-    int64_t count = 0;
+LateGanStep GanTrainer::begin_step(const NextBatch& next) {
     for (int64_t i = 0; i < recipe_.d_steps; ++i) {
-        const data::Batch batch = next();
-        count = batch.pixels.size(0);
-        step_discriminator(batch, result);
+        put_inputs(next());
+        run(*d_step_, &GanTrainer::step_discriminator);
     }
-    step_generator(count, result);
-    return result;
+    run(*g_step_, &GanTrainer::step_generator);
+    if (recipe_.ema > 0) average_is_settled_ = false;
+    if (device_ != Device::cpu) return LateGanStep(Readback(figures_));
+    GanStep result{.d_loss = d_loss_.item<double>(),
+                   .g_loss = g_loss_.item<double>(),
+                   .d_real = mean_of(of_real_, has_beliefs(recipe_.loss)),
+                   .d_fake = mean_of(of_fake_, has_beliefs(recipe_.loss))};
+    if (penalty_.defined()) result.penalty = penalty_.item<double>();
+    return LateGanStep(result);
 }
 
-// D learns to tell real from generated: both halves in one pass.
-void GanTrainer::step_discriminator(const data::Batch& batch, GanStep& result) {
+// A profiler reads its clock between the ops, which a replay does not have.
+void GanTrainer::run(CapturedStep& captured, void (GanTrainer::*step)()) {
+    if (Profiler::active())
+        (this->*step)();
+    else
+        captured.replay();
+}
+
+// On a GPU into the memory that the recorded steps read. Batches of another size are recorded anew.
+void GanTrainer::put_inputs(const data::Batch& batch) {
     const int64_t n = batch.pixels.size(0);
     check(batch.pixels.shape() == Shape{n, options_.pixels}, "[gan] expected pictures (N,{}), got {}",
           options_.pixels, batch.pixels.shape());
-    const Tensor real = batch.pixels.to(device_);
+    const bool conditional = options_.classes > 0;
+    check(!conditional || !batch.labels.empty(), "[gan] a conditional network needs pictures with labels");
+    const bool anew = !real_.defined() || real_.shape() != batch.pixels.shape();
+    if (anew) {
+        d_step_.emplace(capture(device_, [this] { step_discriminator(); }));
+        g_step_.emplace(capture(device_, [this] { step_generator(); }));
+    }
+    const Tensor labels = conditional ? from_vector(batch.labels, {n}) : Tensor{};
+    if (device_ == Device::cpu) {
+        real_ = batch.pixels;
+        real_labels_ = labels;
+        return;
+    }
+    if (anew) {
+        real_ = empty(batch.pixels.shape(), {.device = device_});
+        real_labels_ = empty({n}, {.dtype = DType::i64, .device = device_});
+    }
+    real_.copy_(batch.pixels);
+    if (conditional) real_labels_.copy_(labels);
+}
+
+// D learns to tell real from generated: both halves in one pass.
+void GanTrainer::step_discriminator() {
+    const int64_t n = real_.size(0);
     Tensor fake, labels, fake_labels = random_labels(n, random_);
     {
         const NoGrad no_grad;
         fake = generator_.generate(noise(n), fake_labels);
-        if (options_.classes > 0) {
-            check(!batch.labels.empty(), "[gan] a conditional network needs pictures with labels");
-            labels = cat({from_vector(batch.labels, {n}).to(device_), fake_labels}, 0);
-        }
+        if (options_.classes > 0) labels = cat({real_labels_, fake_labels}, 0);
     }
     d_adam_.zero_grad();
-    const Tensor logits = discriminator_.judge(cat({real, fake}, 0), labels, random_);
+    const Tensor logits = discriminator_.judge(cat({real_, fake}, 0), labels, random_);
     const Tensor of_real = slice(logits, 0, 0, n), of_fake = slice(logits, 0, n, 2 * n);
     Tensor loss = discriminator_loss(recipe_.loss, of_real, of_fake, recipe_.label_smoothing);
     if (recipe_.loss == GanLoss::wgan_gp) {
         const Tensor real_labels = labels.defined() ? slice(labels, 0, 0, n) : Tensor{};
         const Tensor penalty =
             gradient_penalty([&](const Tensor& x) { return discriminator_.judge(x, real_labels, random_); },
-                             real, fake, rand({n, 1}, random_, {.device = device_}));
-        result.penalty = penalty.item<double>();
+                             real_, fake, rand({n, 1}, random_, {.device = device_}));
         loss = loss + penalty * recipe_.gp_weight;
+        penalty_ = penalty.detach();
     }
     loss.backward();
     if (recipe_.clip_grad > 0) optim::clip_grad_norm_(discriminator_.parameters(), recipe_.clip_grad);
     d_adam_.step();
-    result.d_loss = loss.item<double>();
-    result.d_real = mean_of(of_real, has_beliefs(recipe_.loss));
-    result.d_fake = mean_of(of_fake, has_beliefs(recipe_.loss));
+    d_loss_ = loss.detach();
+    of_real_ = of_real.detach();
+    of_fake_ = of_fake.detach();
+    if (device_ != Device::cpu) {
+        const bool beliefs = has_beliefs(recipe_.loss);
+        const Tensor none = zeros({1}, {.device = device_});
+        d_figures_.copy_(
+            cat({d_loss_.reshape({1}), mean_there(of_real_, beliefs), mean_there(of_fake_, beliefs),
+                 penalty_.defined() ? penalty_.reshape({1}) : none},
+                0));
+    }
     profile_rest("D's optimizer");
 }
 
 // G learns to be believed, on noise that D has not seen. D's weights need no gradient here.
-void GanTrainer::step_generator(int64_t count, GanStep& result) {
+void GanTrainer::step_generator() {
+    const int64_t count = real_.size(0);
     discriminator_.requires_grad_(false);
     g_adam_.zero_grad();
     const Tensor labels = random_labels(count, random_);
@@ -113,11 +176,9 @@ void GanTrainer::step_generator(int64_t count, GanStep& result) {
     if (recipe_.clip_grad > 0) optim::clip_grad_norm_(generator_.parameters(), recipe_.clip_grad);
     g_adam_.step();
     discriminator_.requires_grad_(true);
-    result.g_loss = loss.item<double>();
-    if (recipe_.ema > 0) {
-        ema_.update();
-        average_is_settled_ = false;
-    }
+    g_loss_ = loss.detach();
+    if (recipe_.ema > 0) ema_.update();
+    if (device_ != Device::cpu) figures_.copy_(cat({d_figures_, g_loss_.reshape({1})}, 0));
     profile_rest("G's optimizer");
 }
 

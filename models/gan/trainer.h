@@ -4,10 +4,13 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 
+#include "framework/capture.h"
 #include "framework/data/loader.h"
 #include "framework/optim/adam.h"
 #include "framework/optim/ema.h"
+#include "framework/readback.h"
 #include "framework/train/run.h"
 #include "models/gan/losses.h"
 #include "models/gan/networks.h"
@@ -31,13 +34,30 @@ struct GanStep {
     double d_loss = 0, g_loss = 0, d_real = 0, d_fake = 0, penalty = 0;
 };
 
+// The figures of a step that a GPU may still be at.
+class LateGanStep {
+  public:
+    explicit LateGanStep(const GanStep& step) : step_(step) {}
+    explicit LateGanStep(Readback figures) : figures_(std::move(figures)) {}
+    bool is_ready() const { return !figures_; }
+    GanStep get() const;  // waits for that step, not for those begun since
+
+  private:
+    GanStep step_;
+    std::optional<Readback> figures_;
+};
+
+// On a GPU each half of a step is recorded once and replayed as one launch (framework/capture.h), and one
+// copy brings all figures back.
 class GanTrainer {
   public:
     GanTrainer(const GanOptions& options, const GanRecipe& recipe, Device device = Device::cpu);
 
     // `next` gives a batch of real pictures: one per step of D.
     using NextBatch = std::function<data::Batch()>;
-    GanStep step(const NextBatch& next);
+    GanStep step(const NextBatch& next) { return begin_step(next).get(); }
+    // Without waiting for a GPU: get() of one step is best called after the next has begun.
+    LateGanStep begin_step(const NextBatch& next);
 
     // (N,pixels) on the CPU: by the averaged generator where there is one. z (N,latent), labels (N) i64 or
     // undefined. Batch norm uses its running statistics.
@@ -63,8 +83,10 @@ class GanTrainer {
   private:
     Tensor noise(int64_t count) { return randn({count, options_.latent}, random_, {.device = device_}); }
     Tensor random_labels(int64_t count, Generator& random) const;
-    void step_discriminator(const data::Batch& batch, GanStep& result);
-    void step_generator(int64_t count, GanStep& result);
+    void put_inputs(const data::Batch& batch);
+    void run(CapturedStep& captured, void (GanTrainer::*step)());
+    void step_discriminator();
+    void step_generator();
     void settle_average();
     Tensor sample_from(GanGenerator& generator, const Tensor& z, const Tensor& labels);
 
@@ -77,6 +99,13 @@ class GanTrainer {
     optim::Adam g_adam_, d_adam_;
     optim::Ema ema_;
     bool average_is_settled_ = false;
+
+    // What the halves of a step share with each other and with the host, in the same memory each time on a
+    // GPU.
+    std::optional<CapturedStep> d_step_, g_step_;
+    Tensor real_, real_labels_;                             // (N,pixels); (N), undefined without classes
+    Tensor d_loss_, g_loss_, penalty_, of_real_, of_fake_;  // of the last step
+    Tensor d_figures_, figures_;                            // (4), (5): a GPU's GanStep
 };
 
 }  // namespace lily::models
