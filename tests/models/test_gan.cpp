@@ -178,7 +178,7 @@ TEST_CASE("gan: a saved trainer goes on with the same bits", "[gan]") {
     CHECK(cut.run.step() == 9);
     for (const char* column : {"D", "G"}) {
         const std::vector<double> all = whole.run.history().series(column, "").ys;
-        CHECK(cut.run.history().series(column, "").ys == std::vector(all.begin() + 4, all.end()));
+        CHECK(cut.run.history().series(column, "").ys == all);  // the state has it, as there is no file
     }
     whole.run.save(folder / "whole.safetensors");
     cut.run.save(folder / "cut.safetensors");
