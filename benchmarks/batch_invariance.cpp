@@ -30,7 +30,7 @@ Tensor rows_of(const Tensor& x, const std::vector<int64_t>& chosen) {
     return cat(rows, 0);
 }
 
-void compare(const char* name, Shape row, const std::function<Tensor(const Tensor&)>& op) {
+void compare(const char* name, const Shape& row, const std::function<Tensor(const Tensor&)>& op) {
     constexpr int64_t kRows = 8;
     Shape shape{kRows};
     for (const int64_t size : row) shape.push_back(size);
@@ -59,9 +59,10 @@ void compare(const char* name, Shape row, const std::function<Tensor(const Tenso
 int main() {
     using T = const Tensor&;
     const NoGrad no_grad;
-    const auto convolution = [](const char* name, Shape x, Shape weight, Conv2dOptions options) {
+    const auto convolution = [](const char* name, const Shape& x, const Shape& weight,
+                                Conv2dOptions options) {
         const Tensor w = random(weight, 3);
-        compare(name, std::move(x), [=](T t) { return conv2d(t, w, {}, options); });
+        compare(name, x, [=](T t) { return conv2d(t, w, {}, options); });
     };
     const Tensor w784 = random({256, 784}, 3), w5000 = random({64, 5000}, 3),
                  square256 = random({256, 256}, 3);

@@ -84,15 +84,16 @@ using T = const Tensor&;
 
 std::vector<RowCase> products() {
     std::vector<RowCase> cases;
-    for (const auto& [in, out] : {std::pair<int64_t, int64_t>{1, 1},
-                                  {5, 7},
-                                  {100, 33},
-                                  {512, 512},
-                                  {784, 256},
-                                  {4096, 40},
-                                  {4097, 40},
-                                  {9000, 17},
-                                  {256, 1}}) {
+    for (const auto& sizes : {std::pair<int64_t, int64_t>{1, 1},
+                              {5, 7},
+                              {100, 33},
+                              {512, 512},
+                              {784, 256},
+                              {4096, 40},
+                              {4097, 40},
+                              {9000, 17},
+                              {256, 1}}) {
+        const int64_t in = sizes.first, out = sizes.second;
         const Tensor w = random({out, in}, 2), b = random({out}, 3), right = random({in, out}, 4);
         const auto add = [&](const char* op, Shape row, std::function<Tensor(T)> f) {
             cases.push_back({fmt::format("{} of {} to {}", op, in, out), std::move(row), std::move(f)});
