@@ -80,7 +80,7 @@ void Optimizer::put_lr(StateDict& state) const {
 }
 
 std::vector<double> Optimizer::read_lr(StateReader& reader) const {
-    const std::vector<double> lr = reader.numbers("lr");
+    std::vector<double> lr = reader.numbers("lr");
     check(lr.size() == groups_.size(), "[{}] the state has {} parameter groups, expected {}", name_,
           lr.size(), groups_.size());
     for (const double rate : lr) check(rate >= 0, "[{}] expected lr >= 0, got {}", name_, rate);
