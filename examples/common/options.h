@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
 #include <cmath>
@@ -72,6 +73,32 @@ std::string complaint(const std::string& text, const Bounds& bounds) {
     return fmt::format("expected {}, got {}", expected, is_plain ? text : io::in_quotes(text));
 }
 
+inline std::optional<std::array<int, 2>> parse_grid(const std::string& text, int most) {
+    std::array<int, 2> sides{};
+    const char *at = text.data(), *end = at + text.size();
+    const auto first = std::from_chars(at, end, sides[0]);
+    if (first.ec != std::errc() || first.ptr == end || *first.ptr != 'x') return {};
+    const auto second = std::from_chars(first.ptr + 1, end, sides[1]);
+    if (second.ec != std::errc() || second.ptr != end) return {};
+    for (const int side : sides)
+        if (side < 1 || side > most) return {};
+    return sides;
+}
+
+// The whole command line. Ends the program: with 0 after --help, with 2 and one line on stderr if something
+// is wrong.
+inline void parse_or_exit(CLI::App& app, int argc, char** argv) {
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::CallForHelp& help) {
+        std::exit(app.exit(help));
+    } catch (const CLI::ParseError& error) {
+        const std::string name = app.get_name();
+        io::put(stderr, fmt::format("{}: {}; see {} --help\n", name, error.what(), name));
+        std::exit(2);
+    }
+}
+
 // Adds to an app, or to one of its subcommands.
 class Options {
   public:
@@ -136,11 +163,19 @@ class Options {
             ->transform(CLI::CheckedTransformer(words));
     }
 
-    // A word that a function takes; a resumed run may have another one.
-    CLI::Option* function(const char* name, const std::function<void(const std::string&)>& take,
-                          const std::string& shown, const char* help) {
+    // "8x4": columns and rows, at most so many; a resumed run may have others.
+    CLI::Option* grid(const char* name, std::array<int, 2>& grid, int most, const char* shown,
+                      const char* help) {
         next_.reset();
-        return app_.add_option_function<std::string>(name, take, help)->option_text(shown);
+        return app_
+            .add_option_function<std::string>(
+                name, [&grid, most](const std::string& text) { grid = *parse_grid(text, most); }, help)
+            ->option_text(shown)
+            ->check([most](const std::string& text) {
+                return parse_grid(text, most)
+                           ? ""
+                           : fmt::format("'{}' is not a grid like 8x8, of 1 to {} a side", text, most);
+            });
     }
 
     CLI::Option* flag(const char* name, bool& value, const char* help) {
@@ -161,19 +196,8 @@ class Options {
                     "of the factors of products and convolutions on a GPU; sums are f32");
     }
 
-    // Of the whole command line. Ends the program: with 0 after --help, with 2 and one line on stderr if
-    // something is wrong.
-    void parse(int argc, char** argv) {
-        try {
-            app_.parse(argc, argv);
-        } catch (const CLI::CallForHelp& help) {
-            std::exit(app_.exit(help));
-        } catch (const CLI::ParseError& error) {
-            const std::string name = app_.get_name();
-            io::put(stderr, fmt::format("{}: {}; see {} --help\n", name, error.what(), name));
-            std::exit(2);
-        }
-    }
+    // Of the whole command line, as parse_or_exit().
+    void parse(int argc, char** argv) { parse_or_exit(app_, argc, argv); }
 
   private:
     void remember(const char* name, std::function<std::string()> value) {

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "examples/mnist_gan/command_line.h"
 
-#include <charconv>
-#include <optional>
-
 #include "examples/common/options.h"
 #include "models/gan/model_file.h"
 
@@ -23,29 +20,6 @@ const Bounds layer_size = between(1, models::kMostLayerSize);
 constexpr int64_t kMostEpochs = 1'000'000'000;
 constexpr int kMostSide = 64;  // of a grid, in pictures
 
-// "8x4": columns and rows.
-CLI::Option* add_grid(Options& options, std::array<int, 2>& grid, const char* shown, const char* help) {
-    static const auto parse = [](const std::string& text) -> std::optional<std::array<int, 2>> {
-        std::array<int, 2> sides{};
-        const char *at = text.data(), *end = at + text.size();
-        const auto first = std::from_chars(at, end, sides[0]);
-        if (first.ec != std::errc() || first.ptr == end || *first.ptr != 'x') return {};
-        const auto second = std::from_chars(first.ptr + 1, end, sides[1]);
-        if (second.ec != std::errc() || second.ptr != end) return {};
-        for (const int side : sides)
-            if (side < 1 || side > kMostSide) return {};
-        return sides;
-    };
-    return options
-        .function(
-            "--grid", [&grid](const std::string& text) { grid = *parse(text); }, shown, help)
-        ->check([](const std::string& text) {
-            return parse(text)
-                       ? ""
-                       : fmt::format("'{}' is not a grid like 8x8, of 1 to {} a side", text, kMostSide);
-        });
-}
-
 void add_data(Options& options, std::string& data, int& image_size) {
     options.with(Resume::same_content)
         .add("--data", data, "DIR (required)",
@@ -60,11 +34,14 @@ void add_train(Options& options, TrainSettings& s) {
     options.add("--out", s.out, "DIR (required)", "a folder for all that the training writes")->required();
     options.flag("--resume", s.resume, "go on where the run in --out was; begin if there is none");
     options.group("Players");
-    options.number("--latent", s.latent, layer_size, "N [64]", "numbers that a picture is made from");
-    options.numbers("--g-hidden", s.g_hidden, layer_size, "N,N,… [128,256,512]", "G's hidden layers");
-    options.numbers("--d-hidden", s.d_hidden, layer_size, "N,N,… [512,256,128,32]", "D's hidden layers");
+    options.number("--latent", s.networks.latent, layer_size, "N [64]",
+                   "numbers that a picture is made from");
+    options.numbers("--g-hidden", s.networks.g_hidden, layer_size, "N,N,… [128,256,512]",
+                    "G's hidden layers");
+    options.numbers("--d-hidden", s.networks.d_hidden, layer_size, "N,N,… [512,256,128,32]",
+                    "D's hidden layers");
     options.flag("--plain", s.plain, "no batch norm in G");
-    options.number("--dropout", s.dropout, below_one, "X [0]", "in D's hidden layers");
+    options.number("--dropout", s.networks.dropout, below_one, "X [0]", "in D's hidden layers");
     options.flag("--conditional", s.conditional, "both are told the class: sample --digit chooses it");
     options.group("Training");
     options.with(Resume::any)
@@ -72,24 +49,26 @@ void add_train(Options& options, TrainSettings& s) {
     options.with(Resume::any)
         .number("--iterations", s.iterations, one_or_more, "N", "steps of G, instead of --epochs");
     options.number("--batch-size", s.batch_size, between(2, 1 << 16), "N [64]", "pictures per step");
-    options.choice("--loss", s.loss, kLosses, "what the two minimise");
-    options.number("--learning-rate", s.learning_rate, more_than(0), "X [0.002]", "Adam's");
-    options.number("--d-learning-rate", s.d_learning_rate, more_than(0), "X [as --learning-rate]", "D's");
-    options.number("--beta1", s.beta1, below_one, "X [0.5]", "Adam's memory of gradients");
-    options.number("--beta2", s.beta2, below_one, "X [0.999]", "and of their squares");
-    options.number("--label-smoothing", s.label_smoothing, below_one, "X [0]",
+    options.choice("--loss", s.recipe.loss, kLosses, "what the two minimise");
+    options.number("--learning-rate", s.recipe.g_learning_rate, more_than(0), "X [0.002]", "Adam's");
+    options.number("--d-learning-rate", s.recipe.d_learning_rate, more_than(0), "X [as --learning-rate]",
+                   "D's");
+    options.number("--beta1", s.recipe.betas[0], below_one, "X [0.5]", "Adam's memory of gradients");
+    options.number("--beta2", s.recipe.betas[1], below_one, "X [0.999]", "and of their squares");
+    options.number("--label-smoothing", s.recipe.label_smoothing, below_one, "X [0]",
                    "D is to believe real pictures with 1 - X");
-    options.number("--gp-weight", s.gp_weight, not_negative, "X [10]", "of wgan-gp's gradient penalty");
-    options.number("--clip-grad", s.clip_grad, not_negative, "X [5]",
+    options.number("--gp-weight", s.recipe.gp_weight, not_negative, "X [10]",
+                   "of wgan-gp's gradient penalty");
+    options.number("--clip-grad", s.recipe.clip_grad, not_negative, "X [5]",
                    "largest norm of a player's gradient: against bursts; 0: any");
-    options.number("--d-steps", s.d_steps, one_or_more, "N [1]", "steps of D for each of G");
-    options.number("--ema", s.ema, below_one, "X [0.999]",
+    options.number("--d-steps", s.recipe.d_steps, one_or_more, "N [1]", "steps of D for each of G");
+    options.number("--ema", s.recipe.ema, below_one, "X [0.999]",
                    "decay of G's average, which makes the samples; 0: none");
-    options.number("--seed", s.seed, not_negative, "N [0]", "of weights, noise and order");
+    options.number("--seed", s.recipe.seed, not_negative, "N [0]", "of weights, noise and order");
     options.group("On the way", Resume::any);
     options.number("--sample-every", s.sample_every, one_or_more, "N [each epoch]",
                    "iterations between grids");
-    add_grid(options, s.grid, "CxR [8x8]", "columns and rows of the grids");
+    options.grid("--grid", s.grid, kMostSide, "CxR [8x8]", "columns and rows of the grids");
     options.number("--checkpoint-every", s.checkpoint_every, one_or_more, "N [500]",
                    "iterations between checkpoints");
     options.number("--check-every", s.check_every, one_or_more, "N [100]",
@@ -113,7 +92,7 @@ void add_sample(Options& options, SampleSettings& s) {
     options.group("Samples");
     add_model(options, s.model, s.out, "picture: .png or .jpg; or .safetensors, the tensor 'samples'");
     options.number("--count", s.count, between(1, 1'000'000), "N [as the grid]", "how many");
-    add_grid(options, s.grid, "CxR [8 columns]", "columns and rows");
+    options.grid("--grid", s.grid, kMostSide, "CxR [8 columns]", "columns and rows");
     options.number("--digit", s.digit, between(0, 255), "N [all]", "the class, for --conditional models");
     options.number("--zoom", s.zoom, between(1, 32), "N [1]", "pixels a side for each");
     options.number("--seed", s.seed, not_negative, "N [0]", "of the noise");
@@ -124,7 +103,7 @@ void add_walk(Options& options, WalkSettings& s) {
     add_model(options, s.model, s.out, "an animation, .gif; or a strip of pictures, .png or .jpg");
     options.number("--stops", s.stops, between(2, 1000), "N [8]", "random points on a closed path");
     options.number("--frames", s.frames, between(1, 1000), "N [12]", "from one to the next");
-    add_grid(options, s.grid, "CxR [4x4]", "walks side by side (of a strip: its rows, R)");
+    options.grid("--grid", s.grid, kMostSide, "CxR [4x4]", "walks side by side (of a strip: its rows, R)");
     options.number("--digit", s.digit, between(0, 255), "N [all]", "the class, for --conditional models");
     options.number("--zoom", s.zoom, between(1, 32), "N [2]", "pixels a side for each");
     options.number("--delay", s.delay, between(2, 65535), "N [6]",
@@ -171,16 +150,11 @@ Settings parse_command_line(int argc, char** argv) {
     CLI::App* of_sample = command("sample", "make pictures", sample, add_sample).first;
     CLI::App* of_walk = command("walk", "walk from picture to picture", walk, add_walk).first;
     CLI::App* of_evaluate = command("evaluate", "measure how good samples are", evaluate, add_evaluate).first;
-    try {
-        app.parse(argc, argv);
-        if (of_evaluate->parsed() && evaluate.model.empty() == evaluate.samples.empty())
+    of_evaluate->final_callback([&] {
+        if (evaluate.model.empty() == evaluate.samples.empty())
             throw CLI::ValidationError("--model or --samples", "one of them is needed");
-    } catch (const CLI::CallForHelp& help) {
-        std::exit(app.exit(help));
-    } catch (const CLI::ParseError& error) {
-        io::put(stderr, fmt::format("mnist_gan: {}; see mnist_gan --help\n", error.what()));
-        std::exit(2);
-    }
+    });
+    parse_or_exit(app, argc, argv);
     if (of_sample->parsed()) return sample;
     if (of_walk->parsed()) return walk;
     if (of_evaluate->parsed()) return evaluate;

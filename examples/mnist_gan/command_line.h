@@ -2,40 +2,28 @@
 // The commands of mnist_gan and their options.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <array>
-#include <cstdint>
-#include <cstdio>
 #include <string>
-#include <utility>
 #include <variant>
-#include <vector>
 
 #include "examples/common/machine.h"
 #include "examples/common/resume.h"
 #include "examples/common/words.h"
-#include "framework/io/progress.h"
-#include "models/gan/losses.h"
+#include "framework/train/collapse.h"
+#include "models/gan/trainer.h"
 
 namespace lily::mnist_gan {
 
 // Each member here and below is the option of that name, with its default.
-enum class OnCollapse { warn, stop, rollback };
+using train::OnCollapse;
 
 struct TrainSettings : Machine {
     std::string data, out;
     int image_size = 28;
-    int64_t epochs = 50, iterations = 0, batch_size = 64,
-            latent = 64;  // iterations 0: as many as epochs ask for
-    std::vector<int64_t> g_hidden = {128, 256, 512}, d_hidden = {512, 256, 128, 32};
+    int64_t epochs = 50, iterations = 0, batch_size = 64;  // iterations 0: as many as epochs ask for
     bool plain = false, conditional = false, resume = false;
-    double dropout = 0;
-    models::GanLoss loss = models::GanLoss::nonsaturating;
-    double learning_rate = 0.002, d_learning_rate = 0, beta1 = 0.5, beta2 = 0.999;  // d_… 0: as learning_rate
-    double label_smoothing = 0, gp_weight = 10, clip_grad = 5, ema = 0.999;
-    int64_t d_steps = 1;
-    uint64_t seed = 0;
+    models::GanOptions networks;  // pixels, classes and batch_norm follow from the data and the two above
+    models::GanRecipe recipe{.d_learning_rate = 0, .clip_grad = 5};       // d_… 0: as G's
     int64_t sample_every = 0, checkpoint_every = 500, check_every = 100;  // sample_every 0: once per epoch
     int64_t evaluate_every = 5;                                           // epochs; 0: never
     std::array<int, 2> grid = {8, 8};

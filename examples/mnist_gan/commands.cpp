@@ -2,8 +2,9 @@
 #include "examples/mnist_gan/commands.h"
 
 #include <algorithm>
+#include <optional>
 
-#include "framework/error.h"
+#include "framework/io/progress.h"
 
 namespace lily::mnist_gan {
 
@@ -15,6 +16,26 @@ data::Dataset load_pictures(const Machine& machine, const std::string& folder, i
     if (set.remarks.size() > kMostLines)
         machine.say("… and {} more such lines", set.remarks.size() - kMostLines);
     return set;
+}
+
+models::LoadedClassifier train_and_save_classifier(const std::string& path, const data::Dataset& set,
+                                                   int64_t epochs, uint64_t seed, const Machine& machine,
+                                                   Device device, SavedFiles& saved) {
+    std::optional<io::ProgressBar> bar;
+    const auto show = [&](int64_t done, int64_t total, double loss) {
+        if (!bar) bar.emplace(total, io::ProgressOptions{.quiet = machine.quiet});
+        bar->update(done, fmt::format("classifier  loss {:.3f}", loss));
+    };
+    models::LoadedClassifier trained =
+        models::train_and_judge(set, {.epochs = epochs, .seed = seed, .progress = show}, device);
+    bar.reset();
+    machine.say("classifier: {:.2f} % of {} pictures right that it was not trained with",
+                100 * trained.accuracy, set.count / 10);
+    if (!path.empty())
+        saved.save(path, [&](const std::string& to) {
+            models::save_classifier(to, *trained.classifier, trained.accuracy);
+        });
+    return trained;
 }
 
 std::vector<int64_t> classes_for(int64_t count, int digit, int64_t classes) {

@@ -2,9 +2,9 @@
 // What the commands do; each returns the program's exit code.
 #pragma once
 
+#include "examples/common/saved_files.h"
 #include "examples/mnist_gan/command_line.h"
-#include "framework/data/dataset.h"
-#include "framework/tensor.h"
+#include "models/gan/classifier.h"
 
 namespace lily::mnist_gan {
 
@@ -19,6 +19,11 @@ constexpr double kProgramMegabytes = 60, kMappedMegabytes = 70;
 
 // The pictures of a folder; prints what there is to say of their files.
 data::Dataset load_pictures(const Machine& machine, const std::string& folder, int size);
+
+// Trains a classifier, shows the progress and saves it (not where `path` is empty), elsewhere if need be.
+models::LoadedClassifier train_and_save_classifier(const std::string& path, const data::Dataset& set,
+                                                   int64_t epochs, uint64_t seed, const Machine& machine,
+                                                   Device device, SavedFiles& saved);
 
 // Classes of `count` samples: all of them --digit, or 0, 1, … in turn; empty for a model without classes.
 // Throws if the model does not have that class.

@@ -1,46 +1,18 @@
 // SPDX-License-Identifier: MIT
 // mnist_gan evaluate
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "examples/common/saved_files.h"
 #include "examples/mnist_gan/commands.h"
-#include "examples/mnist_gan/quality.h"
-#include "framework/data/idx.h"
 #include "framework/data/loader.h"
-#include "framework/io/tensors.h"
-#include "framework/ops.h"
 #include "framework/random.h"
+#include "models/gan/evaluation.h"
 #include "models/gan/model_file.h"
-#include "models/metrics/nearest.h"
 
 namespace lily::mnist_gan {
 namespace {
 
 using namespace lily::models;
-
-// (N,pixels) in [-1,1] of a file: a tensor 'samples' of any shape (N,…), f32 in [-1,1] or bytes; or IDX.
-Tensor load_samples(const std::string& path, int64_t pixels) {
-    Tensor samples;
-    if (io::extension_of(path) == ".safetensors") {
-        const auto tensors = io::load_tensors(path).tensors;
-        const auto found = tensors.find("samples");
-        check(found != tensors.end(), "{} has no tensor 'samples'", io::in_quotes(path));
-        samples = found->second;
-    } else {
-        const data::IdxArray array = data::read_idx(path);
-        samples = from_vector(array.values, Shape(array.shape));
-    }
-    check(samples.rank() >= 2 && samples.size(0) >= 2 && samples.numel() == samples.size(0) * pixels,
-          "{} holds {}, expected pictures (N,{})", io::in_quotes(path), samples.shape(), pixels);
-    check(samples.dtype() == DType::f32 || samples.dtype() == DType::u8,
-          "{} holds {}, expected f32 in -1…1 or bytes", io::in_quotes(path), name(samples.dtype()));
-    samples = samples.reshape({samples.size(0), pixels});
-    if (samples.dtype() == DType::u8) return samples.to(DType::f32) / 127.5 - 1.0;
-    const float largest = amax(abs(samples), {0, 1}).item();
-    check(largest <= 1.001f, "{} has values up to {}, expected -1…1", io::in_quotes(path), largest);
-    return samples;
-}
 
 struct Samples {
     Tensor pictures;
@@ -60,31 +32,8 @@ Samples make_samples(const EvaluateSettings& s, const data::Dataset& set, Device
     return samples;
 }
 
-LoadedClassifier find_classifier(const EvaluateSettings& s, const data::Dataset& set, Device device) {
-    check(s.train_classifier || !s.classifier.empty(),
-          "name a classifier with --classifier, or pass --train-classifier");
-    LoadedClassifier found =
-        s.train_classifier
-            ? train_and_save_classifier(s.classifier, set, s.classifier_epochs, s.seed, s, device)
-            : load_classifier(s.classifier);
-    found.classifier->to(device);
-    return found;
-}
-
-constexpr int64_t kColumns = 12;  // of the picture of neighbours
-
-// Samples in the upper rows of each pair, what is nearest to them below.
-void save_neighbours(const std::string& path, const Tensor& samples, const data::Dataset& set) {
-    constexpr int64_t kPairs = 4;
-    std::vector<Tensor> rows;
-    for (int64_t i = 0; i < kPairs && (i + 1) * kColumns <= samples.size(0); ++i) {
-        rows.push_back(slice(samples, 0, i * kColumns, (i + 1) * kColumns));
-        std::vector<int64_t> indices;
-        for (const Nearest& n : nearest_pictures(rows.back(), set)) indices.push_back(n.index);
-        rows.push_back(data::to_pixels(set, indices));
-    }
-    io::save_image(path, io::sample_grid(cat(rows, 0), {set.channels, set.height, set.width}, kColumns, 2));
-}
+// Of the picture of neighbours: samples in the upper rows of each pair, what is nearest to them below.
+constexpr int64_t kColumns = 12, kPairs = 4;
 
 }  // namespace
 
@@ -97,7 +46,14 @@ int run(const EvaluateSettings& s) {
     const Samples samples = make_samples(s, set, device);
     check(s.neighbours.empty() || samples.pictures.size(0) >= kColumns,
           "--neighbours needs {} samples at least, there are {}", kColumns, samples.pictures.size(0));
-    LoadedClassifier judge = find_classifier(s, set, device);
+    check(s.train_classifier || !s.classifier.empty(),
+          "name a classifier with --classifier, or pass --train-classifier");
+    SavedFiles saved;
+    LoadedClassifier judge =
+        s.train_classifier
+            ? train_and_save_classifier(s.classifier, set, s.classifier_epochs, s.seed, s, device, saved)
+            : load_classifier(s.classifier);
+    judge.classifier->to(device);
     Evaluator evaluator(*judge.classifier, set, device);
     const GanQuality q = evaluator.quality(samples.pictures);
     // What real pictures get: the end of the scale.
@@ -131,13 +87,14 @@ int run(const EvaluateSettings& s) {
         fmt::print("class as asked for   {:8.3f}\n", right);
         json["class_as_asked"] = right;
     }
-    SavedFiles saved;
     if (!s.json.empty())
         saved.save(s.json,
                    [&](const std::string& path) { io::write_file_atomically(path, json.dump(1) + "\n"); });
     if (!s.neighbours.empty())
-        saved.save(s.neighbours,
-                   [&](const std::string& path) { save_neighbours(path, samples.pictures, set); });
+        saved.save(s.neighbours, [&](const std::string& path) {
+            io::save_image(path, io::sample_grid(with_nearest(samples.pictures, set, kColumns, kPairs),
+                                                 {set.channels, set.height, set.width}, kColumns, 2));
+        });
     io::finish_stdout();
     saved.require_all_in_place();
     return 0;

@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: MIT
 // mnist_gan train
 #include <algorithm>
-#include <cmath>
-#include <filesystem>
 #include <optional>
 
 #include "examples/common/memory.h"
-#include "examples/common/saved_files.h"
 #include "examples/mnist_gan/commands.h"
-#include "examples/mnist_gan/quality.h"
-#include "framework/io/plot.h"
 #include "framework/train/run_folder.h"
+#include "models/gan/evaluation.h"
 #include "models/gan/model_file.h"
 #include "models/gan/monitor.h"
-#include "models/gan/trainer.h"
 
 namespace lily::mnist_gan {
 namespace {
@@ -21,8 +16,6 @@ namespace {
 using namespace lily::models;
 
 constexpr int64_t kFirstCheck = 600;  // before, there are no digits to tell apart
-constexpr int64_t kBadChecks = 2;     // one after the other are a collapse
-constexpr int64_t kMostRollbacks = 3;
 constexpr int64_t kClassifierEpochs = 3;
 constexpr int64_t kEvaluated = 2000;  // samples
 constexpr int kLastZoom = 2;          // of samples.png
@@ -36,48 +29,17 @@ const std::vector<train::Column> kLog = {{"epoch", "epoch", "{:.0f}"},    {"d_lo
 GanOptions network_options(const TrainSettings& s, const data::Dataset& set) {
     check(!s.conditional || !set.labels.empty(), "--conditional needs labels, which {} has not",
           io::in_quotes(s.data));
-    return {.pixels = set.picture_size(),
-            .latent = s.latent,
-            .g_hidden = s.g_hidden,
-            .d_hidden = s.d_hidden,
-            .classes = s.conditional ? set.classes : 0,
-            .batch_norm = !s.plain,
-            .dropout = s.dropout};
+    GanOptions options = s.networks;
+    options.pixels = set.picture_size();
+    options.classes = s.conditional ? set.classes : 0;
+    options.batch_norm = !s.plain;
+    return options;
 }
 
 GanRecipe recipe(const TrainSettings& s) {
-    return {.loss = s.loss,
-            .g_learning_rate = s.learning_rate,
-            .d_learning_rate = s.d_learning_rate > 0 ? s.d_learning_rate : s.learning_rate,
-            .betas = {s.beta1, s.beta2},
-            .label_smoothing = s.label_smoothing,
-            .gp_weight = s.gp_weight,
-            .clip_grad = s.clip_grad,
-            .d_steps = s.d_steps,
-            .ema = s.ema,
-            .seed = s.seed};
-}
-
-// Throws if the training needs more memory than there is: parameters with their gradients, Adam's two
-// moments, the averages, and what a checkpoint copies; maps of a batch.
-void require_memory(const TrainSettings& s, const data::Dataset& set) {
-    const auto pixels = static_cast<double>(set.picture_size());
-    double parameters = 0, widths = 0;
-    const auto player = [&](double in, const std::vector<int64_t>& hidden, double out) {
-        for (const int64_t width : hidden) {
-            parameters += in * static_cast<double>(width);
-            widths += in = static_cast<double>(width);
-        }
-        parameters += in * out;
-        widths += out;
-    };
-    player(static_cast<double>(s.latent), s.g_hidden, pixels);
-    player(pixels, s.d_hidden, 1);
-    constexpr double kCopies = 5.4, kMaps = 4;  // measured: 2000,2000 in both: 303 MB; batches of 512: 86 MB
-    const double floats = kCopies * parameters + kMaps * static_cast<double>(s.batch_size) * widths;
-    lily::require_memory(
-        "the training", kProgramMegabytes + 4e-6 * floats, kMappedMegabytes,
-        "choose fewer or smaller layers (--g-hidden, --d-hidden), or a smaller --batch-size");
+    GanRecipe recipe = s.recipe;
+    if (recipe.d_learning_rate == 0) recipe.d_learning_rate = recipe.g_learning_rate;
+    return recipe;
 }
 
 // Throws if the grids or the sheet of a training would be too large for their files.
@@ -107,9 +69,13 @@ class Training {
           set_(std::move(set)),
           size_{set_.channels, set_.height, set_.width},
           trainer_(network_options(s, set_), recipe(s), device),
-          loader_(set_, s.batch_size, s.seed),
+          loader_(set_, s.batch_size, s.recipe.seed),
           monitor_(set_),
-          per_epoch_(std::max<int64_t>(1, loader_.batches_per_epoch() / s.d_steps)),
+          guard_(s.on_collapse,
+                 [this](int64_t from, double factor) {
+                     trainer_.change_course(static_cast<uint32_t>(from), factor);
+                 }),
+          per_epoch_(std::max<int64_t>(1, loader_.batches_per_epoch() / s.recipe.d_steps)),
           folder_(prepared_folder(s, size_)),
           run_(run_options(), kLog),
           health_(
@@ -119,13 +85,13 @@ class Training {
         trainer_.add_to(run_);
         run_.add("loader", loader_);
         run_.add("saturation", monitor_.saturation());
-        run_.add("rollbacks", rollbacks_);
-        run_.add("bad_checks", bad_checks_);
-        run_.add("best_distance", best_distance_);
+        guard_.add_to(run_);
+        train::Stateful best = train::stateful(best_distance_);
+        best.rolls_back = false;  // its file stays
+        run_.add("best_distance", best);
         run_.describe([this](io::Checkpoint& c) { put_description(c, trainer_.options(), size_); });
         run_.begin();
-        // The collapse that has ended a run is to be seen again by one that goes on.
-        if (s_.on_collapse != OnCollapse::warn && bad_checks_ >= kBadChecks) bad_checks_ = 0;
+        guard_.begin();
         prepare_evaluation(device);
         if (set_.skipped.empty()) return;
         set_.save_skipped(folder_ / "skipped.txt");
@@ -143,14 +109,14 @@ class Training {
 
   private:
     train::RunOptions run_options() {
-        const bool rolls_back = s_.on_collapse == OnCollapse::rollback;
+        const bool rolls_back = s_.on_collapse == train::OnCollapse::rollback;
         return folder_.with_files(
             {.program = kGanProgram,
              .settings = s_.same.with({{"--data", set_.fingerprint()}}),
              .steps = s_.iterations > 0 ? s_.iterations : s_.epochs * per_epoch_,
              .checkpoint_every = s_.checkpoint_every,
              .good = rolls_back ? folder_ / kHealthy : "",
-             .is_good = [this] { return bad_checks_ == 0; },
+             .is_good = [this] { return guard_.is_good(); },
              .longer = "more --epochs",
              .calmer = "a lower --learning-rate",
              .save_last = [this](const std::string& path,
@@ -166,7 +132,7 @@ class Training {
         const int64_t epoch = run_.step() / per_epoch_ + 1;
         run_.log_late(late.is_ready(), [this, late, epoch] {
             const GanStep step = late.get();
-            monitor_.see(step, s_.loss);
+            monitor_.see(step, s_.recipe.loss);
             return std::vector{
                 static_cast<double>(epoch), step.d_loss, step.g_loss, step.d_real, step.d_fake, step.penalty};
         });
@@ -184,8 +150,8 @@ class Training {
     }
     // Does not depend on how far the training is.
     Tensor noise(int64_t count, Stream purpose) const {
-        Generator random(s_.seed, purpose);
-        return randn({count, s_.latent}, random);
+        Generator random(s_.recipe.seed, purpose);
+        return randn({count, s_.networks.latent}, random);
     }
     Tensor grid_samples() {
         const int64_t count = int64_t{s_.grid[0]} * s_.grid[1];
@@ -198,37 +164,14 @@ class Training {
         const GanHealth h = monitor_.check(trainer_.sample_raw(noise(n, Stream::monitor), labels_for(n)));
         health_.row(run_.step(),
                     std::vector{h.kinds, h.variance, h.saturation, h.problem.empty() ? 1.0 : 0.0});
-        bad_checks_ = h.problem.empty() ? 0 : bad_checks_ + 1;
-        if (bad_checks_ != kBadChecks) return;
-        run_.message(
-            fmt::format("warning: collapse at iteration {} (epoch {}): {}", run_.step(), epoch, h.problem));
-        if (s_.on_collapse == OnCollapse::stop) run_.stop(kCollapse);
-        if (s_.on_collapse == OnCollapse::rollback) roll_back();
-    }
-
-    void roll_back() {
-        const int64_t from = run_.step(), rollbacks = rollbacks_ + 1;
-        if (rollbacks > kMostRollbacks) {
-            run_.message(fmt::format("stops: {} rollbacks did not help", kMostRollbacks));
-            run_.stop(kCollapse);
-            return;
-        }
-        run_.roll_back([&, best = best_distance_] {
-            best_distance_ = best;  // of a file that stays
-            // The healthy state may be older than the rollbacks before.
-            trainer_.change_course(static_cast<uint32_t>(from), std::pow(0.5, rollbacks - rollbacks_));
-            rollbacks_ = rollbacks;
-            bad_checks_ = 0;
-        });
-        run_.message(fmt::format("rolled back to iteration {}; learning rate x {}", run_.step(),
-                                 std::pow(0.5, rollbacks)));
+        guard_.report(run_, h.problem, fmt::format(" (epoch {})", epoch));
     }
 
     void prepare_evaluation(Device device) {
         if (s_.evaluate_every == 0 || set_.labels.empty()) return;
         const std::string path = s_.classifier.empty() ? folder_ / "classifier.safetensors" : s_.classifier;
-        const bool train = s_.classifier.empty() && !std::filesystem::exists(path);
-        classifier_ = (train ? train_and_save_classifier(path, set_, kClassifierEpochs, 0, s_, device)
+        const bool train = s_.classifier.empty() && !io::exists(path);
+        classifier_ = (train ? train_and_save_classifier(path, set_, kClassifierEpochs, 0, s_, device, saved_)
                              : load_classifier(path))
                           .classifier;
         classifier_->to(device);
@@ -268,17 +211,14 @@ class Training {
         saved_.require_all_in_place();
     }
 
-    static constexpr const char* kCollapse = "stopped by a collapse";
-
     const TrainSettings& s_;
     const data::Dataset set_;
     const io::PictureSize size_;
     GanTrainer trainer_;
     data::Loader loader_;
     CollapseMonitor monitor_;
+    train::CollapseGuard guard_;
     const int64_t per_epoch_;
-    int64_t rollbacks_ = 0;      // after collapses
-    int64_t bad_checks_ = 0;     // for a collapse, one after the other
     double best_distance_ = -1;  // the least Fréchet distance so far; negative: none
     SavedFiles saved_;
     const train::RunFolder folder_;
@@ -295,7 +235,11 @@ int run(const TrainSettings& s) {
     s.say("{} pictures of {}x{}{}", set.count, set.width, set.height,
           set.labels.empty() ? "" : fmt::format(", {} classes", set.classes));
     const Device device = s.choose();
-    if (device != Device::cuda) require_memory(s, set);
+    if (device != Device::cuda)
+        require_memory("the training",
+                       kProgramMegabytes + 4e-6 * training_floats(network_options(s, set), s.batch_size),
+                       kMappedMegabytes,
+                       "choose fewer or smaller layers (--g-hidden, --d-hidden), or a smaller --batch-size");
     return Training(s, device, std::move(set)).run();
 }
 

@@ -88,16 +88,21 @@ io::Checkpoint Run::settled_state() {
     return state();
 }
 
-StateDict Run::load(const std::string& path) {
-    const io::Checkpoint checkpoint = io::load_checkpoint(path);
-    checkpoint.require_program(options_.program, path);
+void Run::require_format(const io::Checkpoint& checkpoint, const std::string& path) {
     const auto version = checkpoint.metadata.find(kFormat);
     check(version != checkpoint.metadata.end() && version->second == kVersion,
           "{} is a run of format {}, and this lilypad goes on with format {}: begin a new run",
           io::in_quotes(path), version == checkpoint.metadata.end() ? "1" : io::in_quotes(version->second),
           kVersion);
+}
+
+StateDict Run::load(const std::string& path, Parts parts) {
+    const io::Checkpoint checkpoint = io::load_checkpoint(path);
+    checkpoint.require_program(options_.program, path);
+    require_format(checkpoint, path);
     checkpoint.require_settings(settings(), path, options_.difference);
-    for (const auto& [name, part] : parts_) part.load_state_dict(checkpoint.part_or_empty(name));
+    for (const auto& [name, part] : parts_)
+        if (parts == Parts::all || part.rolls_back) part.load_state_dict(checkpoint.part_or_empty(name));
     step_ = static_cast<int64_t>(checkpoint.integer(kStep));
     return checkpoint.part_or_empty(kHistory);
 }
@@ -138,7 +143,7 @@ void Run::begin() {
     check(!begun_, "[run] begin() was called twice");
     StateDict history;
     if (!options_.resume.empty()) {
-        history = load(options_.resume);
+        history = load(options_.resume, Parts::all);
         good_state_ = options_.resume;
         check(options_.refuse_done ? step_ < options_.steps : step_ <= options_.steps,
               "{} has {} iterations done already; pass {}", io::in_quotes(options_.resume), step_,
@@ -237,7 +242,7 @@ void Run::roll_back(const std::function<void()>& change) {
     check(!options_.good.empty(), "[run] no good state is kept");
     settle();
     is_whole_ = false;
-    load(options_.good);
+    load(options_.good, Parts::that_roll_back);
     if (change) change();
     is_whole_ = rolled_back_ = true;
     // Before the rows go: a checkpoint that is older than its logs can be resumed, a younger one cannot.

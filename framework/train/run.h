@@ -106,6 +106,8 @@ class Run {
     void roll_back(const std::function<void()>& change = {});
 
     const Log& history() const { return log_; }
+    // Throws, naming both versions, if a checkpoint is not one of this version's runs.
+    static void require_format(const io::Checkpoint& checkpoint, const std::string& path);
     // Writes the state; throws Diverged instead if a module has infinities or NaN.
     void save(const std::string& path);
     void save_checkpoint();  // where checkpoints go, and the good state if is_good()
@@ -114,7 +116,8 @@ class Run {
     io::Checkpoint state() const;
     io::Checkpoint settled_state();
     void write(const std::string& path, const io::Checkpoint& state);
-    StateDict load(const std::string& path);  // returns the history, where the state holds it
+    enum class Parts : bool { all, that_roll_back };
+    StateDict load(const std::string& path, Parts parts);  // returns the history, where the state holds it
     void take_step(const std::function<void()>& step);
     std::string save_last(const std::string& path, const io::Checkpoint& last);
     std::string save_somewhere();

@@ -16,6 +16,7 @@ struct Stateful {
     std::function<StateDict()> state_dict;
     std::function<void(const StateDict&)> load_state_dict;
     bool must_be_finite = false;  // a checkpoint with an infinity or NaN in it would be worth nothing
+    bool rolls_back = true;       // false: Run::roll_back leaves it as it is
 };
 
 // Whatever has the two functions: optimisers, schedulers, averages. All refer to their argument.

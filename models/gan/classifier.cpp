@@ -17,6 +17,21 @@ constexpr int64_t kMaps1 = 16, kMaps2 = 32, kBatch = 64, kPiece = 500;
 constexpr uint64_t kMostSize = 4096;
 constexpr Conv2dOptions kSame{.padding = {1, 1}};
 
+// Every tenth picture, or all others.
+data::Dataset part_of(const data::Dataset& set, bool tenth) {
+    data::Dataset part{
+        .channels = set.channels, .height = set.height, .width = set.width, .classes = set.classes};
+    const auto size = static_cast<std::ptrdiff_t>(set.picture_size());
+    for (int64_t i = 0; i < set.count; ++i) {
+        if ((i % 10 == 9) != tenth) continue;
+        const auto begin = set.pixels.begin() + i * size;
+        part.pixels.insert(part.pixels.end(), begin, begin + size);
+        part.labels.push_back(set.labels[static_cast<size_t>(i)]);
+        ++part.count;
+    }
+    return part;
+}
+
 }  // namespace
 
 DigitClassifier::DigitClassifier(const io::PictureSize& size, int64_t classes, nn::Init init)
@@ -45,17 +60,13 @@ Tensor DigitClassifier::features(const Tensor& pictures) {
 
 Tensor DigitClassifier::forward(const Tensor& pictures) { return logits_of(features(pictures)); }
 
-int64_t classifier_steps(const data::Dataset& set, int64_t epochs) {
-    return epochs * (set.count / std::min(kBatch, set.count));
-}
-
 void train_classifier(DigitClassifier& classifier, const data::Dataset& set, const ClassifierTraining& how) {
     check(!set.labels.empty() && set.classes <= classifier.classes(),
           "[classifier] expected labels of at most {} classes, got {}", classifier.classes(), set.classes);
     const Device device = classifier.parameters()[0].device();
     data::Loader loader(set, std::min(kBatch, set.count), how.seed);
     optim::Adam adam(classifier.parameters(), {.lr = 1e-3});
-    const int64_t total = classifier_steps(set, how.epochs);
+    const int64_t total = how.epochs * loader.batches_per_epoch();
     for (int64_t i = 0; i < total; ++i) {
         const data::Batch batch = loader.next(device);
         adam.zero_grad();
@@ -63,7 +74,7 @@ void train_classifier(DigitClassifier& classifier, const data::Dataset& set, con
                                           from_vector(batch.labels, {batch.pixels.size(0)}));
         loss.backward();
         adam.step();
-        if (how.progress) how.progress(i + 1, loss.item<double>());
+        if (how.progress) how.progress(i + 1, total, loss.item<double>());
     }
 }
 
@@ -81,9 +92,23 @@ double accuracy(DigitClassifier& classifier, const data::Dataset& set) {
     return static_cast<double>(right) / static_cast<double>(set.count);
 }
 
+LoadedClassifier train_and_judge(const data::Dataset& set, const ClassifierTraining& how, Device device) {
+    check(!set.labels.empty(), "a classifier needs labels, which the data have not");
+    check(set.count >= 20, "a classifier needs 20 pictures at least, the data have {}", set.count);
+    Generator random(how.seed, Stream::weights);
+    auto classifier = std::make_unique<DigitClassifier>(io::PictureSize{set.channels, set.height, set.width},
+                                                        set.classes, random);
+    classifier->to(device);
+    train_classifier(*classifier, part_of(set, false), how);
+    const double right = accuracy(*classifier, part_of(set, true));
+    return {std::move(classifier), right};
+}
+
 void save_classifier(const std::string& path, const DigitClassifier& classifier, double accuracy) {
     io::Checkpoint checkpoint;
-    checkpoint.put("classifier", classifier.state_dict());
+    StateDict state = classifier.state_dict();
+    for (auto& [name, tensor] : state) tensor = tensor.to(Device::cpu);
+    checkpoint.put("classifier", state);
     checkpoint.put_settings(kProgram, {});
     checkpoint.tensors["accuracy"] = from_vector<double>({accuracy}, {});
     const io::PictureSize& size = classifier.size();

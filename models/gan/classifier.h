@@ -36,11 +36,8 @@ class DigitClassifier final : public nn::Module {
 struct ClassifierTraining {
     int64_t epochs = 3;
     uint64_t seed = 0;
-    std::function<void(int64_t done, double loss)> progress = {};  // after each step
+    std::function<void(int64_t done, int64_t total, double loss)> progress = {};  // after each step
 };
-
-// How many steps the training takes.
-int64_t classifier_steps(const data::Dataset& set, int64_t epochs);
 
 // Adam on the cross entropy; `classifier` is on the device where it is to be trained.
 void train_classifier(DigitClassifier& classifier, const data::Dataset& set, const ClassifierTraining& how);
@@ -48,12 +45,16 @@ void train_classifier(DigitClassifier& classifier, const data::Dataset& set, con
 // Share of the set that it gets right.
 double accuracy(DigitClassifier& classifier, const data::Dataset& set);
 
-// `accuracy`: on pictures that it was not trained with; kept for whoever loads it.
-void save_classifier(const std::string& path, const DigitClassifier& classifier, double accuracy);
 struct LoadedClassifier {
     std::unique_ptr<DigitClassifier> classifier;
-    double accuracy = 0;
+    double accuracy = 0;  // on pictures that it was not trained with
 };
+// Trains one on `device` on all but every tenth picture of the set, and tries it on those. Throws without
+// labels, or for fewer than 20 pictures.
+LoadedClassifier train_and_judge(const data::Dataset& set, const ClassifierTraining& how, Device device);
+
+// The accuracy is kept for whoever loads it. From any device.
+void save_classifier(const std::string& path, const DigitClassifier& classifier, double accuracy);
 LoadedClassifier load_classifier(const std::string& path);
 
 }  // namespace lily::models

@@ -4,7 +4,10 @@
 #include <algorithm>
 
 #include "framework/autograd.h"
+#include "framework/data/idx.h"
 #include "framework/data/loader.h"
+#include "framework/io/file.h"
+#include "framework/io/tensors.h"
 #include "framework/ops.h"
 #include "models/metrics/nearest.h"
 
@@ -71,6 +74,40 @@ double Evaluator::share_seen_as(const Tensor& samples, const std::vector<int64_t
     int64_t right = 0;
     for (size_t i = 0; i < seen.size(); ++i) right += seen[i] == classes[i];
     return static_cast<double>(right) / static_cast<double>(seen.size());
+}
+
+Tensor load_samples(const std::string& path, int64_t pixels) {
+    Tensor samples;
+    if (io::extension_of(path) == ".safetensors") {
+        const auto tensors = io::load_tensors(path).tensors;
+        const auto found = tensors.find("samples");
+        check(found != tensors.end(), "{} has no tensor 'samples'", io::in_quotes(path));
+        samples = found->second;
+    } else {
+        const data::IdxArray array = data::read_idx(path);
+        samples = from_vector(array.values, Shape(array.shape));
+    }
+    check(samples.rank() >= 2 && samples.size(0) >= 2 && samples.numel() == samples.size(0) * pixels,
+          "{} holds {}, expected pictures (N,{})", io::in_quotes(path), samples.shape(), pixels);
+    check(samples.dtype() == DType::f32 || samples.dtype() == DType::u8,
+          "{} holds {}, expected f32 in -1…1 or bytes", io::in_quotes(path), name(samples.dtype()));
+    samples = samples.reshape({samples.size(0), pixels});
+    if (samples.dtype() == DType::u8) return samples.to(DType::f32) / 127.5 - 1.0;
+    const float largest = amax(abs(samples), {0, 1}).item();
+    check(largest <= 1.001f, "{} has values up to {}, expected -1…1", io::in_quotes(path), largest);
+    return samples;
+}
+
+Tensor with_nearest(const Tensor& samples, const data::Dataset& set, int64_t columns, int64_t pairs) {
+    std::vector<Tensor> rows;
+    for (int64_t i = 0; i < pairs && (i + 1) * columns <= samples.size(0); ++i) {
+        rows.push_back(slice(samples, 0, i * columns, (i + 1) * columns));
+        std::vector<int64_t> indices;
+        for (const Nearest& n : nearest_pictures(rows.back(), set)) indices.push_back(n.index);
+        rows.push_back(data::to_pixels(set, indices));
+    }
+    check(!rows.empty(), "[with_nearest] expected at least {} samples, got {}", columns, samples.size(0));
+    return cat(rows, 0);
 }
 
 CopyCheck check_for_copies(const Tensor& samples, const data::Dataset& set) {

@@ -37,6 +37,14 @@ class Evaluator {
     FeatureStatistics of_data_;
 };
 
+// Anybody's samples: (N,pixels) in [-1,1] of a file, which has a tensor 'samples' of any shape (N,…), f32 in
+// [-1,1] or bytes; or IDX.
+Tensor load_samples(const std::string& path, int64_t pixels);
+
+// Rows of `columns` samples, each over a row of what is nearest to them in the data: `pairs` of rows, or as
+// many as there are samples for.
+Tensor with_nearest(const Tensor& samples, const data::Dataset& set, int64_t columns, int64_t pairs);
+
 // Is the generator copying? Distances to the nearest picture of the data: of samples, and of as many pictures
 // of the data themselves (which do not count as their own neighbours).
 struct CopyCheck {

@@ -6,6 +6,7 @@
 #include "framework/autograd.h"
 #include "framework/ops/cat.h"
 #include "framework/ops/slice.h"
+#include "framework/train/run.h"
 
 namespace lily::models {
 namespace {
@@ -91,12 +92,12 @@ void save_generator(const std::string& path, const nn::Module& generator, const 
 
 LoadedGenerator load_generator(const std::string& path) {
     const io::Checkpoint checkpoint = io::load_checkpoint(path);
+    const bool averaged = !checkpoint.part_or_empty("average").empty();
+    if (averaged) train::Run::require_format(checkpoint, path);  // of a run: its average is an optim::Ema
     try {
         LoadedGenerator loaded{.options = described_options(checkpoint),
                                .size = described_size(checkpoint),
                                .generator = nullptr};
-        // A run's average is an optim::Ema.
-        const bool averaged = !checkpoint.part_or_empty("average").empty();
         const std::string part = averaged ? "average.average" : "generator";
         const std::vector<Shape> layers = generator_layers(loaded.options);
         for (size_t i = 0; i < layers.size(); ++i)

@@ -24,6 +24,12 @@ struct GanOptions {
 // The sizes (out, in) of G's linear layers, first to last.
 std::vector<Shape> generator_layers(const GanOptions& options);
 
+// What is in memory at once, in numbers of f32: of a generator that makes so many samples, its two widest
+// maps and the pictures; of a training with batches of so many pictures, parameters with their gradients,
+// Adam's moments, averages and a checkpoint's copy, and the maps of a batch. Measured, not exact.
+double generation_floats(const GanOptions& options, int64_t samples);
+double training_floats(const GanOptions& options, int64_t batch);
+
 // A class (N) as numbers beside the input: x (N,K) -> (N, K + kClassNumbers); untouched without labels.
 constexpr int64_t kClassNumbers = 10;
 

@@ -316,6 +316,16 @@ class SampleTest(Case):
         if simt.returncode == 0:
             self.assertLessEqual(np.abs(self.picture("g.png").astype(int) - grid).max(), 1)
 
+    def test_a_checkpoint_of_before_is_named(self):
+        old = self.dir / "old.safetensors"
+        data = (self.dir / "run/checkpoint.safetensors").read_bytes()
+        size = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8:8 + size])
+        del header["__metadata__"]["run_format"]
+        text = json.dumps(header).encode()
+        old.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size:])
+        self.fails("old.safetensors' is a run of format 1, and this lilypad goes on with format 2", "sample", "--model", old, "--out", self.dir / "x.png")
+
     def test_digit(self):
         kinds = [self.sample(f"{digit}.png", "--grid", "4x1", "--digit", digit, model=self.conditional) for digit in range(4)]
         for i in range(4):

@@ -36,6 +36,15 @@ class TrainFailuresTest(Case):
             self.fails(f"{name}': Is a directory|holds a run already", "train", *self.train_options("bad"))
             shutil.rmtree(self.dir / "bad")
 
+    def test_a_classifier_that_cannot_be_saved_goes_elsewhere(self):
+        (self.dir / "c.safetensors").symlink_to("/dev/full")
+        evaluate = ("evaluate", "--data", self.data, "--classifier", self.dir / "c.safetensors", "--train-classifier", "--json", self.dir / "q.json")
+        self.train("run", 3, "--quiet")
+        self.fails("c.safetensors': No space left on device; it is in '[^']*c-2.safetensors'", *evaluate, "--model", self.dir / "run/model.safetensors",
+                   "--count", 20)
+        self.assertTrue((self.dir / "q.json").exists(), "the measures are not lost")
+        self.succeeds("evaluate", "--data", self.data, "--classifier", self.dir / "c-2.safetensors", "--model", self.dir / "run/model.safetensors", "--count", 20)
+
     def test_sizes_that_no_file_can_have(self):
         self.fails("a picture of 64x64 samples, each 8x8|too large|too many", "train", *self.train_options("big", 6), "--grid", "64x64", "--image-size", 512,
                    "--data", self.pictures(512))
