@@ -96,7 +96,7 @@ Conv2dShape checked_shape(const char* op, const Tensor& x, const Tensor& weight,
         check_same_device(op, x, bias);
     }
     Conv2dShape s = shape_of(x.shape(), weight.shape(), o);
-    s.by_map = !grad_enabled();
+    s.by_map = !grad_enabled() || !weight.requires_grad();  // else the weights change at every step
     check(s.out_h() > 0 && s.out_w() > 0,
           "[{}] a kernel of {}x{} with dilation ({}) does not fit into x {} with padding ({})", op, s.r, s.s,
           fmt::join(o.dilation, ","), x.shape(), fmt::join(o.padding, ","));
