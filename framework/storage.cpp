@@ -55,7 +55,7 @@ Storage::Storage(Device device, size_t bytes)
 Storage::Storage(Device device, void* memory, size_t bytes, std::shared_ptr<const void> owner)
     : device_(device), bytes_(bytes), data_(memory), owner_(std::move(owner)) {}
 
-Storage::Storage(std::shared_ptr<Storage> whole, size_t offset, size_t bytes)
+Storage::Storage(const std::shared_ptr<Storage>& whole, size_t offset, size_t bytes)
     : device_(whole->device()),
       bytes_(bytes),
       data_(static_cast<std::byte*>(whole->data()) + offset),

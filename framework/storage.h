@@ -36,7 +36,7 @@ class Storage : public std::enable_shared_from_this<Storage> {
     Storage(Device device, size_t bytes);
     Storage(Device device, void* memory, size_t bytes, std::shared_ptr<const void> owner);
     // A piece of another storage, with its version: a change of one piece is one of all.
-    Storage(std::shared_ptr<Storage> whole, size_t offset, size_t bytes);
+    Storage(const std::shared_ptr<Storage>& whole, size_t offset, size_t bytes);
     ~Storage();
     Storage(const Storage&) = delete;
     Storage& operator=(const Storage&) = delete;

@@ -33,9 +33,9 @@ struct Machine {
     // Takes the threads, the device and the precision.
     DeviceChoice choose_quietly() const {
         if (threads > 0) kernels::set_max_threads(threads);
-        const DeviceChoice chosen = choose_device(device);
+        DeviceChoice chosen = choose_device(device);
         check(precision == Precision::f32 || chosen.device != Device::cpu,
-              "--precision {} is a GPU's, the CPU has f32 alone; see --device",
+              "--precision {} needs a GPU, the CPU computes in f32 only; see --device",
               word_for(precision, kPrecisions));
         set_product_precision(precision);
         return chosen;

@@ -93,7 +93,7 @@ inline void parse_or_exit(CLI::App& app, int argc, char** argv) {
     } catch (const CLI::CallForHelp& help) {
         std::exit(app.exit(help));
     } catch (const CLI::ParseError& error) {
-        const std::string name = app.get_name();
+        const std::string& name = app.get_name();
         io::put(stderr, fmt::format("{}: {}; see {} --help\n", name, error.what(), name));
         std::exit(2);
     }

@@ -79,7 +79,7 @@ train::RunOptions Outputs::with_files(train::RunOptions options) {
         return save("checkpoint", path, write);
     };
     options.save_more = [this](bool diverged) {
-        const std::string at = save_picture();
+        std::string at = save_picture();
         if (at.empty()) return at;
         return fmt::format("the {} is in {}", diverged ? "last good picture" : "picture so far", at);
     };

@@ -80,7 +80,7 @@ VarietyMonitor::VarietyMonitor(const Tensor& data, const std::vector<int64_t>& l
 
 Tensor VarietyMonitor::features_of(const Tensor& samples) const {
     const NoGrad no_grad;
-    const Tensor features = features_(samples).detach().to(Device::cpu).contiguous();
+    Tensor features = features_(samples).detach().to(Device::cpu).contiguous();
     lily::check(
         features.rank() == 2 && features.dtype() == DType::f32 && (width_ == 0 || features.size(1) == width_),
         "[monitor] expected samples with features (N,{}) of f32, got {}",

@@ -69,7 +69,7 @@ class TutorialTest(ResumeCases, unittest.TestCase):
         self.assertIn(b"<svg", (self.dir / "run/loss.svg").read_bytes())
 
     def test_precision(self):
-        self.fails("--precision tf32 is a GPU's, the CPU has f32 alone; see --device$",
+        self.fails("--precision tf32 needs a GPU, the CPU computes in f32 only; see --device$",
                    *self.train_command("run", 5, "--device", "cpu", "--precision", "tf32")[1:])
         self.assertFalse((self.dir / "run").exists())
         self.fails("--precision: .*half", *self.train_command("run", 5, "--precision", "half")[1:])
