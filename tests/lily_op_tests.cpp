@@ -32,10 +32,8 @@ std::string op_of(const std::string& name) { return name.substr(0, name.find_fir
 
 std::string check_case(const OpCase& c, Device device) {
     if (device != Device::cpu) return check_on_device(c, device);
-    std::string wrong = check_values(c);
-    if (wrong.empty()) wrong = check_gradients(c);
-    if (wrong.empty()) wrong = check_double_gradients(c);
-    return wrong;
+    const std::string wrong = check_f64(c);
+    return wrong.empty() ? check_f32(c) : wrong;
 }
 
 // Adds to its op's line. `check` says what is wrong, or nothing.

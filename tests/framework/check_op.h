@@ -24,7 +24,8 @@ struct OpCase {
     double scale = 1;         // typical size of the inputs
     double tolerance = 2e-5;  // f32 against f64, relative to the largest magnitude in the result
     bool uses_f64 = false;    // whatever the inputs are, and so runs on the CPU only
-    bool formats = false;     // x[0] of rank 4 is also tried in every other memory format
+    bool formats = true;      // inputs of rank 4 are also tried in every other memory format
+    bool differences = true;  // false: too slow for them, and other cases of the op prove its f64 gradient
     std::function<Tensor(const Tensors&)> reference =
         nullptr;  // the same function composed of other ops, compared in f64
 };
@@ -49,13 +50,14 @@ Tensors make_inputs(const OpCase& c, DType dtype, Device device = Device::cpu);
 // Empty if |got - want| <= tolerance · max(|want|'s largest, least) everywhere; else what differs, where.
 std::string difference(const Tensor& got, const Tensor& want, double tolerance, double least = 1e-3);
 
-// Each returns "" or what is wrong. Fresh memory is poisoned with NaN while they run.
-std::string check_values(const OpCase& c);     // f32 = f64 = reference; every memory format
-std::string check_gradients(const OpCase& c);  // f64 = central differences; fused = composed; f32 = f64
-std::string check_double_gradients(
-    const OpCase& c);  // gradient of gradient = central differences of the gradient
+// Each returns "" or what is wrong. Fresh memory is poisoned with NaN while they run. The f64 results of a
+// registered case are computed once and kept.
 
-// f32 on a GPU = f64 on the CPU: values, both kinds of gradients, gradients of gradients.
+// f64 on the CPU: values = reference; gradients, and theirs, = central differences; fused = composed.
+std::string check_f64(const OpCase& c);
+// f32 = f64 on the CPU, in every memory format: values, both kinds of gradients, gradients of gradients.
+std::string check_f32(const OpCase& c);
+// f32 on a GPU = f64 on the CPU: the same.
 std::string check_on_device(const OpCase& c, Device device);
 
 // Records the op, its backward, and the backward of that.
