@@ -137,8 +137,8 @@ int run(const Settings& s) {
                             io::sample_grid(data::to_pixels(test, wrong), test.size(), 8));
     });
     folder.save_sheet("mistakes", training.step(), folder / "sheet.png");
-    folder.save_plot("loss.svg", {"Training", "iteration", "cross entropy"},
-                     {training.history().series("loss", "loss")});
+    folder.save_plot(folder / "loss.svg", {"Training", "iteration", "cross entropy"},
+                     {training.history().series("loss", "loss")}, s.quiet);
     return status;
 }
 

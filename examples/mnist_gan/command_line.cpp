@@ -159,6 +159,8 @@ Settings parse_command_line(int argc, char** argv) {
     if (of_walk->parsed()) return walk;
     if (of_evaluate->parsed()) return evaluate;
     train.same = of_train.resume_settings();
+    train.networks.batch_norm = !train.plain;
+    if (train.recipe.d_learning_rate == 0) train.recipe.d_learning_rate = train.recipe.g_learning_rate;
     return train;
 }
 

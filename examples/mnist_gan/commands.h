@@ -2,6 +2,7 @@
 // What the commands do; each returns the program's exit code.
 #pragma once
 
+#include "examples/common/pictures.h"
 #include "examples/common/saved_files.h"
 #include "examples/mnist_gan/command_line.h"
 #include "models/gan/classifier.h"
@@ -16,9 +17,6 @@ int run(const EvaluateSettings& s);
 // Of every command, beside networks and pictures: in memory, and mapped in the address space. Measured: 66 MB
 // at the peak of a training with the default networks and 600 pictures.
 constexpr double kProgramMegabytes = 60, kMappedMegabytes = 70;
-
-// The pictures of a folder; prints what there is to say of their files.
-data::Dataset load_pictures(const Machine& machine, const std::string& folder, int size);
 
 // Trains a classifier, shows the progress and saves it (not where `path` is empty), elsewhere if need be.
 models::LoadedClassifier train_and_save_classifier(const std::string& path, const data::Dataset& set,

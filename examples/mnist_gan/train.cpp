@@ -27,39 +27,12 @@ const std::vector<train::Column> kLog = {{"epoch", "epoch", "{:.0f}"},    {"d_lo
                                          {"d_fake", "D(G(z))", "{:.2f}"}, {"penalty"}};
 
 GanOptions network_options(const TrainSettings& s, const data::Dataset& set) {
-    check(!s.conditional || !set.labels.empty(), "--conditional needs labels, which {} has not",
+    check(!s.conditional || !set.labels.empty(), "--conditional needs labels, but {} has none",
           io::in_quotes(s.data));
     GanOptions options = s.networks;
     options.pixels = set.picture_size();
     options.classes = s.conditional ? set.classes : 0;
-    options.batch_norm = !s.plain;
     return options;
-}
-
-GanRecipe recipe(const TrainSettings& s) {
-    GanRecipe recipe = s.recipe;
-    if (recipe.d_learning_rate == 0) recipe.d_learning_rate = recipe.g_learning_rate;
-    return recipe;
-}
-
-// Throws if the grids or the sheet of a training would be too large for their files.
-void check_pictures(const TrainSettings& s, const io::PictureSize& size) {
-    const auto channels = static_cast<int>(size.channels);
-    const auto [width, height] = io::grid_size(int64_t{s.grid[0]} * s.grid[1], size, s.grid[0]);
-    io::grid_size(int64_t{s.grid[0]} * s.grid[1], size, s.grid[0], kLastZoom);
-    io::check_image_size(s.out + "/samples.png", width * kLastZoom, height * kLastZoom, channels);
-    const auto [sheet_width, sheet_height] = io::contact_sheet_size(train::RunFolder::kMostInSheet, width,
-                                                                    height, train::RunFolder::kSheetColumns);
-    io::check_image_size(s.out + "/sheet.png", sheet_width, sheet_height, channels);
-}
-
-// The folder, once it is sure that its last files can be written.
-train::RunFolder prepared_folder(const TrainSettings& s, const io::PictureSize& size) {
-    check_pictures(s, size);
-    return {s.out,
-            s.resume,
-            {kHealthy, "model.safetensors", "best.safetensors", "samples.png", "sheet.png", "losses.svg",
-             "grids/0000000.png"}};
 }
 
 class Training {
@@ -67,8 +40,8 @@ class Training {
     Training(const TrainSettings& s, Device device, data::Dataset set)
         : s_(s),
           set_(std::move(set)),
-          size_{set_.channels, set_.height, set_.width},
-          trainer_(network_options(s, set_), recipe(s), device),
+          size_(set_.size()),
+          trainer_(network_options(s, set_), s.recipe, device),
           loader_(set_, s.batch_size, s.recipe.seed),
           monitor_(set_),
           guard_(s.on_collapse,
@@ -76,7 +49,9 @@ class Training {
                      trainer_.change_course(static_cast<uint32_t>(from), factor);
                  }),
           per_epoch_(std::max<int64_t>(1, loader_.batches_per_epoch() / s.recipe.d_steps)),
-          folder_(prepared_folder(s, size_)),
+          folder_(s.out, s.resume,
+                  {kHealthy, "model.safetensors", "best.safetensors", "samples.png", "sheet.png",
+                   "losses.svg", "grids/0000000.png"}),
           run_(run_options(), kLog),
           health_(
               run_.add_log(folder_ / "monitor.csv", {{"kinds"}, {"variance"}, {"saturation"}, {"healthy"}})),
@@ -93,9 +68,7 @@ class Training {
         run_.begin();
         guard_.begin();
         prepare_evaluation(device);
-        if (set_.skipped.empty()) return;
-        set_.save_skipped(folder_ / "skipped.txt");
-        s.say("the list of skipped pictures is {}", folder_ / "skipped.txt");
+        save_skipped(s, set_, folder_ / "skipped.txt");
     }
 
     int run() {
@@ -174,12 +147,7 @@ class Training {
         classifier_ = (train ? train_and_save_classifier(path, set_, kClassifierEpochs, 0, s_, device, saved_)
                              : load_classifier(path))
                           .classifier;
-        classifier_->to(device);
         evaluator_.emplace(*classifier_, set_, device);
-    }
-
-    void save_best_generator(const std::string& path) {
-        save_generator(path, trainer_.best_generator(), trainer_.options(), size_);
     }
 
     void evaluate() {
@@ -188,26 +156,23 @@ class Training {
         quality_.row(run_.step(), std::vector{q.frechet, q.confidence, q.least_share(), q.most_share()});
         if (best_distance_ >= 0 && !(q.frechet < best_distance_)) return;
         best_distance_ = q.frechet;
-        save_best_generator(folder_ / "best.safetensors");
+        save_generator(folder_ / "best.safetensors", trainer_, size_);
     }
 
     // The checkpoint is there: whatever fails now can be had by --resume.
     void finish() {
         saved_.save(folder_ / "model.safetensors",
-                    [&](const std::string& path) { save_best_generator(path); });
+                    [&](const std::string& path) { save_generator(path, trainer_, size_); });
         saved_.save(folder_ / "samples.png", [&](const std::string& path) {
             io::save_image(path, io::sample_grid(grid_samples(), size_, s_.grid[0], kLastZoom));
         });
         saved_.save(folder_ / "sheet.png",
                     [&](const std::string& path) { folder_.save_sheet("grids", run_.step(), path); });
         const train::Log& log = run_.history();
-        if (!io::plot_available())
-            s_.say("no losses.svg: gnuplot is not installed");
-        else if (log.size() > 0)
-            saved_.save(folder_ / "losses.svg", [&](const std::string& path) {
-                io::plot_lines_svg(path, {"GAN: losses", "iteration", "loss"}, false,
-                                   {log.series("d_loss", "D"), log.series("g_loss", "G")});
-            });
+        saved_.save(folder_ / "losses.svg", [&](const std::string& path) {
+            folder_.save_plot(path, {"GAN: losses", "iteration", "loss"},
+                              {log.series("d_loss", "D"), log.series("g_loss", "G")}, s_.quiet);
+        });
         saved_.require_all_in_place();
     }
 
@@ -240,6 +205,7 @@ int run(const TrainSettings& s) {
                        kProgramMegabytes + 4e-6 * training_floats(network_options(s, set), s.batch_size),
                        kMappedMegabytes,
                        "choose fewer or smaller layers (--g-hidden, --d-hidden), or a smaller --batch-size");
+    train::RunFolder::check_grids(s.out, "samples.png", "sheet.png", set.size(), s.grid, kLastZoom);
     return Training(s, device, std::move(set)).run();
 }
 

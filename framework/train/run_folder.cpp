@@ -9,8 +9,6 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "framework/io/picture_grid.h"
-
 namespace lily::train {
 namespace {
 
@@ -86,12 +84,26 @@ void RunFolder::save_sheet(const std::string& series, int64_t step, const std::s
     io::save_image(path, io::contact_sheet(pictures, kSheetColumns));
 }
 
-void RunFolder::save_plot(const std::string& name, const io::PlotText& text,
-                          const std::vector<io::PlotSeries>& series, bool log_y) const {
-    if (io::plot_available())
-        io::plot_lines_svg(*this / name, text, log_y, series);
-    else
-        io::put(stderr, fmt::format("no {}: gnuplot is not installed\n", name));
+void RunFolder::check_grids(const std::string& folder, const std::string& last, const std::string& sheet,
+                            const io::PictureSize& size, const std::array<int, 2>& grid, int zoom) {
+    const int64_t count = int64_t{grid[0]} * grid[1];
+    const auto channels = static_cast<int>(size.channels);
+    const auto [last_width, last_height] = io::grid_size(count, size, grid[0], zoom);
+    io::check_image_size(folder + "/" + last, last_width, last_height, channels);
+    const auto [width, height] = io::grid_size(count, size, grid[0]);
+    const auto [sheet_width, sheet_height] =
+        io::contact_sheet_size(kMostInSheet, width, height, kSheetColumns);
+    io::check_image_size(folder + "/" + sheet, sheet_width, sheet_height, channels);
+}
+
+void RunFolder::save_plot(const std::string& path, const io::PlotText& text,
+                          const std::vector<io::PlotSeries>& series, bool quiet) {
+    if (!io::plot_available()) {
+        if (!quiet)
+            io::put(stderr,
+                    fmt::format("no {}: gnuplot is not installed\n", fs::path(path).filename().string()));
+    } else if (!std::all_of(series.begin(), series.end(), [](const auto& s) { return s.ys.empty(); }))
+        io::plot_lines_svg(path, text, false, series);
 }
 
 }  // namespace lily::train

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
-#include "framework/io/image.h"
+#include "framework/io/picture_grid.h"
 #include "framework/train/run.h"
 
 namespace lily::train {
@@ -35,9 +36,15 @@ class RunFolder {
     void save_sheet(const std::string& series, int64_t step, const std::string& path) const;
     static constexpr int kMostInSheet = 15, kSheetColumns = 5;
 
-    // Curves of the run; says so where gnuplot is missing, rather than fail at the end.
-    void save_plot(const std::string& name, const io::PlotText& text,
-                   const std::vector<io::PlotSeries>& series, bool log_y = false) const;
+    // Throws if grids of so many columns and rows, the last grid at `zoom`, or the sheet of all would be too
+    // large for pictures; before a training, so that it does not fail at its end.
+    static void check_grids(const std::string& folder, const std::string& last, const std::string& sheet,
+                            const io::PictureSize& size, const std::array<int, 2>& grid, int zoom);
+
+    // Curves of the run. Where gnuplot is missing, a line on stderr says so (not if `quiet`), rather than
+    // fail at the end. No points: no file.
+    static void save_plot(const std::string& path, const io::PlotText& text,
+                          const std::vector<io::PlotSeries>& series, bool quiet = false);
 
   private:
     const std::string path_;

@@ -6,6 +6,7 @@
 #include "framework/autograd.h"
 #include "framework/data/loader.h"
 #include "framework/io/checkpoint.h"
+#include "framework/io/progress.h"
 #include "framework/ops.h"
 #include "framework/optim/adam.h"
 
@@ -67,6 +68,7 @@ void train_classifier(DigitClassifier& classifier, const data::Dataset& set, con
     data::Loader loader(set, std::min(kBatch, set.count), how.seed);
     optim::Adam adam(classifier.parameters(), {.lr = 1e-3});
     const int64_t total = how.epochs * loader.batches_per_epoch();
+    io::ProgressBar bar(total, {.quiet = how.quiet});
     for (int64_t i = 0; i < total; ++i) {
         const data::Batch batch = loader.next(device);
         adam.zero_grad();
@@ -74,7 +76,7 @@ void train_classifier(DigitClassifier& classifier, const data::Dataset& set, con
                                           from_vector(batch.labels, {batch.pixels.size(0)}));
         loss.backward();
         adam.step();
-        if (how.progress) how.progress(i + 1, total, loss.item<double>());
+        if (!how.quiet) bar.update(i + 1, fmt::format("classifier  loss {:.3f}", loss.item<double>()));
     }
 }
 
@@ -93,8 +95,8 @@ double accuracy(DigitClassifier& classifier, const data::Dataset& set) {
 }
 
 LoadedClassifier train_and_judge(const data::Dataset& set, const ClassifierTraining& how, Device device) {
-    check(!set.labels.empty(), "a classifier needs labels, which the data have not");
-    check(set.count >= 20, "a classifier needs 20 pictures at least, the data have {}", set.count);
+    check(!set.labels.empty(), "a classifier needs labels, but the data have none");
+    check(set.count >= 20, "a classifier needs at least 20 pictures, the data have {}", set.count);
     Generator random(how.seed, Stream::weights);
     auto classifier = std::make_unique<DigitClassifier>(io::PictureSize{set.channels, set.height, set.width},
                                                         set.classes, random);

@@ -2,7 +2,6 @@
 // A small convolutional network that knows digits: it measures what a GAN makes of them.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -36,7 +35,7 @@ class DigitClassifier final : public nn::Module {
 struct ClassifierTraining {
     int64_t epochs = 3;
     uint64_t seed = 0;
-    std::function<void(int64_t done, int64_t total, double loss)> progress = {};  // after each step
+    bool quiet = true;  // else a progress bar on stderr
 };
 
 // Adam on the cross entropy; `classifier` is on the device where it is to be trained.

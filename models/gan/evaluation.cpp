@@ -41,6 +41,7 @@ Evaluator::Evaluator(DigitClassifier& classifier, const data::Dataset& set, Devi
           "[evaluation] the classifier is for pictures of {}x{} with {} channels, the data are {}x{} with {}",
           classifier.size().width, classifier.size().height, classifier.size().channels, set.width,
           set.height, set.channels);
+    classifier.to(device);
     of_data_ = feature_statistics(features(data::to_pixels(set, set.spread(kMostPictures))));
 }
 

@@ -22,7 +22,7 @@ class Evaluator {
   public:
     static constexpr int64_t kMostPictures = 10'000;  // of the data, spread evenly over them
 
-    // Refers to the classifier, which is on `device`.
+    // Refers to the classifier, and moves it to `device`.
     Evaluator(DigitClassifier& classifier, const data::Dataset& set, Device device);
 
     GanQuality quality(const Tensor& samples);  // (N,pixels) on the CPU

@@ -90,6 +90,10 @@ void save_generator(const std::string& path, const nn::Module& generator, const 
     io::save_checkpoint(path, checkpoint);
 }
 
+void save_generator(const std::string& path, GanTrainer& trainer, const io::PictureSize& size) {
+    save_generator(path, trainer.best_generator(), trainer.options(), size);
+}
+
 LoadedGenerator load_generator(const std::string& path) {
     const io::Checkpoint checkpoint = io::load_checkpoint(path);
     const bool averaged = !checkpoint.part_or_empty("average").empty();

@@ -7,7 +7,7 @@
 
 #include "framework/io/checkpoint.h"
 #include "framework/io/picture_grid.h"
-#include "models/gan/networks.h"
+#include "models/gan/trainer.h"
 
 namespace lily::models {
 
@@ -22,6 +22,9 @@ io::PictureSize described_size(const io::Checkpoint& checkpoint);
 
 void save_generator(const std::string& path, const nn::Module& generator, const GanOptions& options,
                     const io::PictureSize& size);
+
+// What makes its samples: the averaged generator, if it has one.
+void save_generator(const std::string& path, GanTrainer& trainer, const io::PictureSize& size);
 
 struct LoadedGenerator {
     GanOptions options;
