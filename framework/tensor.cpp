@@ -212,7 +212,7 @@ bool Tensor::requires_grad() const { return grad_slot() && grad_slot()->requires
 bool Tensor::is_leaf() const { return !grad_slot() || !grad_slot()->node; }
 
 Tensor& Tensor::set_requires_grad(bool value) {
-    check(is_leaf(), "[set_requires_grad] only a leaf can be told to require a gradient; use detach()");
+    check(is_leaf(), "[set_requires_grad] only a leaf can require a gradient: detach() it first");
     check(!value || is_floating(dtype()), "[set_requires_grad] a tensor of {} has no gradient",
           name(dtype()));
     if (!grad_slot()) set_grad_slot(std::make_shared<GradSlot>());

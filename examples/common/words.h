@@ -17,7 +17,7 @@ template <class Value>
 std::string word_for(Value value, const Words<Value>& words) {
     for (const auto& [word, meaning] : words)
         if (meaning == value) return word;
-    fail("a value of the program's own without a word");
+    fail("[internal] no name for this value");
 }
 
 }  // namespace lily

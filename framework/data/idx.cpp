@@ -28,7 +28,7 @@ class PlainReader {
         bytes_ = bytes_.subspan(out.size());
     }
     void finish() const {
-        check(bytes_.empty(), "{} has more data than its header tells: {} bytes", in_quotes(name_),
+        check(bytes_.empty(), "{} has more data than its header says: {} bytes", in_quotes(name_),
               bytes_.size());
     }
 

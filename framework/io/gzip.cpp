@@ -69,7 +69,7 @@ void GzipReader::read(std::span<std::byte> out) {
 
 void GzipReader::finish() {
     std::byte more{};
-    check(inflate_into(&more, 1) == 0, "{} has more data than its header tells", in_quotes(name_));
+    check(inflate_into(&more, 1) == 0, "{} has more data than its header says", in_quotes(name_));
 }
 
 }  // namespace lily::io

@@ -32,7 +32,9 @@ std::vector<Tensor> tensors_of(const Module::Named& named) {
 
 }  // namespace
 
-Tensor Module::forward(const Tensor&) { fail("[module] this module has no forward of one tensor"); }
+Tensor Module::forward(const Tensor&) {
+    fail("[module] this module's forward does not take a single tensor");
+}
 
 // visit_module(prefix, module) for this module and all below, parents first.
 template <class Visit>

@@ -151,7 +151,7 @@ TEST_CASE("in-place changes are for leaves", "[tensor]") {
     CHECK_THROWS_WITH(y.fill_(1), "[fill_] only leaves can be changed in place");
     CHECK_THROWS_WITH(y.copy_(leaf), "[copy_] only leaves can be changed in place");
     CHECK_THROWS_WITH(y.set_requires_grad(false),
-                      "[set_requires_grad] only a leaf can be told to require a gradient; use detach()");
+                      "[set_requires_grad] only a leaf can require a gradient: detach() it first");
     CHECK_THROWS_WITH(zeros({2}, {.dtype = DType::i64}).set_requires_grad(),
                       "[set_requires_grad] a tensor of i64 has no gradient");
     CHECK_THROWS_WITH(leaf.set_grad(zeros({3})), "[set_grad] expected shape (2), got (3)");

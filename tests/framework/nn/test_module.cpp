@@ -91,7 +91,7 @@ TEST_CASE("ModuleList numbers its modules and leaves their use to others", "[nn]
     CHECK_THROWS_AS(stack.blocks[3], std::out_of_range);
     CHECK(stack(ones({2, 4})).shape() == Shape{2, 4});
     CHECK(io::error_of([&] { stack.blocks.forward(ones({1})); }) ==
-          "[module] this module has no forward of one tensor");
+          "[module] this module's forward does not take a single tensor");
 }
 
 TEST_CASE("skip_init makes modules without drawing a number", "[nn][module]") {
@@ -215,7 +215,8 @@ TEST_CASE("Bad names and modules without a forward are refused", "[nn][module]")
           "[module] a name must not be empty or contain a dot, got 'a.b'");
     CHECK(io::error_of([] { Bad bad(""); }) == "[module] a name must not be empty or contain a dot, got ''");
     Bad good("mean");
-    CHECK(io::error_of([&] { good(zeros({1})); }) == "[module] this module has no forward of one tensor");
+    CHECK(io::error_of([&] { good(zeros({1})); }) ==
+          "[module] this module's forward does not take a single tensor");
 }
 
 }  // namespace
