@@ -42,8 +42,7 @@ TEST_CASE("idx: every prefix of a file is refused, and so is anything after it",
         INFO(size << " packed bytes");
         CHECK(error(packed.substr(0, size)) != "(no error)");
     }
-    CHECK_THAT(error(plain + "x"),
-               ContainsSubstring("'digits' has more data than its header says: 1 bytes"));
+    CHECK_THAT(error(plain + "x"), ContainsSubstring("'digits' has more data than its header says: 1 bytes"));
     CHECK_THAT(error(gzipped(plain + "x")), ContainsSubstring("more data than its header says"));
     CHECK_THAT(error(packed + "x"), ContainsSubstring("1 bytes after its gzip data"));
     CHECK_THAT(error(packed + std::string("\0\0x", 3)), ContainsSubstring("1 bytes after its gzip data"));
