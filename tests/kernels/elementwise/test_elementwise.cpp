@@ -10,13 +10,14 @@ namespace {
 using kernels::Binary;
 using kernels::Unary;
 
-constexpr Unary kUnary[] = {Unary::exp,  Unary::log,     Unary::sqrt,       Unary::abs,
-                            Unary::sign, Unary::square,  Unary::reciprocal, Unary::quotient,
-                            Unary::pow,  Unary::clamp,   Unary::leaky_relu, Unary::relu,
-                            Unary::tanh, Unary::sigmoid, Unary::softplus};
-constexpr Binary kBinary[] = {Binary::add,     Binary::sub,     Binary::mul, Binary::div,
-                              Binary::maximum, Binary::minimum, Binary::gt,  Binary::ge,
-                              Binary::lt,      Binary::le,      Binary::eq,  Binary::masked};
+constexpr Unary kUnary[] = {Unary::exp,  Unary::log,   Unary::sqrt,      Unary::rsqrt,
+                            Unary::abs,  Unary::sign,  Unary::square,    Unary::reciprocal,
+                            Unary::pow,  Unary::clamp, Unary::quotient,  Unary::leaky_relu,
+                            Unary::relu, Unary::tanh,  Unary::sigmoid,   Unary::softplus,
+                            Unary::erf,  Unary::gelu,  Unary::gelu_tanh, Unary::quick_gelu};
+constexpr Binary kBinary[] = {Binary::add,     Binary::sub, Binary::mul,   Binary::div, Binary::maximum,
+                              Binary::minimum, Binary::gt,  Binary::ge,    Binary::lt,  Binary::le,
+                              Binary::eq,      Binary::ne,  Binary::masked};
 
 // Positive values, so that every function has a slope.
 void fill(Buffer<float>& x, Buffer<double>& x_64, int64_t n, uint32_t seed) {
