@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Neural style transfer: style_transfer against PyTorch, in turns, on one machine."""
 
+import contextlib
+import functools
 import json
+import subprocess
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -38,11 +41,19 @@ class Programs:
         self.program, self.torch_python, self.weights, self.threads = Path(binaries) / "style_transfer", torch_python, weights, threads
         self.env = {**env, "OMP_NUM_THREADS": str(threads)}
 
+    @functools.cached_property
+    def f32(self):
+        """Options that pin f32; an older build has no other precision, and no option for it."""
+        with contextlib.suppress(OSError):  # follow() says why it does not start
+            if "--precision" not in subprocess.run([self.program, "--help"], capture_output=True, text=True, check=False).stdout:
+                return []
+        return ["--precision", "f32"]
+
     def ours(self, size, content, style, iterations, folder, more=()):
         """One run of style_transfer on PNGs of that size."""
         command = [self.program, "--content", content, "--style", style, "--output", Path(folder) / "result.png", "--size", size,
                    "--style-size", size, "--iterations", iterations, "--weights", self.weights, "--threads", self.threads,
-                   "--log", "LOG", "--precision", "f32", "--quiet", *more]
+                   "--log", "LOG", *self.f32, "--quiet", *more]
         return follow("style_transfer", command, self.env)
 
     def theirs(self, name, size, content, style, iterations):
