@@ -55,7 +55,8 @@ kernels::AdamSettings Adam::settings(const Group& group) const {
             .beta2 = options_.betas[1],
             .eps = options_.eps,
             .weight_decay = group.weight_decay,
-            .decoupled = decay_ == Decay::decoupled};
+            .decoupled = decay_ == Decay::decoupled,
+            .eps_uncorrected = options_.eps_uncorrected};
 }
 
 // All parameters of a group and of dtype T in one call of the kernel. `replayed`: of each of `pending`, or
@@ -105,6 +106,12 @@ StateDict Adam::state_dict() const {
         state[fmt::format("{}.exp_avg_sq", i)] = s.exp_avg_sq;
     }
     return state;
+}
+
+void Adam::reset() {
+    StateDict rates;
+    put_lr(rates);
+    load_state_dict(rates);
 }
 
 void Adam::load_state_dict(const StateDict& state) {

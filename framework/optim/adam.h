@@ -13,6 +13,8 @@ struct AdamOptions {
     std::array<double, 2> betas = {0.9, 0.999};  // decay of the running means of g and g²
     double eps = 1e-8;
     double weight_decay = 0;  // added to the gradient: an L2 penalty
+    // eps beside the root of the second moment before its correction: Kingma & Ba's "ε̂", TensorFlow 1's Adam
+    bool eps_uncorrected = false;
 };
 
 // The formulas: kernels/adam/adam.h.
@@ -25,6 +27,7 @@ class Adam : public Optimizer {
     void add_param_group(const ParamGroup& group) override;
     StateDict state_dict() const override;  // lr, and per parameter "0.step", "0.exp_avg", "0.exp_avg_sq"
     void load_state_dict(const StateDict& state) override;
+    void reset();  // to the state before the first step; the learning rates stay
 
   protected:
     enum class Decay : bool { added_to_gradient, decoupled };

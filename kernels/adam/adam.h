@@ -3,7 +3,7 @@
 //   g̃ = g + λ p  (Adam)        or  p ← (1 − lr λ) p  (AdamW: decoupled, Loshchilov & Hutter 2019)
 //   m ← β₁ m + (1 − β₁) g̃        m̂ = m / (1 − β₁ᵗ)
 //   v ← β₂ v + (1 − β₂) g̃²       v̂ = v / (1 − β₂ᵗ)
-//   p ← p − lr m̂ / (√v̂ + ε)
+//   p ← p − lr m̂ / (√v̂ + ε)                                or, as in TensorFlow 1, m̂ √(1 − β₂ᵗ) / (√v + ε)
 // λ = 0 leaves g as it is, whatever p is.
 #pragma once
 
@@ -18,20 +18,22 @@ namespace lily::kernels {
 
 struct AdamSettings {
     double lr, beta1, beta2, eps;
-    double weight_decay = 0;  // λ
-    bool decoupled = false;   // AdamW
+    double weight_decay = 0;       // λ
+    bool decoupled = false;        // AdamW
+    bool eps_uncorrected = false;  // ε beside √v instead of √v̂
 };
 
 // What of an update depends on t and lr, computed in double.
 struct AdamNumbers {
     float step_size;  // lr √(1 − β₂ᵗ) / (1 − β₁ᵗ)
-    float eps;  // ε √(1 − β₂ᵗ): both sides of the fraction times √(1 − β₂ᵗ), so one division is enough
+    float eps;  // ε √(1 − β₂ᵗ), or ε beside √v: both sides times √(1 − β₂ᵗ), so one division is enough
     float keep;  // 1 − lr λ of AdamW, else 1
 };
 inline AdamNumbers adam_numbers(const AdamSettings& s, int64_t step) {
     const double correction1 = 1 - std::pow(s.beta1, static_cast<double>(step));
     const double root2 = std::sqrt(1 - std::pow(s.beta2, static_cast<double>(step)));
-    return {static_cast<float>(s.lr / correction1 * root2), static_cast<float>(s.eps * root2),
+    return {static_cast<float>(s.lr / correction1 * root2),
+            static_cast<float>(s.eps_uncorrected ? s.eps : s.eps * root2),
             static_cast<float>(s.decoupled ? 1 - s.lr * s.weight_decay : 1)};
 }
 

@@ -20,7 +20,8 @@ void update_piece(const AdamSettings& s, const AdamParameter<T>& a, int64_t begi
     const T decay = static_cast<T>(s.decoupled ? 0 : s.weight_decay);
     // lr m̂ / (√v̂ + ε) with one division: both sides of the fraction times √(1 - β₂ᵗ)
     const double root2 = std::sqrt(correction2);
-    const T step_size = static_cast<T>(s.lr / correction1 * root2), eps = static_cast<T>(s.eps * root2);
+    const T step_size = static_cast<T>(s.lr / correction1 * root2);
+    const T eps = static_cast<T>(s.eps_uncorrected ? s.eps : s.eps * root2);
     T* __restrict p = a.p;
     T* __restrict m = a.m;
     T* __restrict v = a.v;

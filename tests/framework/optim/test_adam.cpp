@@ -37,6 +37,29 @@ TEST_CASE("Adam's first step is lr · sign(g), whatever the size of g", "[optim]
     CHECK(got[2] == 3);
 }
 
+TEST_CASE("Adam can have epsilon beside the uncorrected second moment", "[optim][adam]") {
+    constexpr double g = 1e-3, eps = 1e-2, beta = 0.9;
+    for (const DType dtype : {DType::f32, DType::f64}) {
+        Tensor x = parameter({1}, {1}, dtype);
+        Adam adam({x}, {.lr = 0.1, .betas = {0, beta}, .eps = eps, .eps_uncorrected = true});
+        double v = 0, expected = 1;
+        for (int t = 1; t <= 3; ++t) {
+            x.set_grad(from_vector<double>({g}, {1}).to(dtype));
+            adam.step();
+            v = beta * v + (1 - beta) * g * g;
+            expected -= 0.1 * std::sqrt(1 - std::pow(beta, t)) * g / (std::sqrt(v) + eps);
+            CHECK(x.item<double>() == Approx(expected).epsilon(1e-6));
+        }
+        // As if no step had been done.
+        adam.reset();
+        const double before = x.item<double>();
+        adam.step();
+        v = (1 - beta) * g * g;
+        CHECK(x.item<double>() - before ==
+              Approx(-0.1 * std::sqrt(1 - beta) * g / (std::sqrt(v) + eps)).epsilon(1e-4));
+    }
+}
+
 TEST_CASE("Adam finds the minimum of a quadratic", "[optim][adam]") {
     Tensor x = parameter({5, -4}, {2}, DType::f32);
     Adam adam({x}, {.lr = 0.1});

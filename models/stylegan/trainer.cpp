@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+#include "models/stylegan/trainer.h"
+
+#include <bit>
+
+#include "framework/autograd.h"
+#include "framework/ops.h"
+#include "models/gan/losses.h"
+
+namespace lily::models {
+namespace {
+
+constexpr double kGradientPenaltyWeight = 10;  // λ of wgan-gp
+
+// As TensorFlow 1 computes Adam.
+optim::AdamOptions adam_options(double learning_rate) {
+    return {.lr = learning_rate, .betas = {0, 0.99}, .eps = 1e-8, .eps_uncorrected = true};
+}
+
+template <class M>
+M& moved(M& module, Device device) {
+    module.to(device);
+    return module;
+}
+
+int64_t stage_of(Growth growth) {
+    return 2 * std::countr_zero(static_cast<uint64_t>(growth.resolution)) - (growth.alpha < 1 ? 1 : 0);
+}
+
+// A leaf of the same values, that a penalty asks for the gradient of.
+Tensor leaf_of(const Tensor& pictures) {
+    Tensor leaf = pictures.detach();
+    leaf.set_requires_grad(true);
+    return leaf;
+}
+
+double mean_of(const Tensor& logits) { return mean(logits.detach()).item<double>(); }
+
+}  // namespace
+
+StyleGanTrainer::StyleGanTrainer(const StyleGanOptions& options, const StyleGanRecipe& recipe, Device device)
+    : options_(options),
+      recipe_(recipe),
+      device_(device),
+      random_(recipe.seed, Stream::weights),
+      generator_(options, random_),
+      average_(options, nn::skip_init),
+      discriminator_(options, random_),
+      g_adam_(moved(generator_, device).parameters(), adam_options(recipe.learning_rate)),
+      d_adam_(moved(discriminator_, device).parameters(), adam_options(recipe.learning_rate)),
+      ema_(moved(average_, device), generator_,
+           optim::half_life_decay(recipe.ema_half_life, static_cast<double>(recipe.batch_size))) {
+    check(recipe.penalty_every >= 1, "[stylegan] expected a penalty every 1 or more steps, got {}",
+          recipe.penalty_every);
+    check(recipe.gamma >= 0, "[stylegan] expected a gamma >= 0, got {}", recipe.gamma);
+    const int64_t group = options.stddev_group;
+    check(recipe.batch_size >= 1 &&
+              (group == 0 || recipe.batch_size <= group || recipe.batch_size % group == 0),
+          "[stylegan] expected a batch of a multiple of {} pictures, got {}", group, recipe.batch_size);
+    random_ = Generator(recipe.seed, Stream::noise);
+}
+
+Tensor StyleGanTrainer::labels_tensor(const std::vector<int64_t>& labels) const {
+    if (options_.classes == 0) return {};
+    check(static_cast<int64_t>(labels.size()) == recipe_.batch_size,
+          "[stylegan] a model with classes needs pictures with labels");
+    return from_vector(labels, {recipe_.batch_size}).to(device_);
+}
+
+Tensor StyleGanTrainer::random_labels() {
+    if (options_.classes == 0) return {};
+    return randint(0, options_.classes, {recipe_.batch_size}, random_,
+                   {.dtype = DType::i64, .device = device_});
+}
+
+// A batch of new pictures. Most batches have one style in their first layers and another from a random layer
+// on, so that layers do not come to rely on each other. The mean of w follows the first style.
+Tensor StyleGanTrainer::generate(const Tensor& labels, Growth growth) {
+    const TensorOptions there{.dtype = options_.dtype, .device = device_};
+    const auto new_w = [&] {
+        return generator_.map(randn({recipe_.batch_size, options_.latent}, random_, there), labels);
+    };
+    const Tensor w = new_w();
+    std::vector<Tensor> ws = generator_.same_style(w);
+    const double decay = recipe_.w_average_decay;
+    if (decay < 1) {
+        const NoGrad no_grad;
+        generator_.w_average.copy_(generator_.w_average * decay + mean(w.detach(), {0}) * (1 - decay));
+    }
+    const int64_t layers = 2 * std::countr_zero(static_cast<uint64_t>(growth.resolution)) - 2;
+    Tensor dice = rand({2}, random_);
+    const std::vector<double> thrown = dice.to_vector<double>();
+    if (thrown[0] < recipe_.mixing) {
+        const Tensor other = new_w();
+        const auto from =
+            static_cast<size_t>(1 + static_cast<int64_t>(thrown[1] * static_cast<double>(layers - 1)));
+        for (size_t i = from; i < ws.size(); ++i) ws[i] = other;
+    }
+    return generator_.synthesize(ws, random_noise(recipe_.batch_size, random_, there), growth);
+}
+
+Tensor StyleGanTrainer::judge(const Tensor& pictures, const Tensor& labels, Growth growth) {
+    return discriminator_.judge(
+        recipe_.augmentation.any() ? augment(pictures, recipe_.augmentation, random_) : pictures, labels,
+        growth);
+}
+
+// Adam's moments of one resolution say nothing about the next.
+void StyleGanTrainer::begin_stage(Growth growth) {
+    const int64_t stage = stage_of(growth);
+    if (stage == stage_) return;
+    if (stage_ >= 0) {
+        g_adam_.reset();
+        d_adam_.reset();
+    }
+    stage_ = stage;
+}
+
+StyleGanStep StyleGanTrainer::step(const Tensor& pictures, const std::vector<int64_t>& labels) {
+    const Shape expected{recipe_.batch_size, options_.channels, options_.resolution, options_.resolution};
+    check(pictures.shape() == expected, "[stylegan] expected pictures {}, got {}", expected,
+          pictures.shape());
+    const Growth now = growth();
+    begin_stage(now);
+    const Tensor real_labels = labels_tensor(labels), real = shrink_to(pictures.to(device_), now);
+    step_discriminator(real, real_labels, now);
+    step_generator(real, real_labels, now);
+    ema_.update();
+    pictures_seen_ += recipe_.batch_size;
+    return last_;
+}
+
+void StyleGanTrainer::step_discriminator(const Tensor& real, const Tensor& labels, Growth growth) {
+    const StyleGanLoss kind = recipe_.loss;
+    const int64_t step = pictures_seen_ / recipe_.batch_size;
+    const bool penalise =
+        kind != StyleGanLoss::wgan_gp && recipe_.gamma > 0 && step % recipe_.penalty_every == 0;
+    const Tensor fake_labels = kind == StyleGanLoss::r3 ? labels : random_labels();
+    Tensor fake;
+    {
+        const NoGrad no_grad;
+        fake = generate(fake_labels, growth);
+    }
+    Tensor x = penalise ? leaf_of(real) : real;
+    Tensor y = penalise && kind == StyleGanLoss::r3 ? leaf_of(fake) : fake;
+    const Tensor of_real = judge(x, labels, growth), of_fake = judge(y, fake_labels, growth);
+    Tensor loss = stylegan_d_loss(kind, of_real, of_fake);
+    Tensor penalty;
+    if (penalise) {
+        penalty = gradient_square(of_real, x);
+        if (y.requires_grad()) penalty = penalty + gradient_square(of_fake, y);
+        loss = loss + penalty * (recipe_.gamma / 2 * static_cast<double>(recipe_.penalty_every));
+        x.set_requires_grad(false);  // the penalty's gradient by the pictures themselves is of no use
+        if (y.requires_grad()) y.set_requires_grad(false);
+    } else if (kind == StyleGanLoss::wgan_gp) {
+        const auto critic = [&](const Tensor& flat) {
+            return judge(flat.reshape(real.shape()), labels, growth);
+        };
+        const Tensor mix = rand({real.size(0), 1}, random_, {.dtype = options_.dtype, .device = device_});
+        penalty = gradient_penalty(critic, real.contiguous().flatten(1), fake.contiguous().flatten(1), mix);
+        loss = loss + penalty * kGradientPenaltyWeight;
+    }
+    d_adam_.zero_grad();
+    loss.backward();
+    d_adam_.step();
+    last_.d_loss = loss.item<double>();
+    last_.d_real = mean_of(of_real);
+    last_.d_fake = mean_of(of_fake);
+    if (penalty.defined()) last_.penalty = penalty.item<double>();
+}
+
+void StyleGanTrainer::step_generator(const Tensor& real, const Tensor& labels, Growth growth) {
+    const bool paired = recipe_.loss == StyleGanLoss::r3;
+    const Tensor fake_labels = paired ? labels : random_labels();
+    discriminator_.requires_grad_(false);
+    g_adam_.zero_grad();
+    const Tensor fake = judge(generate(fake_labels, growth), fake_labels, growth);
+    const Tensor loss = stylegan_g_loss(recipe_.loss, paired ? judge(real, labels, growth) : Tensor{}, fake);
+    loss.backward();
+    g_adam_.step();
+    discriminator_.requires_grad_(true);
+    last_.g_loss = loss.item<double>();
+}
+
+void StyleGanTrainer::add_to(train::Run& run) {
+    run.add("generator", generator_);
+    run.add("discriminator", discriminator_);
+    run.add("g_adam", g_adam_);
+    run.add("d_adam", d_adam_);
+    run.add("average", ema_);
+    run.add("random", random_);
+    run.add("pictures", pictures_seen_);
+    run.add("stage", stage_);
+}
+
+void StyleGanTrainer::change_course(uint32_t attempt, double learning_rate_factor) {
+    random_ = Generator(recipe_.seed, Stream::new_noise, attempt);
+    for (optim::Adam* adam : {&g_adam_, &d_adam_}) adam->set_lr(adam->lr() * learning_rate_factor);
+}
+
+}  // namespace lily::models
