@@ -10,14 +10,19 @@
 
 namespace lily {
 
-// MNIST's files or pictures of a folder (data::load_folder), after its warnings and remarks were printed.
-inline data::Dataset load_pictures(const Machine& machine, const std::string& folder, int size) {
-    data::Dataset set = data::load_folder(folder, size);
+// The set's warnings and remarks.
+inline void say_what_was_found(const Machine& machine, const data::Dataset& set) {
     if (!set.skipped.empty()) machine.say("warning: {}", set.skipped_text());
     constexpr size_t kMostLines = 10;
     for (size_t i = 0; i < std::min(set.remarks.size(), kMostLines); ++i) machine.say("{}", set.remarks[i]);
     if (set.remarks.size() > kMostLines)
         machine.say("… and {} more such lines", set.remarks.size() - kMostLines);
+}
+
+// MNIST's files or pictures of a folder (data::load_folder), after its warnings and remarks were printed.
+inline data::Dataset load_pictures(const Machine& machine, const std::string& folder, int size) {
+    data::Dataset set = data::load_folder(folder, size);
+    say_what_was_found(machine, set);
     return set;
 }
 

@@ -151,6 +151,22 @@ Dataset load_mnist(const std::string& folder, Split split) {
     return set;
 }
 
+Dataset padded(const Dataset& set, int64_t height, int64_t width) {
+    check(height >= set.height && width >= set.width, "[padded] expected at least {}x{}, got {}x{}",
+          set.width, set.height, width, height);
+    Dataset larger = set;
+    if (height == set.height && width == set.width) return larger;
+    larger.height = height;
+    larger.width = width;
+    larger.pixels.assign(static_cast<size_t>(set.count * larger.picture_size()), 0);
+    const int64_t top = (height - set.height) / 2, left = (width - set.width) / 2;
+    for (int64_t plane = 0; plane < set.count * set.channels; ++plane)
+        for (int64_t row = 0; row < set.height; ++row)
+            std::copy_n(set.pixels.data() + (plane * set.height + row) * set.width, set.width,
+                        larger.pixels.data() + (plane * height + top + row) * width + left);
+    return larger;
+}
+
 Dataset load_folder(const std::string& folder, int size) {
     if (has_mnist(folder, Split::train)) return load_mnist(folder);
     return load_picture_folder(folder, {.size = {1, size, size}, .fit = Fit::stretch});

@@ -44,6 +44,9 @@ enum class Split { train, test };
 Dataset load_mnist(const std::string& folder, Split split = Split::train);
 bool has_mnist(const std::string& folder, Split split);
 
+// The pictures in the middle of a black border; of their own size: themselves.
+Dataset padded(const Dataset& set, int64_t height, int64_t width);
+
 // Whatever the folder holds: MNIST's files, or pictures, which become grey ones of size x size.
 Dataset load_folder(const std::string& folder, int size);
 

@@ -153,6 +153,12 @@ bool exists(const std::string& path) {
     return fs::exists(path, none);
 }
 
+void make_folder(const std::string& path) {
+    std::error_code error;
+    fs::create_directories(path, error);
+    check(!error, "cannot make the folder {}: {}", in_quotes(path), error.message());
+}
+
 std::string extension_of(const std::string& path) {
     std::string extension = fs::path(path).extension().string();
     for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

@@ -24,6 +24,9 @@ std::string cut_to_fit(const std::string& folder, std::string name, const std::s
 // Whether something is there; false too where that cannot be known.
 bool exists(const std::string& path);
 
+// Makes a folder, and those that it lies in. Throws where that is not possible, or a file is in the way.
+void make_folder(const std::string& path);
+
 // The lower-case extension of a path with its dot (".png"), or "".
 std::string extension_of(const std::string& path);
 

@@ -14,12 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void make_folder(const std::string& path) {
-    std::error_code error;
-    fs::create_directories(path, error);
-    check(!error, "cannot make the folder {}: {}", io::in_quotes(path), error.message());
-}
-
 std::string file_of(const std::string& folder, int64_t step) {
     return fmt::format("{}/{:07}.png", folder, step);
 }
@@ -28,7 +22,7 @@ std::string file_of(const std::string& folder, int64_t step) {
 
 RunFolder::RunFolder(std::string path, bool resume, const std::vector<std::string>& files)
     : path_(std::move(path)), resume_(resume) {
-    make_folder(path_);
+    io::make_folder(path_);
     // The folder's own lock: no file is left behind, and it ends with the process. Where the file system has
     // no locks there is none.
     lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -42,7 +36,7 @@ RunFolder::RunFolder(std::string path, bool resume, const std::vector<std::strin
               io::in_quotes(path_));
         io::check_writable(checkpoint());
         for (const std::string& file : files) {
-            make_folder(fs::path(*this / file).parent_path());
+            io::make_folder(fs::path(*this / file).parent_path());
             io::check_writable(*this / file);
         }
     } catch (...) {
@@ -61,7 +55,7 @@ RunOptions RunFolder::with_files(RunOptions options) const {
 }
 
 void RunFolder::save_picture(const std::string& series, int64_t step, const io::Image& picture) const {
-    make_folder(*this / series);
+    io::make_folder(*this / series);
     io::save_image(file_of(*this / series, step), picture);
 }
 

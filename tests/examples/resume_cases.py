@@ -16,19 +16,21 @@ def hashes(folder):
 
 class ResumeCases:
     """To mix into a unittest.TestCase that has self.dir, command(...), train(out, iterations, *options, code=0), fails(...),
-    and train_command(out, iterations, *options); LONG are options with which 400 iterations take about a second."""
+    and train_command(out, iterations, *options); LONG are options with which 400 iterations take about a second
+    or, for slower steps, FEW and MANY are smaller."""
 
     LONG = ()
+    FEW, MANY = 400, 3000
     INTERRUPTED = r"interrupted after iteration \d+; to go on: the same command with --resume"
 
     def hashes(self, out):
         return hashes(self.dir / out)
 
     def test_kill_9_at_any_moment(self):
-        self.train("whole", 400, *self.LONG)
+        self.train("whole", self.FEW, *self.LONG)
         want = self.hashes("whole")
         draw = random.Random(1)
-        command = self.train_command("cut", 400, *self.LONG, "--resume", "--quiet")
+        command = self.train_command("cut", self.FEW, *self.LONG, "--resume", "--quiet")
         kills = 0
         for _ in range(60):
             process = subprocess.Popen(command)
@@ -45,15 +47,15 @@ class ResumeCases:
         self.assertEqual(self.hashes("cut"), want)
 
     def test_interrupt_and_resume(self):
-        self.train("whole", 3000, *self.LONG)
-        process = subprocess.Popen(self.train_command("cut", 3000, *self.LONG), stderr=subprocess.PIPE, text=True)
+        self.train("whole", self.MANY, *self.LONG)
+        process = subprocess.Popen(self.train_command("cut", self.MANY, *self.LONG), stderr=subprocess.PIPE, text=True)
         while not (self.dir / "cut/log.csv").exists() or (self.dir / "cut/log.csv").stat().st_size < 2000:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         errors = process.communicate()[1]
         self.assertEqual(process.returncode, 130, errors)
         self.assertRegex(errors, self.INTERRUPTED)
-        result = self.train("cut", 3000, *self.LONG, "--resume")
+        result = self.train("cut", self.MANY, *self.LONG, "--resume")
         self.assertRegex(result.stderr, "goes on after iteration")
         self.assertEqual(self.hashes("cut"), self.hashes("whole"))
 

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "examples/stylegan/command_line.h"
+
+#include "examples/common/options.h"
+
+namespace lily::stylegan {
+namespace {
+
+const char* const kExamples = R"(Examples:
+  stylegan train --data build/data/fashion-mnist --out run
+  stylegan train --data photos --resolution 64 --mirror --augment colour,translation,cutout --out run
+  stylegan generate --model run/model.safetensors --seeds 0-63 --psi 0.7 --out pictures
+Ctrl-C ends a training with all of its files; the same command with --resume goes on from there.)";
+
+const Bounds one_or_more = at_least(1), not_negative = at_least(0), below_one = between(0, 0.999999999);
+
+void add_train(Options& options, TrainSettings& s) {
+    options.group("Data and results", Resume::any);
+    options.with(Resume::same_content)
+        .add("--data", s.data, "DIR (required)",
+             "MNIST's files (also those of Fashion-MNIST and EMNIST), or a folder of pictures")
+        ->required();
+    options.add("--out", s.out, "DIR (required)", "a folder for all that the training writes")->required();
+    options.flag("--resume", s.resume, "go on where the run in --out was; begin if there is none");
+    options.group("Pictures");
+    options.number("--resolution", s.resolution, between(8, 1024), "N [32]",
+                   "pixels a side, a power of two; MNIST's 28 get a black border");
+    options.flag("--grey", s.grey, "a folder's pictures in grey instead of colours");
+    options.flag("--labels", s.labels, "both networks are told the class: generate --class chooses it");
+    options.flag("--mirror", s.mirror, "every other picture has left and right exchanged");
+    options.group("Networks and training");
+    options.choice("--preset", s.preset, kPresets,
+                   "sizes of the networks: for two CPU cores, or the paper's");
+    options.with(Resume::any)
+        .number("--kimg", s.kimg, more_than(0), "X [300]", "thousands of pictures to train with");
+    options.number("--latent", s.latent, between(1, 4096), "N [128; paper: 512]", "numbers in z and in w");
+    options.number("--feature-max", s.feature_max, between(1, 4096), "N [128; paper: 512]",
+                   "feature maps of the widest layers");
+    options.with(Resume::any)
+        .number("--iterations", s.iterations, one_or_more, "N", "steps, instead of --kimg");
+    options.number("--batch-size", s.recipe.batch_size, between(1, 4096), "N [32]",
+                   "pictures per step, a multiple of 4");
+    options.choice("--loss", s.recipe.loss, kLosses, "what the two networks minimise");
+    options.number("--gamma", s.recipe.gamma, not_negative, "X [1]",
+                   "of the penalty on D's gradient; the paper's is 10, for 1024x1024");
+    options.number("--penalty-every", s.recipe.penalty_every, between(1, 1000), "N [1]",
+                   "steps: the penalty is computed in every Nth, N times as strong");
+    options.number("--learning-rate", s.recipe.learning_rate, more_than(0), "X [0.001]", "Adam's");
+    options.flag("--no-progressive", s.no_progressive, "full resolution from the start");
+    options.number("--start-resolution", s.start_resolution, between(4, 1024), "N [8]",
+                   "that training begins with");
+    options.number("--level-kimg", s.level_kimg, more_than(0), "X [30; paper: 600]",
+                   "of each resolution before the next is faded in, and of fading it in");
+    options.number("--mixing", s.recipe.mixing, between(0, 1), "X [0.9]", "share of batches with two styles");
+    options.number("--ema-kimg", s.ema_kimg, more_than(0), "X [10]",
+                   "half-life of G's average, which makes the samples");
+    options.add("--augment", s.augment, "colour,translation,cutout",
+                "D sees changed pictures only: for few pictures (DiffAugment)");
+    options.number("--seed", s.recipe.seed, not_negative, "N [0]", "of weights, noise and order");
+    options.group("On the way", Resume::any);
+    options.number("--sample-every", s.sample_every, more_than(0), "X [10]", "kimg between grids of samples");
+    options.grid("--grid", s.grid, 64, "CxR [8x8]", "columns and rows of the grids");
+    options.number("--checkpoint-every", s.checkpoint_every, more_than(0), "X [5]",
+                   "kimg between checkpoints");
+    options.number("--check-every", s.check_every, one_or_more, "N [100]",
+                   "steps between checks for a collapse");
+    options.choice("--on-collapse", s.on_collapse, kOnCollapse,
+                   "what to do then; rollback: to the last good checkpoint, with half the learning rate");
+    options.number("--evaluate-every", s.evaluate_every, not_negative, "X [50]",
+                   "kimg between Fréchet distances, of labelled data; 0: never");
+}
+
+void add_model(Options& options, ModelSettings& s) {
+    options.file("--model", s.model, "what train has written: model or checkpoint")
+        ->required()
+        ->option_text("FILE (required)");
+    options.number("--psi", s.sampling.psi, between(-5, 5), "X [0.7]",
+                   "truncation: 1 is the whole variety, 0 the average picture");
+    options.number("--cutoff", s.sampling.cutoff, between(0, 18), "N [8]", "layers that are truncated");
+    options.choice("--noise", s.sampling.noise, kNoises,
+                   "that layers add: each seed's, the same for all, none");
+    options.number("--class", s.sampling.label, between(0, 1'000'000), "N [all]", "for models of --labels");
+}
+
+void add_generate(Options& options, GenerateSettings& s) {
+    options.group("Pictures");
+    add_model(options, s);
+    options.add("--out", s.out, "DIR (required)", "a folder for seed0000.png … and sheet.png")->required();
+    options.add("--seeds", s.seeds, "LIST [0-63]", "which pictures: 0-63, or 3,5,8-11");
+    options.number("--columns", s.columns, between(1, 256), "N [8]", "of the sheet");
+    options.number("--zoom", s.zoom, between(1, 32), "N [1]", "pixels a side for each, on the sheet");
+    options.flag("--sheet-only", s.sheet_only, "no files of single pictures");
+}
+
+models::Augmentation parse_augmentation(const std::string& text) {
+    models::Augmentation what;
+    for (size_t at = 0; at < text.size();) {
+        const size_t end = std::min(text.find(',', at), text.size());
+        const std::string word = text.substr(at, end - at);
+        if (word == "colour")
+            what.colour = true;
+        else if (word == "translation")
+            what.translation = true;
+        else if (word == "cutout")
+            what.cutout = true;
+        else
+            throw CLI::ValidationError("--augment",
+                                       fmt::format("'{}' is none of colour, translation, cutout", word));
+        at = end + 1;
+    }
+    return what;
+}
+
+}  // namespace
+
+Settings parse_command_line(int argc, char** argv) {
+    CLI::App app{"Trains StyleGAN on pictures, and makes new ones.", "stylegan"};
+    app.footer(kExamples);
+    app.require_subcommand(1);
+    TrainSettings train;
+    GenerateSettings generate;
+    const auto command = [&](const char* name, const char* what, auto& settings, auto add) {
+        CLI::App* sub = app.add_subcommand(name, what);
+        Options options(*sub);
+        add(options, settings);
+        options.machine(settings);
+        return std::pair(sub, options);
+    };
+    const auto [of_train, train_options] = command("train", "train the two networks", train, add_train);
+    CLI::App* of_generate = command("generate", "make pictures of seeds", generate, add_generate).first;
+    of_train->final_callback([&train] { train.recipe.augmentation = parse_augmentation(train.augment); });
+    parse_or_exit(app, argc, argv);
+    if (of_generate->parsed()) return generate;
+    train.same = train_options.resume_settings();
+    return train;
+}
+
+}  // namespace lily::stylegan

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+// stylegan train
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "examples/common/pictures.h"
+#include "examples/common/saved_files.h"
+#include "examples/stylegan/commands.h"
+#include "framework/data/picture_folder.h"
+#include "framework/data/transforms.h"
+#include "framework/ops.h"
+#include "framework/train/monitor.h"
+#include "framework/train/run_folder.h"
+#include "models/gan/evaluation.h"
+#include "models/stylegan/model_file.h"
+
+namespace lily::stylegan {
+namespace {
+
+using namespace lily::models;
+
+constexpr int64_t kChecked = 256, kEvaluated = 2000;  // samples
+constexpr int64_t kMonitored = 2000;                  // pictures of the data
+constexpr int64_t kClassifierEpochs = 3;
+
+const char* const kHealthy = "healthy.safetensors";  // the last checkpoint from before a collapse
+
+const std::vector<train::Column> kLog = {
+    {"kimg", "kimg", "{:.1f}"},   {"resolution", "at", "{:.0f}"}, {"alpha"},
+    {"d_loss", "D", "{:.3f}"},    {"g_loss", "G", "{:.3f}"},      {"penalty", "R1", "{:.3f}"},
+    {"d_real", "D(x)", "{:.2f}"}, {"d_fake", "D(G(z))", "{:.2f}"}};
+
+StyleGanOptions network_options(const TrainSettings& s, const data::Dataset& set) {
+    check(!s.labels || !set.labels.empty(), "--labels needs classes, but {} has none", io::in_quotes(s.data));
+    StyleGanOptions options = s.preset == Preset::small ? stylegan_small(s.resolution, set.channels)
+                                                        : stylegan_paper(s.resolution, set.channels);
+    if (s.latent > 0) options.latent = options.width = s.latent;
+    if (s.feature_max > 0) options.feature_max = s.feature_max;
+    options.classes = s.labels ? set.classes : 0;
+    if (s.recipe.loss == StyleGanLoss::r3) options.stddev_group = 0;
+    check_options(options);
+    return options;
+}
+
+StyleGanRecipe recipe_of(const TrainSettings& s) {
+    constexpr double kSmallLevel = 30, kPaperLevel = 600;  // kimg
+    StyleGanRecipe recipe = s.recipe;
+    recipe.ema_half_life = 1000 * s.ema_kimg;
+    if (recipe.loss == StyleGanLoss::r3) recipe.mixing = 0;
+    const double level = s.level_kimg > 0            ? s.level_kimg
+                         : s.preset == Preset::small ? kSmallLevel
+                                                     : kPaperLevel;
+    const int64_t pictures = s.no_progressive ? 0 : std::max<int64_t>(1, std::llround(1000 * level));
+    recipe.growth = {.start = s.start_resolution, .train = pictures, .fade = pictures};
+    return recipe;
+}
+
+// In units of --batch-size: at least one step.
+int64_t steps_of(double kimg, int64_t batch_size) {
+    return std::max<int64_t>(1, std::llround(1000 * kimg / static_cast<double>(batch_size)));
+}
+
+// How good samples are, seen by a classifier of the data as they were before a border was put around them.
+class Judge {
+  public:
+    Judge(const data::Dataset& unpadded, int64_t side, const std::string& path, const TrainSettings& s,
+          Device device)
+        : size_(unpadded.size()), margin_((side - size_.height) / 2) {
+        if (io::exists(path)) {
+            classifier_ = load_classifier(path).classifier;
+        } else {
+            LoadedClassifier trained =
+                train_and_judge(unpadded, {.epochs = kClassifierEpochs, .quiet = s.quiet}, device);
+            s.say("classifier: {:.2f} % of {} pictures right that it was not trained with",
+                  100 * trained.accuracy, unpadded.count / 10);
+            save_classifier(path, *trained.classifier, trained.accuracy);
+            classifier_ = std::move(trained.classifier);
+        }
+        evaluator_.emplace(*classifier_, unpadded, device);
+    }
+    GanQuality quality(const Tensor& pictures) {
+        const Tensor rows = slice(pictures, 2, margin_, margin_ + size_.height);
+        const Tensor cropped = slice(rows, 3, margin_, margin_ + size_.width);
+        return evaluator_->quality(cropped.reshape({-1, size_.pixels()}));
+    }
+
+  private:
+    const io::PictureSize size_;
+    const int64_t margin_;
+    std::unique_ptr<DigitClassifier> classifier_;
+    std::optional<Evaluator> evaluator_;
+};
+
+train::VarietyMonitor monitor_of(const data::Dataset& set) {
+    const std::vector<int64_t> chosen = set.spread(kMonitored);
+    std::vector<int64_t> labels;
+    if (!set.labels.empty())
+        for (const int64_t i : chosen) labels.push_back(set.labels[static_cast<size_t>(i)]);
+    return {data::to_pixels(set, chosen), labels, set.classes};
+}
+
+class Training {
+  public:
+    Training(const TrainSettings& s, Device device, const data::Dataset& unpadded)
+        : s_(s),
+          set_(data::padded(unpadded, s.resolution, s.resolution)),
+          size_(set_.size()),
+          trainer_(network_options(s, set_), recipe_of(s), device),
+          loader_(set_, {.batch_size = s.recipe.batch_size, .seed = s.recipe.seed, .mirror = s.mirror}),
+          monitor_(monitor_of(set_)),
+          guard_(s.on_collapse,
+                 [this](int64_t from, double factor) {
+                     trainer_.change_course(static_cast<uint32_t>(from), factor);
+                 }),
+          folder_(s.out, s.resume,
+                  {kHealthy, "model.safetensors", "best.safetensors", "samples.png", "sheet.png",
+                   "losses.svg", "samples/0000000.png"}),
+          run_(run_options(), kLog),
+          health_(run_.add_log(folder_ / "monitor.csv", {{"kinds"}, {"variance"}, {"healthy"}})),
+          quality_(run_.add_log(folder_ / "quality.csv",
+                                {{"frechet"}, {"confidence"}, {"least_class"}, {"most_class"}})) {
+        trainer_.add_to(run_);
+        run_.add("loader", loader_);
+        guard_.add_to(run_);
+        train::Stateful best = train::stateful(best_distance_);
+        best.rolls_back = false;  // its file stays
+        run_.add("best_distance", best);
+        run_.describe([this](io::Checkpoint& c) {
+            put_description(c, trainer_.options());
+            put_growth(c, trained_growth());
+        });
+        run_.begin();
+        guard_.begin();
+        save_skipped(s, set_, folder_ / "skipped.txt");
+        if (s.evaluate_every > 0 && !set_.labels.empty())
+            judge_.emplace(unpadded, s.resolution, folder_ / "classifier.safetensors", s, device);
+    }
+
+    int run() {
+        const int status = run_.loop([this] { step(); });
+        finish();
+        if (status == 0)
+            s_.say("done: {}; model, samples.png, sheet.png, losses.svg, log.csv in {}",
+                   run_.history().progress_text(), s_.out);
+        return status;
+    }
+
+  private:
+    int64_t steps(double kimg) const { return steps_of(kimg, s_.recipe.batch_size); }
+
+    train::RunOptions run_options() {
+        const bool rolls_back = s_.on_collapse == train::OnCollapse::rollback;
+        return folder_.with_files(
+            {.program = kStyleGanProgram,
+             .settings = s_.same.with({{"--data", set_.fingerprint()}}),
+             .steps = s_.iterations > 0 ? s_.iterations : steps(s_.kimg),
+             .checkpoint_every = steps(s_.checkpoint_every),
+             .good = rolls_back ? folder_ / kHealthy : "",
+             .is_good = [this] { return guard_.is_good(); },
+             .longer = "more --kimg",
+             .calmer = "a lower --learning-rate or a higher --gamma",
+             .save_last = [this](const std::string& path,
+                                 const auto& write) { return saved_.save(path, write); },
+             .error_text = error_text,
+             .quiet = s_.quiet});
+    }
+
+    // What samples are made at: a resolution of which nothing has been seen yet is not shown.
+    Growth trained_growth() const {
+        const Growth growth = trainer_.growth();
+        return growth.alpha > 0 ? growth : Growth{growth.resolution / 2};
+    }
+
+    void step() {
+        const Growth growth = trainer_.growth();
+        const data::Batch batch = loader_.next();
+        const StyleGanStep step = trainer_.step(
+            batch.pixels.reshape({-1, size_.channels, size_.height, size_.width}), batch.labels);
+        run_.log({static_cast<double>(trainer_.pictures_seen()) / 1000,
+                  static_cast<double>(growth.resolution), growth.alpha, step.d_loss, step.g_loss,
+                  step.penalty, step.d_real, step.d_fake});
+        if (run_.is_due(steps(s_.sample_every)))
+            folder_.save_picture("samples", run_.step(), grid(trained_growth(), 1));
+        const int64_t i = run_.step();
+        if (growth == Growth{s_.resolution} && run_.is_due(s_.check_every)) check_health();
+        if (run_.step() != i) return;  // it has gone back
+        if (judge_ && growth == Growth{s_.resolution} &&
+            (run_.is_due(steps(s_.evaluate_every)) || run_.is_last()))
+            evaluate();
+    }
+
+    // (count, channels, side, side) of the averaged generator, the same seeds throughout.
+    Tensor samples(int64_t count, Growth growth) {
+        Seeds seeds(static_cast<size_t>(count));
+        for (size_t i = 0; i < seeds.size(); ++i) seeds[i] = i;
+        SampleOptions options{.psi = 1, .device = trainer_.device()};
+        return StyleSampler(trainer_.average(), growth, options).pictures(seeds);
+    }
+    // Of one size whatever the resolution, so that a sheet can show the whole training.
+    io::Image grid(Growth growth, int zoom) {
+        const io::PictureSize size{size_.channels, growth.resolution, growth.resolution};
+        return io::sample_grid(samples(int64_t{s_.grid[0]} * s_.grid[1], growth).reshape({-1, size.pixels()}),
+                               size, s_.grid[0], zoom * static_cast<int>(s_.resolution / growth.resolution));
+    }
+
+    void check_health() {
+        const train::Variety v = monitor_.check(samples(kChecked, trainer_.growth()).reshape({kChecked, -1}));
+        health_.row(run_.step(), std::vector{v.kinds, v.variance, v.problem.empty() ? 1.0 : 0.0});
+        guard_.report(run_, v.problem);
+    }
+
+    void evaluate() {
+        const GanQuality q = judge_->quality(samples(kEvaluated, trainer_.growth()));
+        quality_.row(run_.step(), std::vector{q.frechet, q.confidence, q.least_share(), q.most_share()});
+        run_.message(fmt::format("Fréchet distance {:.2f}; classes: {:.1f} to {:.1f} % of the samples",
+                                 q.frechet, 100 * q.least_share(), 100 * q.most_share()));
+        if (best_distance_ >= 0 && !(q.frechet < best_distance_)) return;
+        best_distance_ = q.frechet;
+        save_generator(folder_ / "best.safetensors", trainer_.average(), trainer_.growth());
+    }
+
+    // The checkpoint is there: whatever fails now can be had by --resume.
+    void finish() {
+        saved_.save(folder_ / "model.safetensors", [&](const std::string& path) {
+            save_generator(path, trainer_.average(), trained_growth());
+        });
+        saved_.save(folder_ / "samples.png", [&](const std::string& path) {
+            io::save_image(path, grid(trained_growth(), kLastZoom));
+        });
+        saved_.save(folder_ / "sheet.png",
+                    [&](const std::string& path) { folder_.save_sheet("samples", run_.step(), path); });
+        const train::Log& log = run_.history();
+        saved_.save(folder_ / "losses.svg", [&](const std::string& path) {
+            folder_.save_plot(path, {"StyleGAN: losses", "iteration", "loss"},
+                              {log.series("d_loss", "D"), log.series("g_loss", "G")}, s_.quiet);
+        });
+        saved_.require_all_in_place();
+    }
+
+  public:
+    static constexpr int kLastZoom = 2;  // of samples.png
+
+  private:
+    const TrainSettings& s_;
+    const data::Dataset set_;
+    const io::PictureSize size_;
+    StyleGanTrainer trainer_;
+    data::Loader loader_;
+    const train::VarietyMonitor monitor_;
+    train::CollapseGuard guard_;
+    double best_distance_ = -1;  // the least Fréchet distance so far; negative: none
+    SavedFiles saved_;
+    const train::RunFolder folder_;
+    train::Run run_;
+    train::Log &health_, &quality_;
+    std::optional<Judge> judge_;
+};
+
+// MNIST's files as they are, or a folder of pictures at the wanted resolution.
+data::Dataset load(const TrainSettings& s) {
+    const auto side = s.resolution;
+    data::Dataset set =
+        data::has_mnist(s.data, data::Split::train)
+            ? data::load_mnist(s.data)
+            : data::load_picture_folder(
+                  s.data, {.size = {s.grey ? 1 : 3, side, side},
+                           .subfolders = s.labels ? data::Subfolders::classes : data::Subfolders::flat});
+    say_what_was_found(s, set);
+    check(set.height <= side && set.width <= side,
+          "the pictures are {}x{}; choose a --resolution of {} or more", set.width, set.height,
+          std::max(set.width, set.height));
+    return set;
+}
+
+}  // namespace
+
+int run(const TrainSettings& s) {
+    const data::Dataset set = load(s);
+    s.say("{} pictures of {}x{}{}", set.count, set.width, set.height,
+          set.labels.empty() ? "" : fmt::format(", {} classes", set.classes));
+    network_options(s, set);  // before anything is written
+    const Device device = s.choose();
+    train::RunFolder::check_grids(s.out, "samples.png", "sheet.png",
+                                  {set.channels, s.resolution, s.resolution}, s.grid, Training::kLastZoom);
+    return Training(s, device, set).run();
+}
+
+}  // namespace lily::stylegan
