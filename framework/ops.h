@@ -5,6 +5,7 @@
 #include "framework/ops/activation.h"
 #include "framework/ops/adain.h"
 #include "framework/ops/arithmetic.h"
+#include "framework/ops/attention.h"
 #include "framework/ops/batch_norm.h"
 #include "framework/ops/blur.h"
 #include "framework/ops/cat.h"

@@ -197,8 +197,10 @@ std::vector<RowCase> elementwise() {
         {"sigmoid", [](T x) { return sigmoid(x); }},
         {"silu", [](T x) { return x * sigmoid(x); }},
         {"softplus", [](T x) { return softplus(x); }},
+        {"gelu", [](T x) { return gelu(x); }},
+        {"gelu, by tanh", [](T x) { return gelu(x, GeluApproximation::tanh); }},
+        {"quick_gelu", [](T x) { return quick_gelu(x); }},
         {"mish", [](T x) { return x * tanh(softplus(x)); }},
-        {"tanh-gelu", [](T x) { return 0.5 * x * (1 + tanh(0.7978845608 * (x + 0.044715 * x * x * x))); }},
         {"affine", [](T x) { return affine(x, 1.1, 0.3); }},
         {"a + b", [](T x) { return x + x; }},
         {"a / b", [](T x) { return exp(x) / (1 + square(x)); }},
@@ -228,7 +230,18 @@ std::vector<RowCase> rooms() {
         const Tensor m = random({size}, 2), v = abs(random({size}, 3)) + 0.1, w = random({size}, 4);
         add("batch_norm", [=](T x) { return batch_norm(x, m, v, w, m, {.training = false}); });
         add("times a row", [=](T x) { return x * w; });
+        add("layer_norm", [=](T x) { return layer_norm(x, {size}, w, m); });
+        add("normalize", [](T x) { return normalize(x, -1); });
     }
+    for (const auto& [length, width, heads] :
+         {std::array<int64_t, 3>{1, 8, 1}, {7, 24, 2}, {50, 128, 2}, {77, 80, 4}, {130, 33, 1}})
+        for (const bool causal : {false, true})
+            cases.push_back(
+                {fmt::format("self_attention{} of {}x{}", causal ? ", causal," : "", length, width),
+                 {length, 3 * width},
+                 [heads = heads, causal](T x) { return self_attention(x, heads, {.causal = causal}); },
+                 MemoryFormat::contiguous,
+                 {2, 5, 17}});
     for (const Shape& map : {Shape{16, 1, 1}, Shape{16, 3, 5}, Shape{48, 8, 8}, Shape{32, 33, 17}})
         for (const MemoryFormat format : {MemoryFormat::contiguous, MemoryFormat::channels_last,
                                           MemoryFormat::blocked8, MemoryFormat::blocked16}) {

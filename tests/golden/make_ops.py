@@ -201,6 +201,12 @@ def schedules():
         cases[f"schedule.{name}"] = dict(parameters, lr=0.1)
 
 
+def attention():
+    for name, causal in (("full", False), ("causal", True)):
+        op_case(f"attention.{name}", dict(is_causal=causal), lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=causal),
+                q=2 * normal(2, 2, 5, 4), k=normal(2, 2, 7, 4), v=normal(2, 2, 7, 4))
+
+
 TOY = {"p": normal(2), "p_c": normal(2).abs() + 0.5, "p_t": normal(2), "m": normal(2, 3), "m_c": normal(2, 3).abs() + 0.5, "m_t": normal(2, 3)}
 
 
@@ -208,6 +214,7 @@ def main():
     ops()
     optimisers()
     schedules()
+    attention()
     write_safetensors(OUTPUT, tensors, {"torch": torch.__version__, "cases": json.dumps(cases)})
     print(f"{OUTPUT}: {OUTPUT.stat().st_size} bytes, {len(cases)} cases, {len(tensors)} tensors")
 
