@@ -24,6 +24,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
     target_compile_options(lily_flags INTERFACE -Wno-restrict)
 endif()
 
+# A program loads the libraries that it calls: not MPI's if it only restyles a picture.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    add_link_options(-Wl,--as-needed)
+endif()
+
 # Instrumentation goes to every target, the C++ library's checks included.
 if(LILY_SANITIZE)
     add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)

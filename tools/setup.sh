@@ -28,6 +28,8 @@ libtiff-dev          -               reading TIFF
 libfmt-dev           -               formatted output
 nlohmann-json3-dev   -               JSON headers of weight files
 libcli11-dev         -               command lines
+libopenmpi-dev       -               trainings by several processes
+openmpi-bin          mpirun          the same
 libboost-context-dev -               the software GPU's threads
 catch2               -               tests
 libbenchmark-dev     -               benchmarks

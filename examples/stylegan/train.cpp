@@ -102,12 +102,19 @@ train::VarietyMonitor monitor_of(const data::Dataset& set) {
 
 class Training {
   public:
-    Training(const TrainSettings& s, Device device, const data::Dataset& unpadded)
+    Training(const TrainSettings& s, Device device, const data::Dataset& unpadded,
+             distributed::ProcessGroup& processes)
         : s_(s),
+          processes_(processes),
           set_(data::padded(unpadded, s.resolution, s.resolution)),
           size_(set_.size()),
-          trainer_(network_options(s, set_), recipe_of(s), device),
-          loader_(set_, {.batch_size = s.recipe.batch_size, .seed = s.recipe.seed, .mirror = s.mirror}),
+          trainer_(network_options(s, set_), recipe_of(s), device, processes),
+          loader_(set_, {.batch_size = trainer_.local_batch(),
+                         .seed = s.recipe.seed,
+                         .rank = processes.rank(),
+                         .world_size = processes.size(),
+                         .parts = trainer_.batch_parts(),
+                         .mirror = s.mirror}),
           monitor_(monitor_of(set_)),
           guard_(s.on_collapse,
                  [this](int64_t from, double factor) {
@@ -115,7 +122,8 @@ class Training {
                  }),
           folder_(s.out, s.resume,
                   {kHealthy, "model.safetensors", "best.safetensors", "samples.png", "sheet.png",
-                   "losses.svg", "samples/0000000.png"}),
+                   "losses.svg", "samples/0000000.png"},
+                  processes.is_first()),
           run_(run_options(), kLog),
           health_(run_.add_log(folder_ / "monitor.csv", {{"kinds"}, {"variance"}, {"healthy"}})),
           quality_(run_.add_log(folder_ / "quality.csv",
@@ -130,8 +138,10 @@ class Training {
             put_description(c, trainer_.options());
             put_growth(c, trained_growth());
         });
+        processes.barrier();  // all have seen what is there before one writes
         run_.begin();
         guard_.begin();
+        if (!processes.is_first()) return;
         save_skipped(s, set_, folder_ / "skipped.txt");
         if (s.evaluate_every > 0 && !set_.labels.empty())
             judge_.emplace(unpadded, s.resolution, folder_ / "classifier.safetensors", s, device);
@@ -139,7 +149,7 @@ class Training {
 
     int run() {
         const int status = run_.loop([this] { step(); });
-        finish();
+        if (processes_.is_first()) finish();
         if (status == 0)
             s_.say("done: {}; model, samples.png, sheet.png, losses.svg, log.csv in {}",
                    run_.history().progress_text(), s_.out);
@@ -163,7 +173,13 @@ class Training {
              .save_last = [this](const std::string& path,
                                  const auto& write) { return saved_.save(path, write); },
              .error_text = error_text,
-             .quiet = s_.quiet});
+             .quiet = s_.quiet,
+             .agree = agree()});
+    }
+
+    std::function<int(int)> agree() const {
+        if (processes_.is_alone()) return {};
+        return [this](int signal) { return static_cast<int>(processes_.most(signal)); };
     }
 
     // What samples are made at: a resolution of which nothing has been seen yet is not shown.
@@ -180,7 +196,7 @@ class Training {
         run_.log({static_cast<double>(trainer_.pictures_seen()) / 1000,
                   static_cast<double>(growth.resolution), growth.alpha, step.d_loss, step.g_loss,
                   step.penalty, step.d_real, step.d_fake});
-        if (run_.is_due(steps(s_.sample_every)))
+        if (processes_.is_first() && run_.is_due(steps(s_.sample_every)))
             folder_.save_picture("samples", run_.step(), grid(trained_growth(), 1));
         const int64_t i = run_.step();
         if (growth == Growth{s_.resolution} && run_.is_due(s_.check_every)) check_health();
@@ -243,6 +259,7 @@ class Training {
 
   private:
     const TrainSettings& s_;
+    distributed::ProcessGroup& processes_;
     const data::Dataset set_;
     const io::PictureSize size_;
     StyleGanTrainer trainer_;
@@ -275,15 +292,21 @@ data::Dataset load(const TrainSettings& s) {
 
 }  // namespace
 
-int run(const TrainSettings& s) {
+int run(const TrainSettings& given) {
+    distributed::ProcessGroup processes;
+    TrainSettings s = given;
+    s.quiet = s.quiet || !processes.is_first();
     const data::Dataset set = load(s);
     s.say("{} pictures of {}x{}{}", set.count, set.width, set.height,
           set.labels.empty() ? "" : fmt::format(", {} classes", set.classes));
     network_options(s, set);  // before anything is written
     const Device device = s.choose();
+    if (!processes.is_alone()) s.say("{} processes train together", processes.size());
+    processes.require_same("data or options",
+                           fmt::format("{}", s.same.with({{"--data", set.fingerprint()}})));
     train::RunFolder::check_grids(s.out, "samples.png", "sheet.png",
                                   {set.channels, s.resolution, s.resolution}, s.grid, Training::kLastZoom);
-    return Training(s, device, set).run();
+    return Training(s, device, set, processes).run();
 }
 
 }  // namespace lily::stylegan

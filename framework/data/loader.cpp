@@ -37,6 +37,9 @@ Loader::Loader(const Dataset& set, const LoaderOptions& options) : set_(set), op
     check(set.count / options.batch_size >= options.world_size,
           "[loader] the data have {} pictures, fewer than a batch of {}{}", set.count, options.batch_size,
           options.world_size > 1 ? fmt::format(" for each of {} ranks", options.world_size) : "");
+    check(options.parts >= 1 && options.batch_size % options.parts == 0,
+          "[loader] expected a batch that is a multiple of {} parts, got {}", options.parts,
+          options.batch_size);
     start();
 }
 
@@ -74,16 +77,21 @@ void Loader::set_position(int64_t position) {
 }
 
 void Loader::work(int64_t position) {
-    const int64_t n = options_.batch_size, size = set_.picture_size();
+    const int64_t n = options_.batch_size, size = set_.picture_size(), share = n / options_.parts;
     int64_t epoch = -1;
     std::vector<int64_t> order;
-    std::vector<uint64_t> words(static_cast<size_t>(2 * n));
+    std::vector<uint64_t> words(static_cast<size_t>(2 * share));
     for (;; position += per_step()) {
         auto prepared = std::make_unique<Prepared>();
         Batch& batch = prepared->batch;
-        batch.position = position + options_.rank * n;
+        // This rank's share of part p begins here.
+        const auto begin = [&](int64_t p) {
+            return position + p * share * options_.world_size + options_.rank * share;
+        };
+        batch.position = begin(0);
         batch.epoch = batch.position / set_.count;
-        for (int64_t at = batch.position; at < batch.position + n; ++at) {
+        for (int64_t i = 0; i < n; ++i) {
+            const int64_t at = begin(i / share) + i % share;
             if (at / set_.count != epoch) {
                 epoch = at / set_.count;
                 order = random_order(
@@ -96,15 +104,16 @@ void Loader::work(int64_t position) {
         copy_pixels(set_, batch.indices.data(), n, prepared->pixels.data());
         if (!set_.labels.empty())
             for (const int64_t i : batch.indices) batch.labels.push_back(set_.labels[static_cast<size_t>(i)]);
-        if (options_.mirror) {  // sample p has block p of its stream
+        for (int64_t p = 0; p < options_.parts && options_.mirror;
+             ++p) {  // sample i has block i of its stream
             kernels::random_integers(Device::cpu)
                 .words(default_queue(Device::cpu),
-                       {options_.seed, static_cast<uint64_t>(batch.position),
+                       {options_.seed, static_cast<uint64_t>(begin(p)),
                         static_cast<uint64_t>(Stream::augmentation)},
-                       2 * n, words.data());
-            for (int64_t i = 0; i < n; ++i)
+                       2 * share, words.data());
+            for (int64_t i = 0; i < share; ++i)
                 if (words[static_cast<size_t>(2 * i)] >> 63)
-                    mirror(prepared->pixels.data() + i * size, set_.size());
+                    mirror(prepared->pixels.data() + (p * share + i) * size, set_.size());
         }
 
         std::unique_lock lock(mutex_);

@@ -26,15 +26,19 @@ struct LoaderOptions {
     int64_t batch_size = 64;  // of each rank
     uint64_t seed = 0;
     int64_t rank = 0, world_size = 1;  // of the processes that share each step
-    bool mirror = false;               // every other picture, by chance, has left and right exchanged
+    // A step's samples are so many equal parts, and every rank has its share of each: what belongs together
+    // a part's length apart (a group of a minibatch's standard deviation) is on one rank.
+    int64_t parts = 1;
+    bool mirror = false;  // every other picture, by chance, has left and right exchanged
 };
 
 // Batches of a sequence of samples without an end: epoch after epoch each picture once, in an order that the
 // seed and the epoch make. A step takes the next world_size · batch_size samples, rank r the r-th batch of
-// them, so that all ranks together see what a single one with their batch sees. A batch may reach from one
-// epoch into the next. What is done to a sample depends on the seed and its place in the sequence only, so
-// the state is one number: how many samples all ranks have taken. With it a run goes on with another number
-// of ranks, or another batch size, at the same sample. A thread prepares the next two batches.
+// them (of each part of them), so that all ranks together see what a single one with their batch sees. A
+// batch may reach from one epoch into the next. What is done to a sample depends on the seed and its place in
+// the sequence only, so the state is one number: how many samples all ranks have taken. With it a run goes on
+// with another number of ranks, or another batch size, at the same sample. A thread prepares the next two
+// batches.
 class Loader {
   public:
     // Refers to `set`.

@@ -28,7 +28,7 @@ bool is_finite(const StateDict& state) {
 }  // namespace
 
 Run::Run(RunOptions options, std::vector<Column> columns)
-    : options_(std::move(options)), log_(options_.log, std::move(columns)) {
+    : options_(std::move(options)), log_(options_.writes ? options_.log : "", std::move(columns)) {
     check(options_.steps >= 1, "[run] expected at least 1 step, got {}", options_.steps);
     check(options_.checkpoint_every >= 1, "[run] expected at least 1 step between checkpoints, got {}",
           options_.checkpoint_every);
@@ -44,7 +44,7 @@ void Run::add(const std::string& name, Stateful part) {
 
 Log& Run::add_log(const std::string& path, std::vector<Column> columns) {
     check(!begun_, "[run] {} must be added before begin()", io::in_quotes(path));
-    return *more_logs_.emplace_back(std::make_unique<Log>(path, std::move(columns)));
+    return *more_logs_.emplace_back(std::make_unique<Log>(options_.writes ? path : "", std::move(columns)));
 }
 
 void Run::diverge(const std::string& problem) const {
@@ -76,6 +76,7 @@ const io::Checkpoint::Settings& Run::settings() const {
 }
 
 void Run::write(const std::string& path, const io::Checkpoint& state) {
+    if (!options_.writes) return;
     log_.sync();  // the rows first: a state without its history would be the worse loss
     for (const auto& log : more_logs_) log->sync();
     io::save_checkpoint(path, state);
@@ -130,7 +131,7 @@ std::string Run::save_more(bool diverged) const {
 // After an error: where the state is; empty: nowhere.
 std::string Run::save_somewhere() {
     const std::string& path = options_.checkpoint.empty() ? options_.rescue : options_.checkpoint;
-    if (path.empty() || !is_whole_ || step_ == 0) return "";
+    if (path.empty() || !options_.writes || !is_whole_ || step_ == 0) return "";
     try {
         const io::Checkpoint last = settled_state();
         return io::save_somewhere(path, [&](const std::string& to) { write(to, last); }).path;
@@ -198,7 +199,8 @@ void Run::take_step(const std::function<void()>& step) {
 }
 
 bool Run::is_over() const {
-    return step_ >= options_.steps || interrupted || !stopped_.empty() || !finished_.empty();
+    const int signal = options_.agree ? signal_ : interrupted;
+    return step_ >= options_.steps || signal || !stopped_.empty() || !finished_.empty();
 }
 
 int Run::loop(const std::function<void()>& step) {
@@ -208,10 +210,14 @@ int Run::loop(const std::function<void()>& step) {
     io::Checkpoint last;
     std::string path;
     try {
-        while (!is_over()) take_step(step);
+        while (!is_over()) {
+            take_step(step);
+            if (options_.agree) signal_ = options_.agree(interrupted);
+        }
+        if (!options_.agree) signal_ = interrupted;
         settle();
         path = options_.checkpoint;
-        if (path.empty() && (interrupted || !stopped_.empty())) path = options_.rescue;
+        if (path.empty() && (signal_ || !stopped_.empty())) path = options_.rescue;
         if (!path.empty()) last = state();
     } catch (const Diverged& error) {
         bar_->finish();
@@ -226,16 +232,16 @@ int Run::loop(const std::function<void()>& step) {
         fail("{}{}", options_.error_text ? options_.error_text(error) : error.what(), saved);
     }
     bar_->finish();
-    if (!path.empty()) path = save_last(path, last);
+    if (!path.empty() && options_.writes) path = save_last(path, last);
     bar_.reset();  // what follows is said below it
-    if (interrupted || !stopped_.empty())
-        message(fmt::format("{} after iteration {}{}", interrupted ? "interrupted" : stopped_, step_,
+    if (signal_ || !stopped_.empty())
+        message(fmt::format("{} after iteration {}{}", signal_ ? "interrupted" : stopped_, step_,
                             path.empty()              ? ""
                             : options_.resume_by_file ? "; to go on: the same command with --resume " + path
                                                       : "; to go on: the same command with --resume"));
     else if (!finished_.empty())
         message(fmt::format("stops after iteration {}, {}", step_, finished_));
-    return interrupted ? 128 + interrupted : !stopped_.empty() ? kStopped : 0;
+    return signal_ ? 128 + signal_ : !stopped_.empty() ? kStopped : 0;
 }
 
 void Run::roll_back(const std::function<void()>& change) {

@@ -49,6 +49,11 @@ struct RunOptions {
     std::function<std::string(bool diverged)> save_more = {};
     std::function<std::string(const std::exception&)> error_text = {};  // default: what()
     bool quiet = false;
+    // Of a training by several processes: false where another one writes the files, which all read.
+    bool writes = true;
+    // Called after each step with the signal that is to end the run, 0 for none: returns what all processes
+    // do about it, so that they end after the same step.
+    std::function<int(int signal)> agree = {};
 };
 
 // A training program makes its parts, add()s them, and gives loop() one step:
@@ -133,6 +138,7 @@ class Run {
     std::optional<io::ProgressBar> bar_;
     int64_t step_ = 0;
     std::optional<std::pair<int64_t, std::function<std::vector<double>()>>> late_row_;  // its step
+    int signal_ = 0;                                            // that ends the run, 0: none
     std::string stopped_, finished_;                            // why; empty: it is not
     std::string good_state_;                                    // the last file of one; empty: none yet
     mutable std::optional<io::Checkpoint::Settings> settings_;  // all

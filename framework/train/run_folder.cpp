@@ -20,8 +20,9 @@ std::string file_of(const std::string& folder, int64_t step) {
 
 }  // namespace
 
-RunFolder::RunFolder(std::string path, bool resume, const std::vector<std::string>& files)
-    : path_(std::move(path)), resume_(resume) {
+RunFolder::RunFolder(std::string path, bool resume, const std::vector<std::string>& files, bool writes)
+    : path_(std::move(path)), resume_(resume), writes_(writes) {
+    if (!writes) return;
     io::make_folder(path_);
     // The folder's own lock: no file is left behind, and it ends with the process. Where the file system has
     // no locks there is none.
@@ -45,9 +46,12 @@ RunFolder::RunFolder(std::string path, bool resume, const std::vector<std::strin
     }
 }
 
-RunFolder::~RunFolder() { ::close(lock_); }
+RunFolder::~RunFolder() {
+    if (lock_ >= 0) ::close(lock_);
+}
 
 RunOptions RunFolder::with_files(RunOptions options) const {
+    options.writes = writes_;
     options.checkpoint = checkpoint();
     options.log = *this / "log.csv";
     if (resume_ && io::exists(checkpoint())) options.resume = checkpoint();
@@ -55,6 +59,7 @@ RunOptions RunFolder::with_files(RunOptions options) const {
 }
 
 void RunFolder::save_picture(const std::string& series, int64_t step, const io::Image& picture) const {
+    if (!writes_) return;
     io::make_folder(*this / series);
     io::save_image(file_of(*this / series, step), picture);
 }

@@ -15,8 +15,8 @@ class RunFolder {
   public:
     // Makes the folder, and locks it for as long as this object lives. Throws if another process has it
     // locked, if the checkpoint or one of `files` cannot be written there, or if it holds a run and `resume`
-    // is false.
-    RunFolder(std::string path, bool resume, const std::vector<std::string>& files = {});
+    // is false. writes = false: another process of the same training does all that, this one only reads.
+    RunFolder(std::string path, bool resume, const std::vector<std::string>& files = {}, bool writes = true);
     ~RunFolder();
     RunFolder(const RunFolder&) = delete;
     RunFolder& operator=(const RunFolder&) = delete;
@@ -48,7 +48,7 @@ class RunFolder {
 
   private:
     const std::string path_;
-    const bool resume_;
+    const bool resume_, writes_;
     int lock_ = -1;
 };
 

@@ -38,65 +38,89 @@ double mean_of(const Tensor& logits) { return mean(logits.detach()).item<double>
 
 }  // namespace
 
-StyleGanTrainer::StyleGanTrainer(const StyleGanOptions& options, const StyleGanRecipe& recipe, Device device)
+StyleGanTrainer::StyleGanTrainer(const StyleGanOptions& options, const StyleGanRecipe& recipe, Device device,
+                                 distributed::ProcessGroup& processes)
     : options_(options),
       recipe_(recipe),
       device_(device),
+      processes_(processes),
+      parts_(options.stddev_group > 0 ? std::min(options.stddev_group, recipe.batch_size) : 1),
       random_(recipe.seed, Stream::weights),
       generator_(options, random_),
       average_(options, nn::skip_init),
       discriminator_(options, random_),
       g_adam_(moved(generator_, device).parameters(), adam_options(recipe.learning_rate)),
       d_adam_(moved(discriminator_, device).parameters(), adam_options(recipe.learning_rate)),
+      g_reducer_(generator_.parameters(), processes),
+      d_reducer_(discriminator_.parameters(), processes),
       ema_(moved(average_, device), generator_,
            optim::half_life_decay(recipe.ema_half_life, static_cast<double>(recipe.batch_size))) {
     check(recipe.penalty_every >= 1, "[stylegan] expected a penalty every 1 or more steps, got {}",
           recipe.penalty_every);
     check(recipe.gamma >= 0, "[stylegan] expected a gamma >= 0, got {}", recipe.gamma);
-    const int64_t group = options.stddev_group;
-    check(recipe.batch_size >= 1 &&
-              (group == 0 || recipe.batch_size <= group || recipe.batch_size % group == 0),
-          "[stylegan] expected a batch of a multiple of {} pictures, got {}", group, recipe.batch_size);
+    const int64_t unit = parts_ * processes.size();
+    check(recipe.batch_size >= 1 && recipe.batch_size % unit == 0,
+          "[stylegan] expected a batch of a multiple of {} pictures, got {}", unit, recipe.batch_size);
+    check(processes.is_alone() || !recipe.augmentation.any(),
+          "[stylegan] augmentation is for a single process so far");
     random_ = Generator(recipe.seed, Stream::noise);
+}
+
+// This process's rows of a tensor of the whole batch: its share of each of the parts.
+Tensor StyleGanTrainer::share(const Tensor& of_all) const {
+    if (processes_.is_alone()) return of_all;
+    const int64_t rank = processes_.rank();
+    const Tensor mine = slice(of_all.reshape({parts_, processes_.size(), -1}), 1, rank, rank + 1);
+    Shape shape = of_all.shape();
+    shape[0] = local_batch();
+    return mine.reshape(shape);
+}
+
+// (N, of_each...), normal: the numbers of a picture do not depend on how many processes there are.
+Tensor StyleGanTrainer::new_noise(const Shape& of_each) {
+    Shape shape{recipe_.batch_size};
+    for (const int64_t size : of_each) shape.push_back(size);
+    return share(randn(shape, random_, {.dtype = options_.dtype, .device = device_}));
 }
 
 Tensor StyleGanTrainer::labels_tensor(const std::vector<int64_t>& labels) const {
     if (options_.classes == 0) return {};
-    check(static_cast<int64_t>(labels.size()) == recipe_.batch_size,
+    check(static_cast<int64_t>(labels.size()) == local_batch(),
           "[stylegan] a model with classes needs pictures with labels");
-    return from_vector(labels, {recipe_.batch_size}).to(device_);
+    return from_vector(labels, {local_batch()}).to(device_);
 }
 
 Tensor StyleGanTrainer::random_labels() {
     if (options_.classes == 0) return {};
-    return randint(0, options_.classes, {recipe_.batch_size}, random_,
-                   {.dtype = DType::i64, .device = device_});
+    return share(randint(0, options_.classes, {recipe_.batch_size}, random_,
+                         {.dtype = DType::i64, .device = device_}));
 }
 
 // A batch of new pictures. Most batches have one style in their first layers and another from a random layer
 // on, so that layers do not come to rely on each other. The mean of w follows the first style.
 Tensor StyleGanTrainer::generate(const Tensor& labels, Growth growth) {
-    const TensorOptions there{.dtype = options_.dtype, .device = device_};
-    const auto new_w = [&] {
-        return generator_.map(randn({recipe_.batch_size, options_.latent}, random_, there), labels);
-    };
+    const auto new_w = [&] { return generator_.map(new_noise({options_.latent}), labels); };
     const Tensor w = new_w();
     std::vector<Tensor> ws = generator_.same_style(w);
-    const double decay = recipe_.w_average_decay;
-    if (decay < 1) {
-        const NoGrad no_grad;
-        generator_.w_average.copy_(generator_.w_average * decay + mean(w.detach(), {0}) * (1 - decay));
-    }
+    follow_average(w);
     const int64_t layers = 2 * std::countr_zero(static_cast<uint64_t>(growth.resolution)) - 2;
-    Tensor dice = rand({2}, random_);
-    const std::vector<double> thrown = dice.to_vector<double>();
+    const std::vector<double> thrown = rand({2}, random_).to_vector<double>();
     if (thrown[0] < recipe_.mixing) {
         const Tensor other = new_w();
         const auto from =
             static_cast<size_t>(1 + static_cast<int64_t>(thrown[1] * static_cast<double>(layers - 1)));
         for (size_t i = from; i < ws.size(); ++i) ws[i] = other;
     }
-    return generator_.synthesize(ws, random_noise(recipe_.batch_size, random_, there), growth);
+    const NoiseSource noise = [this](int64_t, int64_t side) { return new_noise({1, side, side}); };
+    return generator_.synthesize(ws, noise, growth);
+}
+
+void StyleGanTrainer::follow_average(const Tensor& w) {
+    const NoGrad no_grad;
+    Tensor batch_mean = mean(w.detach(), {0});
+    distributed::begin_mean(processes_, batch_mean).wait();
+    const double decay = recipe_.w_average_decay;
+    generator_.w_average.copy_(generator_.w_average * decay + batch_mean * (1 - decay));
 }
 
 Tensor StyleGanTrainer::judge(const Tensor& pictures, const Tensor& labels, Growth growth) {
@@ -113,11 +137,13 @@ void StyleGanTrainer::begin_stage(Growth growth) {
         g_adam_.reset();
         d_adam_.reset();
     }
+    g_reducer_.expect_others();
+    d_reducer_.expect_others();
     stage_ = stage;
 }
 
 StyleGanStep StyleGanTrainer::step(const Tensor& pictures, const std::vector<int64_t>& labels) {
-    const Shape expected{recipe_.batch_size, options_.channels, options_.resolution, options_.resolution};
+    const Shape expected{local_batch(), options_.channels, options_.resolution, options_.resolution};
     check(pictures.shape() == expected, "[stylegan] expected pictures {}, got {}", expected,
           pictures.shape());
     const Growth now = growth();
@@ -127,7 +153,14 @@ StyleGanStep StyleGanTrainer::step(const Tensor& pictures, const std::vector<int
     step_generator(real, real_labels, now);
     ema_.update();
     pictures_seen_ += recipe_.batch_size;
-    return last_;
+    return of_all_processes(last_);
+}
+
+StyleGanStep StyleGanTrainer::of_all_processes(const StyleGanStep& s) {
+    if (processes_.is_alone()) return s;
+    std::array<double, 5> means{s.d_loss, s.g_loss, s.penalty, s.d_real, s.d_fake};
+    processes_.mean(std::span<double>(means));
+    return {means[0], means[1], means[2], means[3], means[4]};
 }
 
 void StyleGanTrainer::step_discriminator(const Tensor& real, const Tensor& labels, Growth growth) {
@@ -156,12 +189,14 @@ void StyleGanTrainer::step_discriminator(const Tensor& real, const Tensor& label
         const auto critic = [&](const Tensor& flat) {
             return judge(flat.reshape(real.shape()), labels, growth);
         };
-        const Tensor mix = rand({real.size(0), 1}, random_, {.dtype = options_.dtype, .device = device_});
+        const Tensor mix =
+            share(rand({recipe_.batch_size, 1}, random_, {.dtype = options_.dtype, .device = device_}));
         penalty = gradient_penalty(critic, real.contiguous().flatten(1), fake.contiguous().flatten(1), mix);
         loss = loss + penalty * kGradientPenaltyWeight;
     }
     d_adam_.zero_grad();
-    loss.backward();
+    loss.backward(d_reducer_.options());
+    d_reducer_.finish();
     d_adam_.step();
     last_.d_loss = loss.item<double>();
     last_.d_real = mean_of(of_real);
@@ -176,7 +211,8 @@ void StyleGanTrainer::step_generator(const Tensor& real, const Tensor& labels, G
     g_adam_.zero_grad();
     const Tensor fake = judge(generate(fake_labels, growth), fake_labels, growth);
     const Tensor loss = stylegan_g_loss(recipe_.loss, paired ? judge(real, labels, growth) : Tensor{}, fake);
-    loss.backward();
+    loss.backward(g_reducer_.options());
+    g_reducer_.finish();
     g_adam_.step();
     discriminator_.requires_grad_(true);
     last_.g_loss = loss.item<double>();

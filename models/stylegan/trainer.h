@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "framework/distributed/gradient_reducer.h"
 #include "framework/optim/adam.h"
 #include "framework/optim/ema.h"
 #include "framework/random.h"
@@ -19,10 +20,10 @@ namespace lily::models {
 
 struct StyleGanRecipe {
     StyleGanLoss loss = StyleGanLoss::nonsaturating;
-    double gamma = 10;            // of R1 (r3: and R2)
-    int64_t penalty_every = 1;    // steps of D; k: lazily, k times as strong
-    double learning_rate = 1e-3;  // of both
-    int64_t batch_size = 32;
+    double gamma = 10;               // of R1 (r3: and R2)
+    int64_t penalty_every = 1;       // steps of D; k: lazily, k times as strong
+    double learning_rate = 1e-3;     // of both
+    int64_t batch_size = 32;         // of all processes together
     double mixing = 0.9;             // how often a batch is made of two styles
     double w_average_decay = 0.995;  // per batch of w
     double ema_half_life = 10'000;   // pictures, of G's average
@@ -36,12 +37,19 @@ struct StyleGanStep {
     double d_loss = 0, g_loss = 0, penalty = 0, d_real = 0, d_fake = 0;
 };
 
+// Several processes each take their share of every group of pictures that D compares, and what they do
+// together is what one process does with the whole batch.
 class StyleGanTrainer {
   public:
-    StyleGanTrainer(const StyleGanOptions& options, const StyleGanRecipe& recipe,
-                    Device device = Device::cpu);
+    // Refers to the processes.
+    StyleGanTrainer(const StyleGanOptions& options, const StyleGanRecipe& recipe, Device device = Device::cpu,
+                    distributed::ProcessGroup& processes = distributed::ProcessGroup::alone());
 
-    // pictures (N,channels,R,R) in -1…1 at full resolution, N the recipe's; labels (N), empty without
+    // Of this process, and in how many parts it takes them from the whole batch (data::LoaderOptions).
+    int64_t local_batch() const { return recipe_.batch_size / processes_.size(); }
+    int64_t batch_parts() const { return parts_; }
+
+    // pictures (N,channels,R,R) in -1…1 at full resolution, N local_batch(); labels (N), empty without
     // classes.
     StyleGanStep step(const Tensor& pictures, const std::vector<int64_t>& labels = {});
 
@@ -61,6 +69,8 @@ class StyleGanTrainer {
     void change_course(uint32_t attempt, double learning_rate_factor);
 
   private:
+    Tensor share(const Tensor& of_all) const;
+    Tensor new_noise(const Shape& of_each);
     Tensor labels_tensor(const std::vector<int64_t>& labels) const;
     Tensor random_labels();
     Tensor generate(const Tensor& labels, Growth growth);
@@ -68,14 +78,19 @@ class StyleGanTrainer {
     void step_discriminator(const Tensor& real, const Tensor& labels, Growth growth);
     void step_generator(const Tensor& real, const Tensor& labels, Growth growth);
     void begin_stage(Growth growth);
+    void follow_average(const Tensor& w);
+    StyleGanStep of_all_processes(const StyleGanStep& step);
 
     const StyleGanOptions options_;
     const StyleGanRecipe recipe_;
     const Device device_;
+    distributed::ProcessGroup& processes_;
+    const int64_t parts_;
     Generator random_;
     StyleGenerator generator_, average_;
     StyleDiscriminator discriminator_;
     optim::Adam g_adam_, d_adam_;
+    distributed::GradientReducer g_reducer_, d_reducer_;
     optim::Ema ema_;
     int64_t pictures_seen_ = 0;
     int64_t stage_ =
