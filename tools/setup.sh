@@ -23,6 +23,7 @@ libexif-dev          -               the orientation of photographs
 zlib1g-dev           -               packed data sets
 libgif-dev           -               animations
 liblcms2-dev         -               colour profiles of pictures
+libicu-dev           -               the classes and the lower case of characters
 libwebp-dev          -               reading WebP
 libtiff-dev          -               reading TIFF
 libfmt-dev           -               formatted output

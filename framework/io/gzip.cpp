@@ -67,9 +67,27 @@ void GzipReader::read(std::span<std::byte> out) {
     check(inflate_into(out.data(), out.size()) == out.size(), "{} ends before its data do", in_quotes(name_));
 }
 
+size_t GzipReader::read_some(std::span<std::byte> out) { return inflate_into(out.data(), out.size()); }
+
 void GzipReader::finish() {
     std::byte more{};
     check(inflate_into(&more, 1) == 0, "{} has more data than its header says", in_quotes(name_));
+}
+
+std::vector<std::byte> unpack_gzip(Bytes packed, const std::string& name, size_t most) {
+    constexpr size_t kPiece = size_t{1} << 18;
+    GzipReader reader(packed, name);
+    std::vector<std::byte> unpacked;
+    for (size_t done = 0;;) {
+        check(done <= most, "{} unpacks to more than {} bytes", in_quotes(name), most);
+        unpacked.resize(done + kPiece);
+        const size_t added = reader.read_some(std::span(unpacked).subspan(done));
+        done += added;
+        if (added == kPiece) continue;
+        unpacked.resize(done);
+        check(done <= most, "{} unpacks to more than {} bytes", in_quotes(name), most);
+        return unpacked;
+    }
 }
 
 }  // namespace lily::io

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "framework/io/file.h"
 
@@ -22,8 +23,9 @@ class GzipReader {
     GzipReader(const GzipReader&) = delete;
     GzipReader& operator=(const GzipReader&) = delete;
 
-    void read(std::span<std::byte> out);  // fills all of it; throws where the data end before
-    void finish();                        // throws if there is more, or a checksum is wrong
+    void read(std::span<std::byte> out);         // fills all of it; throws where the data end before
+    size_t read_some(std::span<std::byte> out);  // as much as there is; fewer bytes only at the end
+    void finish();                               // throws if there is more, or a checksum is wrong
 
   private:
     struct Stream;
@@ -33,5 +35,8 @@ class GzipReader {
     std::string name_;
     std::unique_ptr<Stream> stream_;
 };
+
+// All of it; throws if that is more than `most` bytes.
+std::vector<std::byte> unpack_gzip(Bytes packed, const std::string& name, size_t most);
 
 }  // namespace lily::io

@@ -10,8 +10,11 @@
 #include "framework/data/caption.h"
 #include "framework/data/idx.h"
 #include "framework/error.h"
+#include "framework/io/gzip.h"
 #include "framework/io/image.h"
 #include "framework/io/safetensors.h"
+#include "models/clip/clean_text.h"
+#include "models/clip/tokenizer.h"
 
 namespace lily::io {
 
@@ -75,6 +78,26 @@ inline bool fuzz_caption(const uint8_t* data, size_t size) {
         const std::string caption = lily::data::parse_caption({reinterpret_cast<const char*>(data), size});
         if (caption.empty() || caption.find('\n') != std::string::npos) std::abort();
         if (lily::data::parse_caption(caption) != caption) std::abort();
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+// A vocabulary, and a text behind its first 0 byte. The ids of a text spell its words.
+inline bool fuzz_clip_tokens(const uint8_t* data, size_t size) {
+    const std::string_view all(reinterpret_cast<const char*>(data), size);
+    const Bytes bytes = std::as_bytes(std::span(data, size));
+    const size_t split = is_gzip(bytes) ? size : std::min(all.find('\0'), size);
+    try {
+        const std::string text(split < size ? all.substr(split + 1) : "A cat's &lt;caf\u00c9&gt; 2024!");
+        const auto tokenizer = models::ClipTokenizer::parse(bytes.first(split), "fuzz");
+        const std::vector<int64_t> ids = tokenizer.encode(text);
+        const std::string clean = models::clean_text(text);
+        std::string words;
+        for (const std::string_view word : models::split_words(clean))
+            words.append(word) += word == "<|startoftext|>" || word == "<|endoftext|>" ? "" : " ";
+        if (tokenizer.decode(ids) != words) std::abort();
         return true;
     } catch (const Error&) {
         return false;

@@ -29,6 +29,9 @@ TEST_CASE("the corpus of the safetensors fuzzer", "[io][safetensors]") {
 }
 TEST_CASE("the corpus of the captions' fuzzer", "[data]") { replay("caption", fuzz_caption); }
 TEST_CASE("the corpus of the IDX fuzzer", "[data][idx]") { replay("idx", fuzz_idx); }
+TEST_CASE("the corpus of the fuzzer of CLIP's tokenizer", "[clip]") {
+    replay("clip_tokens", fuzz_clip_tokens);
+}
 
 }  // namespace
 }  // namespace lily::io
