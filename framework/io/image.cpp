@@ -59,6 +59,16 @@ Image::Image(int width_, int height_, int channels_, uint8_t fill)
     pixels.assign(offset(height, 0), fill);
 }
 
+Raster load_raster(const std::string& path, const ImageOptions& options) {
+    return decode_raster(read_file(path, options.max_file_bytes), path, options);
+}
+
+Raster decode_raster(Bytes bytes, const std::string& name, const ImageOptions& options) {
+    ImageOptions all = options;
+    all.longest_side = all.shortest_side = 0;
+    return decode(bytes, name, all);
+}
+
 Image load_image(const std::string& path, const ImageOptions& options) {
     return decode_image(read_file(path, options.max_file_bytes), path, options);
 }

@@ -35,6 +35,8 @@ struct ImageOptions {
     // The picture will be shrunk to such a longer or shorter side, whichever is given; 0: all pixels are
     // needed. One of more than max_pixels is then reduced as it is read, to no less than twice this.
     int longest_side = 0, shortest_side = 0;
+    bool ignore_colour_keys =
+        false;  // colours of a palette, or a single one, that are marked transparent stay
     std::vector<std::string>* remarks = nullptr;  // where to add what the user should know, a line each
 };
 

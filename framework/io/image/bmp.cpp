@@ -205,6 +205,14 @@ std::vector<std::byte> plain_header(const Header& header, uint32_t bits) {
     return out;
 }
 
+// Index i of the palette is grey level i: not a palette but levels of grey.
+bool has_grey_ramp(const Header& header) {
+    for (size_t i = 0; i < header.colours(); ++i)
+        for (size_t c = 0; c < 3; ++c)
+            if (std::to_integer<size_t>(header.palette[i * header.entry_bytes + c]) != i) return false;
+    return header.colours() > 2;
+}
+
 }  // namespace
 
 bool is_bmp(Bytes bytes, const std::string& name) {
@@ -236,6 +244,7 @@ Raster decode_bmp(Bytes bytes, const std::string& name, const ImageOptions& opti
     const uint64_t row_bytes = pixels.size() / static_cast<uint64_t>(header.rows());
     if (bits <= 8) check_indices(Reader(pixels, name), header, bits, row_bytes);
     Raster raster = decode_by_stb(plain_header(header, bits), pixels, name, header.width, header.rows());
+    raster.is_indexed = bits <= 8 && !has_grey_ramp(header);
     raster.profile.assign(header.profile.begin(), header.profile.end());
     if (skips)
         raster.remarks.push_back("pixels that its run-length coding skips have the palette's first colour");

@@ -92,6 +92,14 @@ std::vector<int> row_order(int height, bool interlaced) {
     return rows;
 }
 
+// Index i is grey level i: not a palette but levels of grey.
+bool is_grey_ramp(const ColorMapObject& colours) {
+    for (int i = 0; i < colours.ColorCount; ++i)
+        if (colours.Colors[i].Red != i || colours.Colors[i].Green != i || colours.Colors[i].Blue != i)
+            return false;
+    return true;
+}
+
 // What lies outside the canvas is cut off, as everywhere.
 void draw_frame(Raster& raster, Decoder& decoder, int transparent) {
     const GifImageDesc frame = decoder.file().Image;
@@ -144,6 +152,8 @@ Raster decode_gif(Bytes bytes, const std::string& name, const ImageOptions& opti
         check_sides(name, frame.Width, frame.Height, options);
         check(frame.ColorMap != nullptr || file.SColorMap != nullptr, "{} is damaged: it has no palette",
               in_quotes(name));
+        raster.is_indexed = !is_grey_ramp(frame.ColorMap != nullptr ? *frame.ColorMap : *file.SColorMap);
+        if (options.ignore_colour_keys) transparent = NO_TRANSPARENT_COLOR;
         raster.samples8.assign(static_cast<size_t>(raster.width) * static_cast<size_t>(raster.height) * 4, 0);
         draw_frame(raster, decoder, transparent);
     }

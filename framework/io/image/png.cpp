@@ -59,7 +59,8 @@ Header walk_png(Bytes bytes, const std::string& name) {
 // libspng's decoder as an object.
 class Decoder {
   public:
-    Decoder(Bytes bytes, const std::string& name) : name_(name), png_(spng_ctx_new(0), spng_ctx_free) {
+    Decoder(Bytes bytes, const std::string& name, bool ignore_colour_keys)
+        : name_(name), png_(spng_ctx_new(0), spng_ctx_free) {
         check(png_ != nullptr, "{}: not enough memory", in_quotes(name));
         constexpr size_t kMostBytes = 64 << 20;  // unpacked, of a chunk that is not pixels
         done(
@@ -68,13 +69,14 @@ class Decoder {
         done(spng_set_png_buffer(get(), bytes.data(), bytes.size()));
         done(spng_get_ihdr(get(), &ihdr));
         spng_trns trns{};
-        has_trns_ = spng_get_trns(get(), &trns) == 0;
+        has_trns_ = !ignore_colour_keys && spng_get_trns(get(), &trns) == 0;
     }
 
     void describe(Raster& raster) const {
         raster.bits = ihdr.bit_depth == 16 ? 16 : 8;
         raster.model =
             (ihdr.color_type & SPNG_COLOR_TYPE_TRUECOLOR) != 0 ? ColourModel::rgb : ColourModel::grey;
+        raster.is_indexed = ihdr.color_type == SPNG_COLOR_TYPE_INDEXED || ihdr.bit_depth == 1;
         raster.has_alpha = has_trns_ || (ihdr.color_type & SPNG_COLOR_TYPE_GRAYSCALE_ALPHA) != 0;
         spng_iccp profile{};
         if (spng_get_iccp(get(), &profile) == 0) {
@@ -159,7 +161,7 @@ Raster decode_png(Bytes bytes, const std::string& name, const ImageOptions& opti
     const auto width = static_cast<int>(header.width);
     const auto height = static_cast<int>(header.height);
 
-    Decoder decoder(bytes, name);
+    Decoder decoder(bytes, name, options.ignore_colour_keys);
     Raster raster;
     decoder.describe(raster);
     header.colours.describe(raster);

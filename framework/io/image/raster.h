@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "framework/io/file.h"
+#include "framework/io/image.h"
 
 namespace lily::io {
 
@@ -25,6 +25,7 @@ struct Raster {
     int bits = 8;                     // per sample, 8 or 16: which of the two below is filled
     std::vector<uint8_t> samples8;    // (height, width, samples())
     std::vector<uint16_t> samples16;  // the same
+    bool is_indexed = false;          // was a palette's entries, or bits: nothing lies between two values
     std::vector<std::byte> profile;   // an ICC profile as embedded; empty: none
     int orientation = 1;              // EXIF's 1..8, how to turn it upright
     // A reduced picture stands for these sides of the full one divided by the factor, a fraction (1001 at
@@ -35,5 +36,9 @@ struct Raster {
 
     int samples() const { return colour_samples(model) + (has_alpha ? 1 : 0); }
 };
+
+// The picture as its file has it: neither reduced, turned upright nor converted by its profile.
+Raster load_raster(const std::string& path, const ImageOptions& options = {});
+Raster decode_raster(Bytes bytes, const std::string& name, const ImageOptions& options = {});
 
 }  // namespace lily::io

@@ -13,6 +13,7 @@ namespace {
 
 struct Header {
     int64_t width = 0, height = 0;
+    bool has_palette = false;
     bool from_right = false;     // columns run from right to left
     bool has_alpha_bit = false;  // one of the 16 of a pixel
 };
@@ -53,6 +54,7 @@ Header walk_tga(Bytes bytes, const std::string& name) {
     if (map_type == 1 && (kind != 1 || map_first != 0 || map_length == 0))
         in.unsupported("an unusual colour map; save it without one");
     if ((descriptor & 0xC0) != 0) in.unsupported("a TGA of interleaved rows; save it again without");
+    header.has_palette = kind == 1;
     header.from_right = (descriptor & 0x10) != 0;
     header.has_alpha_bit = (kind == 1 ? map_bits : bits) == 16 && kind != 3 && (descriptor & 15) == 1;
     in.skip(id_length);
@@ -119,6 +121,7 @@ Raster decode_tga(Bytes bytes, const std::string& name, const ImageOptions& opti
     const Header header = walk_tga(bytes, name);
     check_sides(name, header.width, header.height, options);
     Raster raster = decode_by_stb(bytes, {}, name, header.width, header.height);
+    raster.is_indexed = header.has_palette;
     if (raster.has_alpha) {
         const uint32_t kind = kind_of_alpha(bytes, name);
         if (kind < kAlpha) make_opaque(raster);

@@ -276,6 +276,7 @@ Raster decode_tiff(Bytes bytes, const std::string& name, const ImageOptions& opt
                    : layout.colours == 3                     ? ColourModel::rgb
                    : page.photometric == PHOTOMETRIC_PALETTE ? ColourModel::rgb
                                                              : ColourModel::grey;
+    raster.is_indexed = page.photometric == PHOTOMETRIC_PALETTE || page.bits == 1;
     if (has_more_pages) raster.remarks.emplace_back("a file of several pages: the first is taken");
     if (!layout.remark.empty()) raster.remarks.push_back(layout.remark);
     const bool is_lab = page.photometric == PHOTOMETRIC_CIELAB || page.photometric == PHOTOMETRIC_ICCLAB;
