@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "examples/common/memory.h"
+#include "examples/common/processes.h"
 #include "examples/mnist_gan/commands.h"
 #include "framework/train/run_folder.h"
 #include "models/gan/evaluation.h"
@@ -37,12 +38,16 @@ GanOptions network_options(const TrainSettings& s, const data::Dataset& set) {
 
 class Training {
   public:
-    Training(const TrainSettings& s, Device device, data::Dataset set)
+    Training(const TrainSettings& s, Device device, data::Dataset set, distributed::ProcessGroup& processes)
         : s_(s),
+          processes_(processes),
           set_(std::move(set)),
           size_(set_.size()),
-          trainer_(network_options(s, set_), s.recipe, device),
-          loader_(set_, s.batch_size, s.recipe.seed),
+          trainer_(network_options(s, set_), s.recipe, device, processes),
+          loader_(set_, {.batch_size = share_of_batch(processes, s.batch_size),
+                         .seed = s.recipe.seed,
+                         .rank = processes.rank(),
+                         .world_size = processes.size()}),
           monitor_(set_),
           guard_(s.on_collapse,
                  [this](int64_t from, double factor) {
@@ -51,7 +56,8 @@ class Training {
           per_epoch_(std::max<int64_t>(1, loader_.batches_per_epoch() / s.recipe.d_steps)),
           folder_(s.out, s.resume,
                   {kHealthy, "model.safetensors", "best.safetensors", "samples.png", "sheet.png",
-                   "losses.svg", "grids/0000000.png"}),
+                   "losses.svg", "grids/0000000.png"},
+                  processes.is_first()),
           run_(run_options(), kLog),
           health_(
               run_.add_log(folder_ / "monitor.csv", {{"kinds"}, {"variance"}, {"saturation"}, {"healthy"}})),
@@ -65,15 +71,17 @@ class Training {
         best.rolls_back = false;  // its file stays
         run_.add("best_distance", best);
         run_.describe([this](io::Checkpoint& c) { put_description(c, trainer_.options(), size_); });
+        processes.barrier();  // all have seen what is there before one writes
         run_.begin();
         guard_.begin();
+        if (!processes.is_first()) return;
         prepare_evaluation(device);
         save_skipped(s, set_, folder_ / "skipped.txt");
     }
 
     int run() {
         const int status = run_.loop([this] { step(); });
-        finish();
+        if (processes_.is_first()) finish();
         if (status == 0)
             s_.say("done: {}; model, samples.png, sheet.png, losses.svg, log.csv in {}",
                    run_.history().progress_text(), s_.out);
@@ -95,7 +103,8 @@ class Training {
              .save_last = [this](const std::string& path,
                                  const auto& write) { return saved_.save(path, write); },
              .error_text = error_text,
-             .quiet = s_.quiet});
+             .quiet = s_.quiet,
+             .agree = agreement(processes_)});
     }
 
     // What is due after a step is done in this order: a checkpoint holds what the check and the evaluation
@@ -109,7 +118,7 @@ class Training {
             return std::vector{
                 static_cast<double>(epoch), step.d_loss, step.g_loss, step.d_real, step.d_fake, step.penalty};
         });
-        if (run_.is_due(s_.sample_every > 0 ? s_.sample_every : per_epoch_))
+        if (processes_.is_first() && run_.is_due(s_.sample_every > 0 ? s_.sample_every : per_epoch_))
             folder_.save_picture("grids", run_.step(), io::sample_grid(grid_samples(), size_, s_.grid[0]));
         const int64_t i = run_.step();
         if (i >= kFirstCheck && run_.is_due(s_.check_every)) check_health(epoch);
@@ -177,6 +186,7 @@ class Training {
     }
 
     const TrainSettings& s_;
+    distributed::ProcessGroup& processes_;
     const data::Dataset set_;
     const io::PictureSize size_;
     GanTrainer trainer_;
@@ -195,7 +205,10 @@ class Training {
 
 }  // namespace
 
-int run(const TrainSettings& s) {
+int run(const TrainSettings& given) {
+    distributed::ProcessGroup processes;
+    TrainSettings s = given;
+    s.quiet = s.quiet || !processes.is_first();
     data::Dataset set = load_pictures(s, s.data, s.image_size);
     s.say("{} pictures of {}x{}{}", set.count, set.width, set.height,
           set.labels.empty() ? "" : fmt::format(", {} classes", set.classes));
@@ -206,7 +219,9 @@ int run(const TrainSettings& s) {
                        kMappedMegabytes,
                        "choose fewer or smaller layers (--g-hidden, --d-hidden), or a smaller --batch-size");
     train::RunFolder::check_grids(s.out, "samples.png", "sheet.png", set.size(), s.grid, kLastZoom);
-    return Training(s, device, std::move(set)).run();
+    processes.require_same("data or options",
+                           fmt::format("{}", s.same.with({{"--data", set.fingerprint()}})));
+    return Training(s, device, std::move(set), processes).run();
 }
 
 }  // namespace lily::mnist_gan

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "examples/common/pictures.h"
+#include "examples/common/processes.h"
 #include "examples/common/saved_files.h"
 #include "examples/stylegan/commands.h"
 #include "framework/data/picture_folder.h"
@@ -174,12 +175,7 @@ class Training {
                                  const auto& write) { return saved_.save(path, write); },
              .error_text = error_text,
              .quiet = s_.quiet,
-             .agree = agree()});
-    }
-
-    std::function<int(int)> agree() const {
-        if (processes_.is_alone()) return {};
-        return [this](int signal) { return static_cast<int>(processes_.most(signal)); };
+             .agree = agreement(processes_)});
     }
 
     // What samples are made at: a resolution of which nothing has been seen yet is not shown.

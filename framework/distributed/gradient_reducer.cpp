@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "framework/distributed/gradient_reducer.h"
 
-#include "framework/autograd.h"
+#include "framework/distributed/all_mean.h"
 
 namespace lily::distributed {
 namespace {
@@ -9,16 +9,6 @@ namespace {
 constexpr int64_t kBucketElements = int64_t{1} << 18;  // a megabyte of f32
 
 }  // namespace
-
-ProcessGroup::Pending begin_mean(ProcessGroup& group, Tensor x) {
-    if (group.is_alone()) return {};
-    const NoGrad no_grad;
-    return visit_floating("begin_mean", x.dtype(), [&](auto zero) {
-        using T = decltype(zero);
-        return group.begin_sum(std::span(x.mutable_data<T>(), static_cast<size_t>(x.numel())),
-                               1.0 / static_cast<double>(group.size()));
-    });
-}
 
 GradientReducer::GradientReducer(const std::vector<Tensor>& parameters, ProcessGroup& group) : group_(group) {
     if (group.is_alone()) return;

@@ -10,9 +10,6 @@
 
 namespace lily::distributed {
 
-// x <- its mean over the processes, in place; x is on the CPU.
-ProcessGroup::Pending begin_mean(ProcessGroup& group, Tensor x);
-
 //     GradientReducer reducer(model.parameters(), group);
 //     loss.backward(reducer.options());
 //     reducer.finish();                    // .grad() of every parameter is the mean over the processes

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "framework/nn/batch_norm.h"
 
+#include "framework/autograd.h"
 #include "framework/capture.h"
+#include "framework/ops/arithmetic.h"
+#include "framework/ops/pointwise.h"
+#include "framework/ops/reduce.h"
+#include "framework/ops/shape.h"
 
 namespace lily::nn {
 
@@ -27,8 +32,40 @@ Tensor BatchNorm::forward(const Tensor& x) {
         refuse_in_capture("BatchNorm", "average over all batches (momentum none): their number changes");
     if (tracks) count_batch();
     const double weight_of_batch = momentum ? *momentum : tracks ? 1 / static_cast<double>(batches_) : 0;
+    if (is_training() && mean_of_shares_) return normalise_shared(x, weight_of_batch);
     return batch_norm(x, running_mean, running_var, weight, bias,
                       {.training = training, .momentum = weight_of_batch, .eps = options_.eps});
+}
+
+void BatchNorm::share_statistics(Mean mean, int64_t processes) {
+    mean_of_shares_ = std::move(mean);
+    shares_ = processes;
+}
+
+// y = (x - μ) / √(σ² + ε) weight + bias, as ops.
+Tensor BatchNorm::normalise_shared(const Tensor& x, double weight_of_batch) {
+    Dims dims;
+    Shape per_channel = x.shape();
+    for (int64_t d = 0; d < x.rank(); ++d)
+        if (d != 1) {
+            dims.push_back(d);
+            per_channel[d] = 1;
+        }
+    const Tensor mu = mean_of_shares_(mean(x, dims, true));
+    const Tensor difference = x - mu;
+    const Tensor variance = mean_of_shares_(mean(difference * difference, dims, true));
+    if (options_.track_running_stats) {
+        const NoGrad no_grad;
+        const auto m = static_cast<double>(x.numel() / x.size(1) * shares_);
+        const auto follow = [&](Tensor& running, const Tensor& batch, double factor) {
+            running.copy_(running * (1 - weight_of_batch) +
+                          batch.detach().reshape(running.shape()) * (weight_of_batch * factor));
+        };
+        follow(running_mean, mu, 1);
+        follow(running_var, variance, m / (m - 1));  // unbiased
+    }
+    const Tensor y = difference * rsqrt(variance + options_.eps);
+    return weight.defined() ? y * weight.reshape(per_channel) + bias.reshape(per_channel) : y;
 }
 
 void BatchNorm::reset_running_stats() {

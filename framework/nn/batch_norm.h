@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "framework/nn/module.h"
@@ -21,6 +22,10 @@ struct BatchNormLayerOptions {
 class BatchNorm : public Module {
   public:
     Tensor forward(const Tensor& x) override;
+    // In training, statistics of a batch of which so many processes have an equal share each: `mean` gives
+    // the mean of all shares' values, differentiably (distributed::all_mean).
+    using Mean = std::function<Tensor(const Tensor&)>;
+    void share_statistics(Mean mean, int64_t processes);
     // As if no batch had been seen: mean 0, variance 1.
     void reset_running_stats();
 
@@ -34,11 +39,14 @@ class BatchNorm : public Module {
     virtual void check_input(const Tensor& x) const = 0;
 
   private:
+    Tensor normalise_shared(const Tensor& x, double weight_of_batch);
     void count_batch();
     int64_t next_count();
     void has_counted();
 
     const BatchNormLayerOptions options_;
+    Mean mean_of_shares_;  // none: all of the batch is here
+    int64_t shares_ = 1;
     int64_t batches_ = 0;  // num_batches_tracked as this layer last wrote it, known without asking the device
     std::shared_ptr<Storage> counted_in_;
     uint64_t counted_at_ = 0;  // the version that its memory had then

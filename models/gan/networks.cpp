@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "framework/autograd.h"
+#include "framework/distributed/all_mean.h"
 #include "framework/ops.h"
 
 namespace lily::models {
@@ -90,6 +91,13 @@ Tensor GanGenerator::generate(const Tensor& z, const Tensor& labels) {
         h = norms_.empty() ? linear_leaky_relu(h, layers_[i]->weight, layers_[i]->bias, kSlope)
                            : leaky_relu(norms_[i]->forward(layers_[i]->forward(h)), kSlope);
     return linear_tanh(h, layers_.back()->weight, layers_.back()->bias);
+}
+
+void GanGenerator::share_statistics(distributed::ProcessGroup& processes) {
+    if (processes.is_alone()) return;
+    for (nn::BatchNorm1d* norm : norms_)
+        norm->share_statistics([&processes](const Tensor& x) { return distributed::all_mean(x, processes); },
+                               processes.size());
 }
 
 void GanGenerator::measure_statistics(const Tensor& z, const Tensor& labels) {

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "framework/distributed/process_group.h"
 #include "framework/nn/batch_norm.h"
 #include "framework/nn/layers.h"
 
@@ -41,6 +42,8 @@ class GanGenerator final : public nn::Module {
     // labels: i64 (N), if the options have classes
     Tensor generate(const Tensor& z, const Tensor& labels = {});
     Tensor forward(const Tensor& z) override { return generate(z); }
+    // Batch norm's statistics are those of all processes' samples.
+    void share_statistics(distributed::ProcessGroup& processes);
     // Sets batch norm's running statistics to those of this one batch.
     void measure_statistics(const Tensor& z, const Tensor& labels = {});
 

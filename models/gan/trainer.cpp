@@ -51,16 +51,20 @@ GanStep LateGanStep::get() const {
             .penalty = v[kPenalty]};
 }
 
-GanTrainer::GanTrainer(const GanOptions& options, const GanRecipe& recipe, Device device)
+GanTrainer::GanTrainer(const GanOptions& options, const GanRecipe& recipe, Device device,
+                       distributed::ProcessGroup& processes)
     : options_(options),
       recipe_(recipe),
       device_(device),
+      processes_(processes),
       random_(recipe.seed, Stream::weights),
       generator_(options, random_),
       average_(options, nn::skip_init),
       discriminator_(options, random_),
       g_adam_(moved(generator_, device).parameters(), adam_options(recipe.g_learning_rate, recipe.betas)),
       d_adam_(moved(discriminator_, device).parameters(), adam_options(recipe.d_learning_rate, recipe.betas)),
+      g_reducer_(generator_.parameters(), processes),
+      d_reducer_(discriminator_.parameters(), processes),
       ema_(moved(average_, device), generator_, optim::warm_up_decay(recipe.ema)) {
     if (device != Device::cpu) {
         d_figures_ = zeros({kGLoss}, {.device = device});
@@ -68,12 +72,24 @@ GanTrainer::GanTrainer(const GanOptions& options, const GanRecipe& recipe, Devic
     }
     check(recipe.d_steps >= 1, "[gan] expected at least 1 step of D, got {}", recipe.d_steps);
     check(recipe.clip_grad >= 0, "[gan] expected a gradient's norm of at least 0, got {}", recipe.clip_grad);
+    check(processes.is_alone() || options.dropout == 0, "[gan] dropout is for a single process so far");
+    generator_.share_statistics(processes);
     random_ = Generator(recipe.seed, Stream::noise);
 }
 
-Tensor GanTrainer::random_labels(int64_t count, Generator& random) const {
-    const TensorOptions there{.dtype = DType::i64, .device = device_};
-    return options_.classes > 0 ? randint(0, options_.classes, {count}, random, there) : Tensor{};
+Tensor GanTrainer::share(const Tensor& of_all) const {
+    const int64_t count = of_all.size(0) / processes_.size(), begin = processes_.rank() * count;
+    return slice(of_all, 0, begin, begin + count);
+}
+
+Tensor GanTrainer::noise(int64_t count) {
+    return share(randn({count * processes_.size(), options_.latent}, random_, {.device = device_}));
+}
+
+Tensor GanTrainer::random_labels(int64_t count) {
+    if (options_.classes == 0) return {};
+    return share(randint(0, options_.classes, {count * processes_.size()}, random_,
+                         {.dtype = DType::i64, .device = device_}));
 }
 
 LateGanStep GanTrainer::begin_step(const NextBatch& next) {
@@ -89,7 +105,14 @@ LateGanStep GanTrainer::begin_step(const NextBatch& next) {
                    .d_real = mean_of(of_real_, has_beliefs(recipe_.loss)),
                    .d_fake = mean_of(of_fake_, has_beliefs(recipe_.loss))};
     if (penalty_.defined()) result.penalty = penalty_.item<double>();
-    return LateGanStep(result);
+    return of_all_processes(result);
+}
+
+LateGanStep GanTrainer::of_all_processes(const GanStep& s) {
+    if (processes_.is_alone()) return LateGanStep(s);
+    std::array<double, 5> means{s.d_loss, s.g_loss, s.d_real, s.d_fake, s.penalty};
+    processes_.mean(std::span<double>(means));
+    return LateGanStep(GanStep{means[0], means[1], means[2], means[3], means[4]});
 }
 
 // A profiler reads its clock between the ops, which a replay does not have.
@@ -129,7 +152,7 @@ void GanTrainer::put_inputs(const data::Batch& batch) {
 // D learns to tell real from generated: both halves in one pass.
 void GanTrainer::step_discriminator() {
     const int64_t n = real_.size(0);
-    Tensor fake, labels, fake_labels = random_labels(n, random_);
+    Tensor fake, labels, fake_labels = random_labels(n);
     {
         const NoGrad no_grad;
         fake = generator_.generate(noise(n), fake_labels);
@@ -141,13 +164,14 @@ void GanTrainer::step_discriminator() {
     Tensor loss = discriminator_loss(recipe_.loss, of_real, of_fake, recipe_.label_smoothing);
     if (recipe_.loss == GanLoss::wgan_gp) {
         const Tensor real_labels = labels.defined() ? slice(labels, 0, 0, n) : Tensor{};
-        const Tensor penalty =
-            gradient_penalty([&](const Tensor& x) { return discriminator_.judge(x, real_labels, random_); },
-                             real_, fake, rand({n, 1}, random_, {.device = device_}));
+        const Tensor penalty = gradient_penalty(
+            [&](const Tensor& x) { return discriminator_.judge(x, real_labels, random_); }, real_, fake,
+            share(rand({n * processes_.size(), 1}, random_, {.device = device_})));
         loss = loss + penalty * recipe_.gp_weight;
         penalty_ = penalty.detach();
     }
-    loss.backward();
+    loss.backward(d_reducer_.options());
+    d_reducer_.finish();
     if (recipe_.clip_grad > 0) optim::clip_grad_norm_(discriminator_.parameters(), recipe_.clip_grad);
     d_adam_.step();
     d_loss_ = loss.detach();
@@ -169,10 +193,11 @@ void GanTrainer::step_generator() {
     const int64_t count = real_.size(0);
     discriminator_.requires_grad_(false);
     g_adam_.zero_grad();
-    const Tensor labels = random_labels(count, random_);
+    const Tensor labels = random_labels(count);
     const Tensor fake = generator_.generate(noise(count), labels);
     const Tensor loss = generator_loss(recipe_.loss, discriminator_.judge(fake, labels, random_));
-    loss.backward();
+    loss.backward(g_reducer_.options());
+    g_reducer_.finish();
     if (recipe_.clip_grad > 0) optim::clip_grad_norm_(generator_.parameters(), recipe_.clip_grad);
     g_adam_.step();
     discriminator_.requires_grad_(true);
@@ -189,7 +214,9 @@ void GanTrainer::settle_average() {
     if (average_is_settled_) return;
     Generator random(0, Stream::statistics);
     const Tensor z = randn({kStatisticsBatch, options_.latent}, random, {.device = device_});
-    average_.measure_statistics(z, random_labels(kStatisticsBatch, random));
+    const TensorOptions there{.dtype = DType::i64, .device = device_};
+    average_.measure_statistics(
+        z, options_.classes > 0 ? randint(0, options_.classes, {kStatisticsBatch}, random, there) : Tensor{});
     average_is_settled_ = true;
 }
 

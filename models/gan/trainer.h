@@ -8,6 +8,7 @@
 
 #include "framework/capture.h"
 #include "framework/data/loader.h"
+#include "framework/distributed/gradient_reducer.h"
 #include "framework/optim/adam.h"
 #include "framework/optim/ema.h"
 #include "framework/readback.h"
@@ -51,9 +52,12 @@ class LateGanStep {
 // copy brings all figures back.
 class GanTrainer {
   public:
-    GanTrainer(const GanOptions& options, const GanRecipe& recipe, Device device = Device::cpu);
+    // Of several processes each has an equal share of every batch, and what they do together is what one does
+    // with the whole. Refers to them.
+    GanTrainer(const GanOptions& options, const GanRecipe& recipe, Device device = Device::cpu,
+               distributed::ProcessGroup& processes = distributed::ProcessGroup::alone());
 
-    // `next` gives a batch of real pictures: one per step of D.
+    // `next` gives a batch of real pictures, this process's share: one per step of D.
     using NextBatch = std::function<data::Batch()>;
     GanStep step(const NextBatch& next) { return begin_step(next).get(); }
     // Without waiting for a GPU: get() of one step is best called after the next has begun.
@@ -81,8 +85,11 @@ class GanTrainer {
     void change_course(uint32_t attempt, double learning_rate_factor);
 
   private:
-    Tensor noise(int64_t count) { return randn({count, options_.latent}, random_, {.device = device_}); }
-    Tensor random_labels(int64_t count, Generator& random) const;
+    // This process's share of numbers for all processes' `count` samples each.
+    Tensor share(const Tensor& of_all) const;
+    Tensor noise(int64_t count);
+    Tensor random_labels(int64_t count);
+    LateGanStep of_all_processes(const GanStep& step);
     void put_inputs(const data::Batch& batch);
     void run(CapturedStep& captured, void (GanTrainer::*step)());
     void step_discriminator();
@@ -93,10 +100,12 @@ class GanTrainer {
     const GanOptions options_;
     const GanRecipe recipe_;
     const Device device_;
+    distributed::ProcessGroup& processes_;
     Generator random_;
     GanGenerator generator_, average_;
     GanDiscriminator discriminator_;
     optim::Adam g_adam_, d_adam_;
+    distributed::GradientReducer g_reducer_, d_reducer_;
     optim::Ema ema_;
     bool average_is_settled_ = false;
 

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "framework/autograd.h"
+#include "framework/distributed/all_mean.h"
 #include "framework/ops.h"
 #include "models/gan/losses.h"
 

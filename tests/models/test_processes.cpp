@@ -6,6 +6,7 @@
 #include "framework/distributed/gradient_reducer.h"
 #include "framework/ops.h"
 #include "framework/random.h"
+#include "models/gan/trainer.h"
 #include "models/stylegan/trainer.h"
 #include "tests/catch.h"
 
@@ -97,6 +98,25 @@ TEST_CASE("processes: StyleGAN trains as one process does with the whole batch",
             }
             const StyleGanStep step = trainer.step(cat(mine, 0), labels);
             for (const double value : {step.d_loss, step.g_loss, step.penalty, step.d_real, step.d_fake})
+                print(group, "loss", value);
+        }
+    }
+}
+
+TEST_CASE("processes: the MNIST GAN trains as one process does with the whole batch", "[.processes]") {
+    distributed::ProcessGroup group;
+    for (const GanLoss loss : {GanLoss::nonsaturating, GanLoss::wgan_gp}) {
+        const GanOptions options{
+            .pixels = 16, .latent = 4, .g_hidden = {8, 8}, .d_hidden = {8, 4}, .classes = 2};
+        GanTrainer trainer(options, {.loss = loss, .clip_grad = 5}, Device::cpu, group);
+        Generator random(7);
+        for (int i = 0; i < 20; ++i) {
+            const int64_t share = 24 / group.size(), begin = share * group.rank();
+            data::Batch batch;
+            batch.pixels = slice(rand({24, 16}, random), 0, begin, begin + share);
+            for (int64_t k = begin; k < begin + share; ++k) batch.labels.push_back(k % 3 == 0 ? 1 : 0);
+            const GanStep step = trainer.step([&] { return batch; });
+            for (const double value : {step.d_loss, step.g_loss, step.d_real, step.d_fake, step.penalty})
                 print(group, "loss", value);
         }
     }
