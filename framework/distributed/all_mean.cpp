@@ -5,13 +5,12 @@
 
 namespace lily::distributed {
 
-ProcessGroup::Pending begin_mean(ProcessGroup& group, Tensor x) {
+ProcessGroup::Pending begin_sum(ProcessGroup& group, Tensor x, double factor) {
     if (group.is_alone()) return {};
     check(x.device() == Device::cpu, "[distributed] expected a tensor on the CPU, got {}", name(x.device()));
-    return visit_floating("begin_mean", x.dtype(), [&](auto zero) {
+    return visit_floating("begin_sum", x.dtype(), [&](auto zero) {
         using T = decltype(zero);
-        return group.begin_sum(std::span(x.mutable_data<T>(), static_cast<size_t>(x.numel())),
-                               1.0 / static_cast<double>(group.size()));
+        return group.begin_sum(std::span(x.mutable_data<T>(), static_cast<size_t>(x.numel())), factor);
     });
 }
 

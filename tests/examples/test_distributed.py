@@ -42,6 +42,7 @@ class Processes(unittest.TestCase):
         for count in (1, 2, 3):
             self.assertIn(f"size {count}", self.run_by(count, TESTS, "processes: sums*").stdout)
             self.run_by(count, TESTS, "processes: gradients*")
+            self.run_by(count, TESTS, "processes: gathered*")
 
     def losses(self, count, test, expected):
         losses = [float(number) for number in re.findall(r"loss (\S+)", self.run_by(count, TESTS, test).stdout)]

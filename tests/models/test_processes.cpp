@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "framework/autograd.h"
+#include "framework/distributed/all_gather.h"
 #include "framework/distributed/gradient_reducer.h"
 #include "framework/ops.h"
 #include "framework/random.h"
@@ -64,6 +66,26 @@ TEST_CASE("processes: gradients become means, also those that only some passes h
         CHECK(z.grad().defined() == (pass >= 2));
         if (pass >= 2) CHECK(z.grad().to_vector<double>() == std::vector<double>(2, mean_rank + 1));
     }
+}
+
+TEST_CASE("processes: gathered tensors bring the gradient of the one loss back", "[.processes]") {
+    distributed::ProcessGroup group;
+    const int64_t n = 2;
+    const Tensor all =
+        affine(arange(n * group.size() * 3).to(DType::f64).reshape({n * group.size(), 3}), 0.1, -0.5);
+    const Tensor whole = all.clone().set_requires_grad();
+    const auto loss = [](const Tensor& x) {
+        return sum(matmul(x, transpose(x, 0, 1)) * matmul(x, transpose(x, 0, 1)));
+    };
+    const Tensor expected = grad(loss(whole), {whole})[0];
+    const Tensor mine = slice(all, 0, n * group.rank(), n * (group.rank() + 1)).clone().set_requires_grad();
+    const Tensor gathered = distributed::all_gather(mine, group);
+    CHECK(gathered.to_vector<double>() == all.to_vector<double>());
+    const std::vector<double> got = grad(loss(gathered), {mine})[0].to_vector<double>();
+    const std::vector<double> want =
+        slice(expected, 0, n * group.rank(), n * (group.rank() + 1)).to_vector<double>();
+    for (size_t i = 0; i < got.size(); ++i)
+        CHECK(got[i] == Approx(want[i] * static_cast<double>(group.size())).epsilon(1e-12));
 }
 
 // In f64, so that rounding, which a training without momentum lets grow by a factor of four to ten a step,
