@@ -126,8 +126,9 @@ Tensor StyleGenerator::synthesize(const std::vector<Tensor>& ws, const NoiseSour
     for (int64_t i = 0; i <= last; ++i) {
         before = x;
         const auto layer = static_cast<size_t>(2 * i);
-        x = blocks_[static_cast<size_t>(i)].apply(x, ws[layer], noise(2 * i, side_of(i)), ws[layer + 1],
-                                                  noise(2 * i + 1, side_of(i)));
+        // In this order, which that of a call's arguments is not: the noise may be drawn as it is asked for.
+        const Tensor noise0 = noise(2 * i, side_of(i)), noise1 = noise(2 * i + 1, side_of(i));
+        x = blocks_[static_cast<size_t>(i)].apply(x, ws[layer], noise0, ws[layer + 1], noise1);
     }
     const auto at = static_cast<size_t>(last);
     const Tensor picture = blocks_[at].to_picture().forward(x);

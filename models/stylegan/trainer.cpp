@@ -35,6 +35,13 @@ Tensor leaf_of(const Tensor& pictures) {
     return leaf;
 }
 
+// Penalties are on D's gradient by pixels of the full resolution: the original shows D pictures of that size
+// throughout, small ones by repeating each pixel k times in both directions. Each of the k² pixels has 1/k²
+// of the gradient, so that gradient is 1/k as long as the one by our small pictures.
+double repeats(const StyleGanOptions& options, Growth growth) {
+    return static_cast<double>(options.resolution / growth.resolution);
+}
+
 double mean_of(const Tensor& logits) { return mean(logits.detach()).item<double>(); }
 
 }  // namespace
@@ -151,8 +158,8 @@ StyleGanStep StyleGanTrainer::step(const Tensor& pictures, const std::vector<int
     begin_stage(now);
     const Tensor real_labels = labels_tensor(labels), real = shrink_to(pictures.to(device_), now);
     step_discriminator(real, real_labels, now);
+    ema_.update();  // with D's step, as published: one step of G behind
     step_generator(real, real_labels, now);
-    ema_.update();
     pictures_seen_ += recipe_.batch_size;
     return of_all_processes(last_);
 }
@@ -167,6 +174,7 @@ StyleGanStep StyleGanTrainer::of_all_processes(const StyleGanStep& s) {
 void StyleGanTrainer::step_discriminator(const Tensor& real, const Tensor& labels, Growth growth) {
     const StyleGanLoss kind = recipe_.loss;
     const int64_t step = pictures_seen_ / recipe_.batch_size;
+    const double k = repeats(options_, growth);
     const bool penalise =
         kind != StyleGanLoss::wgan_gp && recipe_.gamma > 0 && step % recipe_.penalty_every == 0;
     const Tensor fake_labels = kind == StyleGanLoss::r3 ? labels : random_labels();
@@ -183,16 +191,18 @@ void StyleGanTrainer::step_discriminator(const Tensor& real, const Tensor& label
     if (penalise) {
         penalty = gradient_square(of_real, x);
         if (y.requires_grad()) penalty = penalty + gradient_square(of_fake, y);
+        penalty = penalty * (1 / (k * k));
         loss = loss + penalty * (recipe_.gamma / 2 * static_cast<double>(recipe_.penalty_every));
         x.set_requires_grad(false);  // the penalty's gradient by the pictures themselves is of no use
         if (y.requires_grad()) y.set_requires_grad(false);
     } else if (kind == StyleGanLoss::wgan_gp) {
-        const auto critic = [&](const Tensor& flat) {
-            return judge(flat.reshape(real.shape()), labels, growth);
+        const auto critic = [&](const Tensor& flat) {  // of pixels k times as large
+            return judge(flat.reshape(real.shape()) * (1 / k), labels, growth);
         };
         const Tensor mix =
             share(rand({recipe_.batch_size, 1}, random_, {.dtype = options_.dtype, .device = device_}));
-        penalty = gradient_penalty(critic, real.contiguous().flatten(1), fake.contiguous().flatten(1), mix);
+        penalty =
+            gradient_penalty(critic, real.contiguous().flatten(1) * k, fake.contiguous().flatten(1) * k, mix);
         loss = loss + penalty * kGradientPenaltyWeight;
     }
     d_adam_.zero_grad();
