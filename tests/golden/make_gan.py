@@ -43,31 +43,31 @@ def philox(counter, key, stream):
 
 
 class Noise:
-    """lilypad's Generator."""
+    """lilypad's Generator. A tensor of f32 has the numbers of one of f64, rounded."""
 
-    def __init__(self, seed):
-        self.seed, self.counter = seed, 0
+    def __init__(self, seed, stream=NOISE):
+        self.seed, self.stream, self.counter = seed, stream, 0
 
     def words(self, count):
         blocks = (count + 1) // 2
         out = []
         for b in range(blocks):
-            w = philox(self.counter + b, self.seed, NOISE)
+            w = philox(self.counter + b, self.seed, self.stream)
             out.append((w[1] << 32 | w[0], w[3] << 32 | w[2]))
         self.counter += blocks
         return out
 
-    def normal(self, *shape):
+    def normal(self, *shape, dtype=np.float32):
         values = []
         for first, second in self.words(math.prod(shape)):
             u, v = (first >> 11) / 2 ** 53, (second >> 11) / 2 ** 53
             r = math.sqrt(-2 * math.log(1 - u))
             values += [r * math.cos(2 * math.pi * v), r * math.sin(2 * math.pi * v)]
-        values = np.array(values[:math.prod(shape)]).astype(np.float32)  # as f32 has them
+        values = np.array(values[:math.prod(shape)]).astype(dtype)
         return torch.tensor(values, dtype=torch.float64).reshape(shape)
 
-    def uniform(self, *shape):
-        values = [(word >> 40) / 2 ** 24 for pair in self.words(math.prod(shape)) for word in pair]
+    def uniform(self, *shape, bits=24):
+        values = [(word >> 64 - bits) / 2 ** bits for pair in self.words(math.prod(shape)) for word in pair]
         return torch.tensor(values[:math.prod(shape)], dtype=torch.float64).reshape(shape)
 
 
