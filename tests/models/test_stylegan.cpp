@@ -41,21 +41,6 @@ TEST_CASE("Resolutions are trained, then faded in", "[stylegan]") {
     CHECK(GrowthSchedule{.start = 16, .train = 10, .fade = 10}.at(0, 8) == Growth{8});
 }
 
-TEST_CASE("The discriminator compares pictures a quarter of the batch apart", "[stylegan]") {
-    // Eight pictures; 0, 2, 4, 6 are one group and differ, 1, 3, 5, 7 the other and are the same.
-    std::vector<double> values(8 * 2 * 2 * 2);
-    for (size_t i = 0; i < values.size(); ++i) values[i] = (i / 8) % 2 == 0 ? static_cast<double>(i / 8) : 5;
-    const Tensor x = from_vector(values, {8, 2, 2, 2});
-    const Tensor y = minibatch_stddev(x, 4);
-    REQUIRE(y.shape() == Shape{8, 3, 2, 2});
-    const std::vector<double> map = slice(y, 1, 2, 3).to_vector<double>();
-    for (size_t i = 0; i < map.size(); ++i)
-        CHECK(map[i] == Approx((i / 4) % 2 == 0 ? std::sqrt(5 + 1e-8) : 1e-4).epsilon(1e-12));
-    CHECK(slice(y, 1, 0, 2).to_vector<double>() == values);
-    CHECK_THROWS_WITH(minibatch_stddev(ones({6, 1, 2, 2}), 4),
-                      "[minibatch_stddev] expected a multiple of 4 pictures, got 6");
-}
-
 // Tiny networks of all their parts.
 StyleGanOptions tiny(int64_t classes = 0) {
     return {.resolution = 16,
