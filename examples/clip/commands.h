@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// What the commands do; each returns the program's exit code.
+#pragma once
+
+#include "examples/clip/command_line.h"
+
+namespace lily::clip {
+
+int run(const TrainSettings& s);
+int run(const EvaluateSettings& s);
+
+}  // namespace lily::clip
