@@ -16,7 +16,19 @@ def heed_signals():
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+def sanitized():
+    """Do the programs have the address sanitizer?"""
+    return b"__asan_init" in (BIN / "lily_info").read_bytes()
+
+
 def limits_addresses(test):
     """Skips a test that sets ulimit -v where the programs have the address sanitizer, which takes terabytes of addresses."""
-    sanitized = b"__asan_init" in (BIN / "lily_info").read_bytes()
-    return unittest.skipIf(sanitized, "the address sanitizer needs more addresses than ulimit -v leaves")(test)
+    return unittest.skipIf(sanitized(), "the address sanitizer needs more addresses than ulimit -v leaves")(test)
+
+
+def mpirun(count, command):
+    """The command that starts `count` processes of another, and its environment."""
+    words = ["mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-np", count, *command]
+    # Open MPI leaves memory behind when it ends, which is not the sanitizers' business here.
+    sanitizer = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "detect_leaks=0")))
+    return [str(word) for word in words], {**os.environ, "OMP_WAIT_POLICY": "passive", "ASAN_OPTIONS": sanitizer}
