@@ -3,6 +3,7 @@
 // table of docs/batch_invariance.md, which benchmarks/rivals/batch_invariance.py writes beside PyTorch's.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <random>
@@ -10,6 +11,7 @@
 #include "framework/autograd.h"
 #include "framework/ops.h"
 #include "kernels/common/parallel.h"
+#include "models/clip/clip.h"
 
 namespace {
 
@@ -92,7 +94,21 @@ int main() {
     compare("silu", {1001}, [](T x) { return x * sigmoid(x); });
     compare("softplus", {1001}, [](T x) { return softplus(x); });
     compare("mish", {1001}, [](T x) { return x * tanh(softplus(x)); });
-    compare("gelu, by tanh", {1001},
-            [](T x) { return 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))); });
+    compare("gelu", {1001}, [](T x) { return gelu(x); });
+    compare("gelu, by tanh", {1001}, [](T x) { return gelu(x, GeluApproximation::tanh); });
+    compare("quick_gelu", {1001}, [](T x) { return quick_gelu(x); });
     compare("pow", {1001}, [](T x) { return pow(abs(x), 1.7); });
+    compare("layer_norm", {768}, [](T x) { return layer_norm(x, {768}); });
+    compare("attention, 12 heads of 50x64", {50, 2304}, [](T x) { return self_attention(x, 12); });
+    compare("attention, causal, 8 heads of 77x64", {77, 1536},
+            [](T x) { return self_attention(x, 8, {.causal = true}); });
+    Generator generator(1);
+    models::Clip clip({}, generator);
+    compare("CLIP ViT-B/32, a picture", {3, 224, 224}, [&](T x) { return clip.encode_image(x); });
+    compare("CLIP ViT-B/32, a text of 77 tokens", {77}, [&](T x) {
+        std::vector<int64_t> ids;
+        for (const float value : x.to_vector()) ids.push_back(static_cast<int64_t>(std::abs(value) * 10000));
+        for (int64_t i = 76; i < std::ssize(ids); i += 77) ids[static_cast<size_t>(i)] = 49407;
+        return clip.encode_text(from_vector(ids, x.shape()));
+    });
 }

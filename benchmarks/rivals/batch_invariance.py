@@ -10,6 +10,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import clip_embeddings as clip
 import torch
 import torch.nn.functional as F
 
@@ -48,9 +49,29 @@ def cases():
     yield "silu", (1001,), F.silu
     yield "softplus", (1001,), F.softplus
     yield "mish", (1001,), F.mish
+    yield "gelu", (1001,), F.gelu
     yield "gelu, by tanh", (1001,), lambda x: F.gelu(x, approximate="tanh")
+    yield "quick_gelu", (1001,), lambda x: x * torch.sigmoid(1.702 * x)
     yield "pow", (1001,), lambda x: x.abs() ** 1.7
     yield "atan2", (1001,), lambda x: torch.atan2(x, x.flip(1))
+    yield "layer_norm", (768,), lambda x: F.layer_norm(x, (768,))
+    yield "attention, 12 heads of 50x64", (50, 2304), lambda x: attention(x, 12, False)
+    yield "attention, causal, 8 heads of 77x64", (77, 1536), lambda x: attention(x, 8, True)
+    image, text = clip.Image().eval(), clip.Text().eval()
+    yield "CLIP ViT-B/32, a picture", (3, 224, 224), image
+    yield "CLIP ViT-B/32, a text of 77 tokens", (77,), lambda x: text(tokens(x))
+
+
+def attention(x, heads, causal):
+    n, length, width = x.shape
+    q, k, v = x.view(n, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=causal).transpose(1, 2).reshape(n, length, width // 3)
+
+
+def tokens(x):
+    ids = (x.abs() * 10000).long()
+    ids[:, -1] = 49407
+    return ids
 
 
 def differing(row, op):

@@ -26,38 +26,45 @@ Tensor patches_of(const Tensor& pixels, int64_t patch) {
 
 }  // namespace
 
-Clip::Vision::Vision(const ClipConfig& config, nn::Init init)
+Clip::Vision::Vision(const ClipConfig& config, const ClipWeights& weights)
     : class_embedding(register_parameter(
-          "class_embedding", normal_weight({config.vision.width}, inverse_root(config.vision.width), init))),
-      positional_embedding(register_parameter("positional_embedding",
-                                              normal_weight({config.patches() + 1, config.vision.width},
-                                                            inverse_root(config.vision.width), init))),
-      proj(register_parameter("proj", normal_weight({config.vision.width, config.embed_dim},
-                                                    inverse_root(config.vision.width), init))),
-      conv1(3, config.vision.width, config.patch_size, init,
-            {.stride = {config.patch_size, config.patch_size}}, nn::Bias::no),
-      ln_pre(config.vision.width, config.eps, init),
-      transformer(config.vision, config, false, init),
-      ln_post(config.vision.width, config.eps, init) {
+          "class_embedding",
+          weights.normal("class_embedding", {config.vision.width}, inverse_root(config.vision.width)))),
+      positional_embedding(register_parameter(
+          "positional_embedding",
+          weights.normal("positional_embedding", {config.patches() + 1, config.vision.width},
+                         inverse_root(config.vision.width)))),
+      proj(register_parameter("proj", weights.normal("proj", {config.vision.width, config.embed_dim},
+                                                     inverse_root(config.vision.width)))),
+      conv1(weights.in("conv1").normal("weight",
+                                       {config.vision.width, 3, config.patch_size, config.patch_size},
+                                       inverse_root(3 * config.patch_size * config.patch_size))),
+      ln_pre(config.vision.width, config.eps, weights.in("ln_pre")),
+      transformer(config.vision, config, false, weights.in("transformer")),
+      ln_post(config.vision.width, config.eps, weights.in("ln_post")) {
     register_module("conv1", conv1);
     register_module("ln_pre", ln_pre);
     register_module("transformer", transformer);
     register_module("ln_post", ln_post);
 }
 
-Clip::Clip(const ClipConfig& made_of, nn::Init init)
+Clip::Clip(const ClipConfig& made_of, nn::Init init) : Clip(made_of, ClipWeights(init)) {}
+
+Clip::Clip(const ClipConfig& made_of, const ClipWeights& weights)
     : config(made_of),
       positional_embedding_(register_parameter(
-          "positional_embedding", normal_weight({config.context_length, config.text.width}, 0.01, init))),
+          "positional_embedding",
+          weights.normal("positional_embedding", {config.context_length, config.text.width}, 0.01))),
       text_projection_(register_parameter(
-          "text_projection",
-          normal_weight({config.text.width, config.embed_dim}, inverse_root(config.text.width), init))),
-      logit_scale_(register_parameter("logit_scale", scalar(-std::log(kStartTemperature)))),
-      visual_(config, init),
-      transformer_(config.text, config, true, init),
-      token_embedding_(config.vocab_size, config.text.width, nn::skip_init),
-      ln_final_(config.text.width, config.eps, init) {
-    if (init) nn::normal_(token_embedding_.weight, 0, 0.02, init.generator());
+          "text_projection", weights.normal("text_projection", {config.text.width, config.embed_dim},
+                                            inverse_root(config.text.width)))),
+      logit_scale_(
+          register_parameter("logit_scale", weights.filled("logit_scale", {}, -std::log(kStartTemperature)))),
+      visual_(config, weights.in("visual")),
+      transformer_(config.text, config, true, weights.in("transformer")),
+      token_embedding_(
+          weights.in("token_embedding").normal("weight", {config.vocab_size, config.text.width}, 0.02)),
+      ln_final_(config.text.width, config.eps, weights.in("ln_final")) {
     register_module("visual", visual_);
     register_module("transformer", transformer_);
     register_module("token_embedding", token_embedding_);
@@ -105,8 +112,8 @@ Tensor Clip::encode_text(const Tensor& tokens) {
     const int64_t n = tokens.size(0);
     const int64_t length = n == 0 ? 1 : *std::max_element(places.begin(), places.end()) + 1;
     for (int64_t i = 0; i < n; ++i) places[static_cast<size_t>(i)] += i * length;
-    const Tensor x =
-        token_embedding_(slice(tokens, 1, 0, length).to(device)) + slice(positional_embedding_, 0, 0, length);
+    const Tensor x = embedding(slice(tokens, 1, 0, length).to(device), token_embedding_.weight) +
+                     slice(positional_embedding_, 0, 0, length);
     const Tensor rows = transformer_.rows_at(x, from_vector(places, {n}).to(device));
     return matmul(ln_final_(rows), text_projection_);
 }
@@ -126,21 +133,10 @@ std::unique_ptr<Clip> load_clip(const std::string& path, const ClipOverrides& ov
     try {
         std::map<std::string, Shape> shapes;
         for (const auto& [name, tensor] : file.tensors) shapes.emplace(name, tensor.shape());
-        auto model = std::make_unique<Clip>(clip_config(shapes, file.metadata, overrides), nn::skip_init);
-        std::vector<std::string> problems;
-        for (const auto& [name, parameter] : model->named_parameters()) {
-            const auto found = shapes.find(name);
-            if (found == shapes.end())
-                problems.push_back(fmt::format("{} is missing", name));
-            else if (found->second != parameter.shape())
-                problems.push_back(
-                    fmt::format("{} is {}, expected {}", name, found->second, parameter.shape()));
-            shapes.erase(name);
-        }
-        for (const auto& [name, shape] : shapes)
-            problems.push_back(fmt::format("{} is not CLIP's", io::in_quotes(name)));
+        const ClipWeights weights(file.tensors);
+        auto model = std::make_unique<Clip>(clip_config(shapes, file.metadata, overrides), weights);
+        const std::vector<std::string> problems = weights.problems();
         check(problems.empty(), "[clip] not the tensors of one model: {}", fmt::join(problems, "; "));
-        model->load_state_dict(file.tensors);
         return model;
     } catch (const Error& error) {
         fail("{}: {}", io::in_quotes(path), error.what());

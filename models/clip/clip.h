@@ -14,6 +14,7 @@ namespace lily::models {
 class Clip final : public nn::Module {
   public:
     Clip(const ClipConfig& config, nn::Init init);
+    Clip(const ClipConfig& config, const ClipWeights& weights);
 
     // pixels (N,3,S,S), S the config's image_size, normalised by clip_preprocess -> features (N,E).
     Tensor encode_image(const Tensor& pixels);
@@ -30,10 +31,14 @@ class Clip final : public nn::Module {
     const ClipConfig config;
 
   private:
+    struct Weight : nn::Module {  // a layer of a weight alone
+        explicit Weight(const Tensor& value) : weight(register_parameter("weight", value)) {}
+        Tensor weight;
+    };
     struct Vision : nn::Module {
-        Vision(const ClipConfig& config, nn::Init init);
+        Vision(const ClipConfig& config, const ClipWeights& weights);
         Tensor class_embedding, positional_embedding, proj;  // (W), (1 + patches, W), (W,E)
-        nn::Conv2d conv1;
+        Weight conv1;                                        // (W,3,P,P)
         LayerNorm ln_pre;
         Transformer transformer;
         LayerNorm ln_post;
@@ -44,13 +49,14 @@ class Clip final : public nn::Module {
     Tensor positional_embedding_, text_projection_, logit_scale_;  // (T,W), (W,E), ()
     Vision visual_;
     Transformer transformer_;
-    nn::Embedding token_embedding_;
+    Weight token_embedding_;  // (vocabulary, W)
     LayerNorm ln_final_;
 };
 
 // Reads the safetensors file that tools/convert_clip.py writes, or OpenAI's tensors in f32, f16, bf16 or f64.
 // Throws unless the tensors are all that the model needs and no more, with every name that is missing, left
-// over or of another shape. The model's parameters require gradients.
+// over or of another shape. The model's parameters require gradients; those of f32 are the file's own memory,
+// read when they are first used, and a change in place does not reach the file.
 std::unique_ptr<Clip> load_clip(const std::string& path, const ClipOverrides& overrides = {});
 
 }  // namespace lily::models

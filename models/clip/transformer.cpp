@@ -8,17 +8,6 @@
 namespace lily::models {
 namespace {
 
-Tensor filled(const Shape& shape, double value, nn::Init init) {
-    return init ? full(shape, value) : empty(shape);
-}
-
-// A linear layer whose weight is normal and whose bias is 0 at first.
-void restart(nn::Linear& layer, double std, nn::Init init) {
-    if (!init) return;
-    nn::normal_(layer.weight, 0, std, init.generator());
-    layer.bias.fill_(0);
-}
-
 Tensor activated(ClipActivation activation, const Tensor& x) {
     switch (activation) {
         case ClipActivation::quick_gelu:
@@ -38,45 +27,45 @@ double projection_std(const ClipTower& tower) {
 
 }  // namespace
 
-Tensor normal_weight(const Shape& shape, double std, nn::Init init) {
-    Tensor weight = empty(shape);
-    if (init) nn::normal_(weight, 0, std, init.generator());
-    return weight;
-}
-
-LayerNorm::LayerNorm(int64_t width, double eps, nn::Init init)
-    : weight(register_parameter("weight", filled({width}, 1, init))),
-      bias(register_parameter("bias", filled({width}, 0, init))),
+LayerNorm::LayerNorm(int64_t width, double eps, const ClipWeights& weights)
+    : weight(register_parameter("weight", weights.filled("weight", {width}, 1))),
+      bias(register_parameter("bias", weights.filled("bias", {width}, 0))),
       eps_(eps) {}
 
 Tensor LayerNorm::forward(const Tensor& x) { return layer_norm(x, {weight.size(0)}, weight, bias, eps_); }
 
-ResidualBlock::Attention::Attention(int64_t width, double std_of_projection, nn::Init init)
+Projection::Projection(int64_t in, int64_t out, double std, const ClipWeights& weights)
+    : weight(register_parameter("weight", weights.normal("weight", {out, in}, std))),
+      bias(register_parameter("bias", weights.filled("bias", {out}, 0))) {}
+
+Tensor Projection::forward(const Tensor& x) { return linear(x, weight, bias); }
+
+ResidualBlock::Attention::Attention(int64_t width, double std_of_projection, const ClipWeights& weights)
     : in_proj_weight(register_parameter(
           "in_proj_weight",
-          normal_weight({3 * width, width}, 1 / std::sqrt(static_cast<double>(width)), init))),
-      in_proj_bias(register_parameter("in_proj_bias", filled({3 * width}, 0, init))),
-      out_proj(width, width, nn::skip_init) {
-    restart(out_proj, std_of_projection, init);
+          weights.normal("in_proj_weight", {3 * width, width}, 1 / std::sqrt(static_cast<double>(width))))),
+      in_proj_bias(register_parameter("in_proj_bias", weights.filled("in_proj_bias", {3 * width}, 0))),
+      out_proj(width, width, std_of_projection, weights.in("out_proj")) {
     register_module("out_proj", out_proj);
 }
 
-ResidualBlock::Mlp::Mlp(const ClipTower& tower, double std_of_projection, nn::Init init)
-    : c_fc(tower.width, tower.hidden, nn::skip_init), c_proj(tower.hidden, tower.width, nn::skip_init) {
-    restart(c_fc, 1 / std::sqrt(2 * static_cast<double>(tower.width)), init);
-    restart(c_proj, std_of_projection, init);
+ResidualBlock::Mlp::Mlp(const ClipTower& tower, double std_of_projection, const ClipWeights& weights)
+    : c_fc(tower.width, tower.hidden, 1 / std::sqrt(2 * static_cast<double>(tower.width)),
+           weights.in("c_fc")),
+      c_proj(tower.hidden, tower.width, std_of_projection, weights.in("c_proj")) {
     register_module("c_fc", c_fc);
     register_module("c_proj", c_proj);
 }
 
-ResidualBlock::ResidualBlock(const ClipTower& tower, const ClipConfig& config, bool causal, nn::Init init)
+ResidualBlock::ResidualBlock(const ClipTower& tower, const ClipConfig& config, bool causal,
+                             const ClipWeights& weights)
     : heads_(tower.heads),
       causal_(causal),
       activation_(config.activation),
-      attn_(tower.width, projection_std(tower), init),
-      ln_1_(tower.width, config.eps, init),
-      mlp_(tower, projection_std(tower), init),
-      ln_2_(tower.width, config.eps, init) {
+      attn_(tower.width, projection_std(tower), weights.in("attn")),
+      ln_1_(tower.width, config.eps, weights.in("ln_1")),
+      mlp_(tower, projection_std(tower), weights.in("mlp")),
+      ln_2_(tower.width, config.eps, weights.in("ln_2")) {
     register_module("attn", attn_);
     register_module("ln_1", ln_1_);
     register_module("mlp", mlp_);
@@ -93,9 +82,11 @@ Tensor ResidualBlock::finish(const Tensor& x, const Tensor& found) {
     return h + mlp_.c_proj(activated(activation_, mlp_.c_fc(ln_2_(h))));
 }
 
-Transformer::Transformer(const ClipTower& tower, const ClipConfig& config, bool causal, nn::Init init) {
+Transformer::Transformer(const ClipTower& tower, const ClipConfig& config, bool causal,
+                         const ClipWeights& weights) {
     register_module("resblocks", resblocks_);
-    for (int64_t i = 0; i < tower.layers; ++i) resblocks_.add(tower, config, causal, init);
+    for (int64_t i = 0; i < tower.layers; ++i)
+        resblocks_.add(tower, config, causal, weights.in(fmt::format("resblocks.{}", i)));
 }
 
 Tensor Transformer::forward(const Tensor& x) {

@@ -2,16 +2,16 @@
 // The transformer that both towers of CLIP are made of; parameters are named as in OpenAI's weights.
 #pragma once
 
-#include "framework/nn/layers.h"
 #include "framework/nn/module_list.h"
 #include "models/clip/config.h"
+#include "models/clip/weights.h"
 
 namespace lily::models {
 
 // Over the last dimension.
 class LayerNorm final : public nn::Module {
   public:
-    LayerNorm(int64_t width, double eps, nn::Init init);
+    LayerNorm(int64_t width, double eps, const ClipWeights& weights);
     Tensor forward(const Tensor& x) override;
 
     Tensor weight, bias;  // (width): 1 and 0 at first
@@ -20,10 +20,19 @@ class LayerNorm final : public nn::Module {
     const double eps_;
 };
 
+// x (…,in) -> (…,out); weight (out,in), normal at first, bias (out), 0 at first
+class Projection final : public nn::Module {
+  public:
+    Projection(int64_t in, int64_t out, double std, const ClipWeights& weights);
+    Tensor forward(const Tensor& x) override;
+
+    Tensor weight, bias;
+};
+
 // x + attention(ln_1 x), then x + mlp(ln_2 x): both norms come before what they are for.
 class ResidualBlock final : public nn::Module {
   public:
-    ResidualBlock(const ClipTower& tower, const ClipConfig& config, bool causal, nn::Init init);
+    ResidualBlock(const ClipTower& tower, const ClipConfig& config, bool causal, const ClipWeights& weights);
 
     // What the heads of x (N,T,W) found, before their projection.
     Tensor attend(const Tensor& x);
@@ -32,13 +41,13 @@ class ResidualBlock final : public nn::Module {
 
   private:
     struct Attention : nn::Module {
-        Attention(int64_t width, double std_of_projection, nn::Init init);
+        Attention(int64_t width, double std_of_projection, const ClipWeights& weights);
         Tensor in_proj_weight, in_proj_bias;  // (3W,W) and (3W): queries, keys, values
-        nn::Linear out_proj;
+        Projection out_proj;
     };
     struct Mlp : nn::Module {
-        Mlp(const ClipTower& tower, double std_of_projection, nn::Init init);
-        nn::Linear c_fc, c_proj;
+        Mlp(const ClipTower& tower, double std_of_projection, const ClipWeights& weights);
+        Projection c_fc, c_proj;
     };
 
     const int64_t heads_;
@@ -52,7 +61,7 @@ class ResidualBlock final : public nn::Module {
 
 class Transformer final : public nn::Module {
   public:
-    Transformer(const ClipTower& tower, const ClipConfig& config, bool causal, nn::Init init);
+    Transformer(const ClipTower& tower, const ClipConfig& config, bool causal, const ClipWeights& weights);
 
     // x (N,T,W) -> (N,T,W)
     Tensor forward(const Tensor& x) override;
@@ -63,8 +72,5 @@ class Transformer final : public nn::Module {
   private:
     nn::ModuleList<ResidualBlock> resblocks_;
 };
-
-// Rows of the normal distribution with this standard deviation, or memory alone.
-Tensor normal_weight(const Shape& shape, double std, nn::Init init);
 
 }  // namespace lily::models

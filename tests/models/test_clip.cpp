@@ -248,6 +248,13 @@ TEST_CASE("clip: weights by OpenAI's names are loaded, their sizes and metadata 
     save(model.state_dict(), without);
     CHECK_FALSE(models::load_clip(path)->config.eot_id.has_value());
 
+    save(model.state_dict(), metadata);
+    StateDict mapped = models::load_clip(path)->state_dict();
+    CHECK_FALSE(mapped.at("text_projection").storage()->owns_memory());  // the file's
+    mapped.at("text_projection").fill_(0);
+    CHECK(models::load_clip(path)->state_dict().at("text_projection").to_vector() ==
+          model.state_dict().at("text_projection").to_vector());
+
     StateDict state = model.state_dict();
     state.erase("ln_final.weight");
     state.erase("visual.transformer.resblocks.1.mlp.c_proj.bias");
