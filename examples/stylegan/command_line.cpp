@@ -10,6 +10,9 @@ const char* const kExamples = R"(Examples:
   stylegan train --data build/data/fashion-mnist --out run
   stylegan train --data photos --resolution 64 --mirror --augment colour,translation,cutout --out run
   stylegan generate --model run/model.safetensors --seeds 0-63 --psi 0.7 --out pictures
+  stylegan mix --model run/model.safetensors --rows 0-2 --cols 10-15 --out mix.png
+  stylegan truncation --model run/model.safetensors --out truncation.png
+  stylegan noise --model run/model.safetensors --out noise.png
 Ctrl-C ends a training with all of its files; the same command with --resume goes on from there.)";
 
 const Bounds one_or_more = at_least(1), not_negative = at_least(0), below_one = between(0, 0.999999999);
@@ -71,25 +74,73 @@ void add_train(Options& options, TrainSettings& s) {
 }
 
 void add_model(Options& options, ModelSettings& s) {
-    options.file("--model", s.model, "what train has written: model or checkpoint")
+    options.file("--model", s.model, "what train has written: model, best or checkpoint")
         ->required()
         ->option_text("FILE (required)");
-    options.number("--psi", s.sampling.psi, between(-5, 5), "X [0.7]",
-                   "truncation: 1 is the whole variety, 0 the average picture");
+    options.number("--class", s.sampling.label, between(0, 1'000'000), "N [all]", "for models of --labels");
     options.number("--cutoff", s.sampling.cutoff, between(0, 18), "N [8]", "layers that are truncated");
+}
+
+const Bounds any_psi = between(-5, 5);
+
+void add_psi(Options& options, ModelSettings& s) {
+    options.number("--psi", s.sampling.psi, any_psi, "X [0.7]",
+                   "truncation: 1 is the whole variety, 0 the average picture");
+}
+
+void add_noise(Options& options, ModelSettings& s) {
     options.choice("--noise", s.sampling.noise, kNoises,
                    "that layers add: each seed's, the same for all, none");
-    options.number("--class", s.sampling.label, between(0, 1'000'000), "N [all]", "for models of --labels");
 }
 
 void add_generate(Options& options, GenerateSettings& s) {
     options.group("Pictures");
     add_model(options, s);
+    add_psi(options, s);
+    add_noise(options, s);
     options.add("--out", s.out, "DIR (required)", "a folder for seed0000.png … and sheet.png")->required();
     options.add("--seeds", s.seeds, "LIST [0-63]", "which pictures: 0-63, or 3,5,8-11");
     options.number("--columns", s.columns, between(1, 256), "N [8]", "of the sheet");
     options.number("--zoom", s.zoom, between(1, 32), "N [1]", "pixels a side for each, on the sheet");
     options.flag("--sheet-only", s.sheet_only, "no files of single pictures");
+}
+
+void add_figure(Options& options, FigureSettings& s) {
+    options.group("Figure");
+    add_model(options, s);
+    options.add("--out", s.out, "FILE (required)", "the figure, .png or .jpg")->required();
+    options.number("--zoom", s.zoom, between(1, 32), "N [so that small pictures are seen]",
+                   "pixels a side for each");
+}
+
+void add_mix(Options& options, MixSettings& s) {
+    add_figure(options, s);
+    add_psi(options, s);
+    add_noise(options, s);
+    options.add("--rows", s.rows, "LIST [0-2]",
+                "seeds of the first column: all that is not taken from a column");
+    options.add("--cols", s.columns, "LIST [10-15]", "seeds of the first row, whose styles are taken");
+    options.choice("--styles", s.styles, kStyles,
+                   "coarse: of 4x4 and 8x8; middle: 16x16 and 32x32; fine: larger ones; all: each in turn. "
+                   "32x32 pictures: 4x4 and 8x8; 16x16; 32x32. 16x16 ones: 4x4; 8x8; 16x16");
+}
+
+void add_truncation(Options& options, TruncationSettings& s) {
+    add_figure(options, s);
+    add_noise(options, s);
+    options.add("--seeds", s.seeds, "LIST [0-4]", "a row for each");
+    options.numbers(
+        "--psi", s.psis, any_psi, "LIST [1,0.7,0.5,0,-0.5,-1]",
+        "a column for each: 1 is the whole variety, 0 the average picture, below it the opposite");
+}
+
+void add_noise_figure(Options& options, NoiseSettings& s) {
+    add_figure(options, s);
+    add_psi(options, s);
+    options.add("--seeds", s.seeds, "LIST [0-3]", "a row for each: draws of noise, and how far pixels vary");
+    options.number("--draws", s.draws, between(2, 100'000), "N [100]",
+                   "of noise, for the standard deviation");
+    options.number("--shown", s.shown, between(1, 1000), "N [5]", "pictures of them");
 }
 
 models::Augmentation parse_augmentation(const std::string& text) {
@@ -119,6 +170,9 @@ Settings parse_command_line(int argc, char** argv) {
     app.require_subcommand(1);
     TrainSettings train;
     GenerateSettings generate;
+    MixSettings mix;
+    TruncationSettings truncation;
+    NoiseSettings noise;
     const auto command = [&](const char* name, const char* what, auto& settings, auto add) {
         CLI::App* sub = app.add_subcommand(name, what);
         Options options(*sub);
@@ -128,9 +182,16 @@ Settings parse_command_line(int argc, char** argv) {
     };
     const auto [of_train, train_options] = command("train", "train the two networks", train, add_train);
     CLI::App* of_generate = command("generate", "make pictures of seeds", generate, add_generate).first;
+    CLI::App* of_mix = command("mix", "figure: styles of two pictures in one", mix, add_mix).first;
+    CLI::App* of_truncation =
+        command("truncation", "figure: from pictures to their opposites", truncation, add_truncation).first;
+    CLI::App* of_noise = command("noise", "figure: what noise changes", noise, add_noise_figure).first;
     of_train->final_callback([&train] { train.recipe.augmentation = parse_augmentation(train.augment); });
     parse_or_exit(app, argc, argv);
     if (of_generate->parsed()) return generate;
+    if (of_mix->parsed()) return mix;
+    if (of_truncation->parsed()) return truncation;
+    if (of_noise->parsed()) return noise;
     train.same = train_options.resume_settings();
     return train;
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "examples/common/machine.h"
 #include "examples/common/resume.h"
@@ -51,6 +52,30 @@ struct GenerateSettings : ModelSettings {
     bool sheet_only = false;
 };
 
+// A table of pictures in one file.
+struct FigureSettings : ModelSettings {
+    int zoom = 0;  // 0: so that small pictures are seen
+    FigureSettings() { sampling.noise = models::LayerNoise::constant; }
+};
+
+enum class Styles { coarse, middle, fine, all };
+
+struct MixSettings : FigureSettings {
+    std::string rows = "0-2", columns = "10-15";
+    Styles styles = Styles::all;
+};
+
+struct TruncationSettings : FigureSettings {
+    std::string seeds = "0-4";
+    std::vector<double> psis = {1, 0.7, 0.5, 0, -0.5, -1};
+};
+
+struct NoiseSettings : FigureSettings {
+    std::string seeds = "0-3";
+    int64_t draws = 100, shown = 5;
+    NoiseSettings() { sampling.noise = models::LayerNoise::random; }
+};
+
 inline const Words<models::StyleGanLoss> kLosses = {{"nonsaturating", models::StyleGanLoss::nonsaturating},
                                                     {"wgan-gp", models::StyleGanLoss::wgan_gp},
                                                     {"r3", models::StyleGanLoss::r3}};
@@ -58,10 +83,13 @@ inline const Words<Preset> kPresets = {{"small", Preset::small}, {"paper", Prese
 inline const Words<models::LayerNoise> kNoises = {{"random", models::LayerNoise::random},
                                                   {"const", models::LayerNoise::constant},
                                                   {"none", models::LayerNoise::none}};
+inline const Words<Styles> kStyles = {
+    {"all", Styles::all}, {"coarse", Styles::coarse}, {"middle", Styles::middle}, {"fine", Styles::fine}};
 inline const Words<OnCollapse> kOnCollapse = {
     {"warn", OnCollapse::warn}, {"stop", OnCollapse::stop}, {"rollback", OnCollapse::rollback}};
 
-using Settings = std::variant<TrainSettings, GenerateSettings>;
+using Settings =
+    std::variant<TrainSettings, GenerateSettings, MixSettings, TruncationSettings, NoiseSettings>;
 
 // Ends the program: with 0 after --help, with 2 and one line on stderr if something is wrong.
 Settings parse_command_line(int argc, char** argv);

@@ -10,14 +10,14 @@
 
 namespace lily::stylegan {
 
-models::Seeds parse_seeds(const std::string& text) {
+models::Seeds parse_seeds(const char* option, const std::string& text) {
     constexpr uint64_t kMost = 1'000'000;
     models::Seeds seeds;
     const char *at = text.data(), *const end = at + text.size();
     const auto number = [&] {
         uint64_t value = 0;
         const auto [stop, error] = std::from_chars(at, end, value);
-        check(error == std::errc(), "--seeds {} is not a list like 0-63 or 3,5,8-11", io::in_quotes(text));
+        check(error == std::errc(), "{} {} is not a list like 0-63 or 3,5,8-11", option, io::in_quotes(text));
         at = stop;
         return value;
     };
@@ -29,16 +29,16 @@ models::Seeds parse_seeds(const std::string& text) {
             last = number();
         }
         check(last >= first && last - first < kMost && seeds.size() < kMost,
-              "--seeds {}: expected at most {} seeds, from the first to the last", io::in_quotes(text),
+              "{} {}: expected at most {} seeds, from the first to the last", option, io::in_quotes(text),
               kMost);
         for (uint64_t seed = first; seed <= last; ++seed) seeds.push_back(seed);
         if (at == end) return seeds;
-        check(*at++ == ',', "--seeds {} is not a list like 0-63 or 3,5,8-11", io::in_quotes(text));
+        check(*at++ == ',', "{} {} is not a list like 0-63 or 3,5,8-11", option, io::in_quotes(text));
     }
 }
 
 int run(const GenerateSettings& s) {
-    const models::Seeds seeds = parse_seeds(s.seeds);
+    const models::Seeds seeds = parse_seeds("--seeds", s.seeds);
     const models::LoadedStyleGenerator model = models::load_style_generator(s.model);
     models::SampleOptions sampling = s.sampling;
     sampling.device = s.choose();

@@ -24,6 +24,14 @@ def idx(array):
     return bytes([0, 0, 8, array.ndim]) + b"".join(struct.pack(">I", n) for n in array.shape) + array.tobytes()
 
 
+def run_program(*command, code=0):
+    """Runs stylegan and expects that exit code; None: any other than 0."""
+    result = subprocess.run([str(part) for part in (PROGRAM, *command)], capture_output=True, text=True, timeout=300)
+    if result.returncode != code if code is not None else result.returncode <= 0:
+        raise AssertionError(f"{command}: exit code {result.returncode}: {result.stderr}")
+    return result
+
+
 class StyleGanTest(ResumeCases, unittest.TestCase):
     LONG = ("--checkpoint-every", 0.03)
     FEW, MANY = 60, 150

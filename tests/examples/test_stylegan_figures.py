@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""The figures of stylegan: each of their pictures is what generate makes, or follows from it."""
+
+import json
+import struct
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import test_stylegan
+from common import heed_signals
+from PIL import Image
+from test_stylegan import idx, run_program
+
+heed_signals()
+
+
+def change_weights(path, change):
+    """Rewrites tensors of a safetensors file: change(name, array) -> array or None."""
+    data = bytearray(path.read_bytes())
+    header_size = struct.unpack("<Q", data[:8])[0]
+    for name, tensor in json.loads(data[8:8 + header_size]).items():
+        if name == "__metadata__" or tensor["dtype"] != "F32":
+            continue
+        begin, end = (8 + header_size + offset for offset in tensor["data_offsets"])
+        changed = change(name, np.frombuffer(data[begin:end], "<f4").reshape(tensor["shape"]))
+        if changed is not None:
+            data[begin:end] = changed.astype("<f4").tobytes()
+    path.write_bytes(data)
+
+
+class StyleGanFiguresTest(unittest.TestCase):
+    SIDE, GAP, WIDE = 16, 2, 8  # WIDE is added to a gap
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.dir = Path(cls.folder.name)
+        (cls.dir / "data").mkdir()
+        rng = np.random.default_rng(3)
+        (cls.dir / "data/train-images-idx3-ubyte").write_bytes(idx(rng.integers(0, 255, (60, 14, 14))))
+        (cls.dir / "data/train-labels-idx1-ubyte").write_bytes(idx(np.arange(60) % 3))
+        run_program("train", "--data", cls.dir / "data", "--out", cls.dir / "run", "--iterations", 14, "--evaluate-every", 0,
+                    *test_stylegan.StyleGanTest.TINY)
+        cls.model = cls.dir / "run/model.safetensors"
+        # Layers that begin without noise have learned too little of it to be seen.
+        change_weights(cls.model, lambda name, x: x + 0.3 if name.endswith("noise_weight") else None)
+
+    def run_it(self, command, out, *options):
+        run_program(command, "--model", self.model, "--out", self.dir / out, "--threads", 1, *options)
+        return self.dir / out
+
+    def figure(self, command, *options):
+        with Image.open(self.run_it(command, "figure.png", "--zoom", 1, *options)) as image:
+            return np.asarray(image).astype(int)
+
+    def cell(self, figure, row, column, wide_rows=(), wide_columns=()):
+        y, x = (self.GAP + i * (self.SIDE + self.GAP) + self.WIDE * sum(i >= w for w in wide)
+                for i, wide in ((row, wide_rows), (column, wide_columns)))
+        return figure[y:y + self.SIDE, x:x + self.SIDE]
+
+    def generated(self, seeds, *options):
+        folder = self.run_it("generate", "pictures", "--seeds", ",".join(map(str, seeds)), *options)
+        pictures = []
+        for seed in seeds:
+            with Image.open(folder / f"seed{seed:04}.png") as image:
+                pictures.append(np.asarray(image).astype(int))
+        return pictures
+
+    def same(self, a, b):
+        self.assertTrue(np.array_equal(a, b), np.abs(a - b).max())
+
+    def test_mix(self):
+        wide = ((1, 3, 5), (1,))
+        figure = self.figure("mix", "--rows", "3,7", "--cols", "7-9", "--psi", 1)
+        self.assertEqual(figure.shape, (7 * 18 + 2 + 3 * 8, 4 * 18 + 2 + 8))
+        self.assertTrue((self.cell(figure, 0, 0, *wide) == 255).all())
+        sources = self.generated([3, 7, 8, 9], "--psi", 1, "--noise", "const")
+        for column in range(3):
+            self.same(self.cell(figure, 0, 1 + column, *wide), sources[1 + column])
+        for row in range(1, 7):
+            self.same(self.cell(figure, row, 0, *wide), sources[(row - 1) % 2])
+            # A picture with a part of its own styles.
+            if row % 2 == 0:
+                self.same(self.cell(figure, row, 1, *wide), sources[1])
+        mixed = [self.cell(figure, row, 2, *wide) for row in (1, 3, 5)]  # of 3 and 8
+        for i, picture in enumerate(mixed):
+            for other in (sources[0], sources[2], *mixed[:i]):
+                self.assertFalse(np.array_equal(picture, other))
+
+    def test_mix_takes_the_layers_that_it_says(self):
+        # With psi 0 in the first n layers these hold the same style in all pictures: of 16x16 pictures n = 2 are
+        # coarse, 4 coarse and middle.
+        rows, columns = [3, 4], [5, 6]
+        for cutoff, without in ((2, ("coarse",)), (4, ("coarse", "middle"))):
+            options = ("--psi", 0, "--cutoff", cutoff)
+            sources = self.generated(rows + columns, *options, "--noise", "const")
+            for styles in ("coarse", "middle", "fine"):
+                figure = self.figure("mix", "--rows", "3,4", "--cols", "5,6", "--styles", styles, *options)
+                for i in range(2):
+                    for k in range(2):
+                        cell = self.cell(figure, 1 + i, 1 + k, (1,), (1,))
+                        self.assertEqual(np.array_equal(cell, sources[i]), styles in without, (cutoff, styles))
+                        # Only fine styles differ: they come from the column.
+                        if cutoff == 4 and styles == "fine":
+                            self.same(cell, sources[2 + k])
+
+    def test_truncation(self):
+        figure = self.figure("truncation", "--seeds", "5,2", "--psi", "-1,0,0.7,1", "--cutoff", 18)
+        self.assertEqual(figure.shape, (2 * 18 + 2, 4 * 18 + 2))
+        for column, psi in enumerate((-1, 0, 0.7, 1)):
+            pictures = self.generated([5, 2], "--psi", psi, "--cutoff", 18, "--noise", "const")
+            for row in range(2):
+                self.same(self.cell(figure, row, column), pictures[row])
+        self.same(self.cell(figure, 0, 1), self.cell(figure, 1, 1))
+        self.assertEqual(self.figure("truncation").shape, (5 * 18 + 2, 6 * 18 + 2))
+
+    def test_noise(self):
+        draws = 34  # more than are made at a time
+        figure = self.figure("noise", "--seeds", "5,2", "--draws", draws, "--shown", draws, "--psi", 1)
+        pictures = self.generated([5, 2], "--psi", 1)
+        wide = ((), (draws,))
+        deviations = []
+        for row in range(2):
+            shown = np.array([self.cell(figure, row, i, *wide) for i in range(draws)])
+            self.same(shown[0], pictures[row])
+            self.assertEqual(len(np.unique(shown, axis=0)), draws)
+            deviations.append(shown.std(axis=0))
+        most = np.max(deviations)
+        self.assertGreater(most, 5)
+        for row in range(2):
+            map_ = self.cell(figure, row, draws, *wide)
+            self.assertLess(np.abs(map_ - 255 * deviations[row] / most).max(), 12)  # pictures are rounded to grey levels
+            self.assertGreater(map_.max(), 60)
+        # Of few draws the same pictures, and a map of those.
+        few = self.figure("noise", "--seeds", "5", "--draws", 3, "--shown", 2, "--psi", 1)
+        self.assertEqual(few.shape, (18 + 2, 3 * 18 + 2 + 8))
+        self.same(few[:, :36], figure[:20, :36])
+
+    def test_figures_are_large_enough_to_be_seen(self):
+        with Image.open(self.run_it("truncation", "f.jpg", "--seeds", "1", "--psi", "1")) as image:
+            self.assertEqual((image.size, image.format), ((100, 100), "JPEG"))
+
+    def test_what_is_refused(self):
+        def fails(message, command, *options, out="no.png"):
+            result = run_program(command, "--model", self.model, "--out", self.dir / out, *options, code=None)
+            self.assertRegex(result.stderr.splitlines()[-1], "^stylegan: .*" + message)
+            self.assertFalse((self.dir / out).exists())
+
+        fails("--rows 'x' is not a list", "mix", "--rows", "x")
+        fails("--cols '3-1': expected", "mix", "--cols", "3-1")
+        fails("--shown 5 is more than the 3 of --draws", "noise", "--draws", 3)
+        fails("--psi: expected -5 to 5, got 6", "truncation", "--psi", "1,6")
+        fails("pixels are too many", "truncation", "--seeds", "0-99999", "--zoom", 32)
+        fails("png", "mix", out="no.bmp")
+
+
+if __name__ == "__main__":
+    unittest.main()
