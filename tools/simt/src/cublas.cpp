@@ -156,7 +156,7 @@ cublasStatus_t enqueue_gemm(const Call& call, cublasHandle_t handle, const Gemm&
         return run(g, *static_cast<const float*>(g.alpha), *static_cast<const float*>(g.beta), rounding, name,
                    site);
     };
-    return enqueue(stream, {cudaGraphNodeTypeKernel, call.name(), work}) == cudaSuccess
+    return enqueue(stream, {cudaGraphNodeTypeKernel, call.name(), work, false, call.site()}) == cudaSuccess
                ? CUBLAS_STATUS_SUCCESS
                : CUBLAS_STATUS_EXECUTION_FAILED;
 }

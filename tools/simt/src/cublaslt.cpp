@@ -379,7 +379,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t lightHandle, cublasLtMatmulDesc_t
                    *static_cast<const float*>(beta)};
     if (!t.desc.bias_typed) t.desc.bias_type = t.ld.type;  // the bias has D's type unless told otherwise
     const auto work = [t, name = call.name(), site = call.site()] { return simt::run(t, name, site); };
-    return simt::enqueue(found, {cudaGraphNodeTypeKernel, call.name(), work}) == cudaSuccess
+    return simt::enqueue(found, {cudaGraphNodeTypeKernel, call.name(), work, false, call.site()}) ==
+                   cudaSuccess
                ? CUBLAS_STATUS_SUCCESS
                : CUBLAS_STATUS_EXECUTION_FAILED;
 }

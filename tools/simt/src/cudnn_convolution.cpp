@@ -162,7 +162,7 @@ cudnnStatus_t submit(const Call& call, const Problem& p, Operand a, Operand b, O
         written(const_cast<void*>(result.data), lr.bytes());
         return cudaSuccess;
     };
-    return enqueue(stream, {cudaGraphNodeTypeKernel, call.name(), run}) == cudaSuccess
+    return enqueue(stream, {cudaGraphNodeTypeKernel, call.name(), run, false, call.site()}) == cudaSuccess
                ? CUDNN_STATUS_SUCCESS
                : CUDNN_STATUS_EXECUTION_FAILED;
 }

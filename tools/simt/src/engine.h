@@ -35,8 +35,12 @@ struct Launch {
     size_t dynamic_shared = 0;
     const void* site = nullptr;  // of the launching call
     Stamp first_stamp = 0;       // of its accesses (order.h)
-    uint64_t schedule = 0;       // the order of its blocks and threads; 0: none but theirs
-    bool alone = false;          // one OS thread runs all of it
+    // Of work of other streams that has run and is in no order to this one: its stamps, and the least of all
+    // that count.
+    std::vector<std::pair<Stamp, Stamp>> unordered;
+    Stamp oldest_stamp = 0;
+    uint64_t schedule = 0;  // the order of its blocks and threads; 0: none but theirs
+    bool alone = false;     // one OS thread runs all of it
     std::atomic<uint64_t> next_block = 0;
     std::atomic<bool> stopped = false;  // by a fault
     std::atomic<unsigned> extra = 0;    // OS threads beyond the usual number

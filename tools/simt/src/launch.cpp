@@ -16,6 +16,7 @@
 #include "report.h"
 #include "signals.h"
 #include "stream.h"
+#include "stream_order.h"
 
 namespace simt {
 namespace {
@@ -188,8 +189,8 @@ cudaError_t launch_kernel(const Call& call, const cudaLaunchConfig_t& config, co
             const std::string label = "kernel " + kernel_name(function);
             const bool probe =
                 launch->blocks() == 1 && launch->block.x * launch->block.y * launch->block.z == 1;
-            error =
-                enqueue(stream, {cudaGraphNodeTypeKernel, label, [launch] { return run(*launch); }, probe});
+            error = enqueue(stream, {cudaGraphNodeTypeKernel, label, [launch] { return run(*launch); }, probe,
+                                     call.site()});
         }
     }
     if (error != cudaSuccess) launch_failed(kernel_name(function), call.site(), error);
@@ -211,9 +212,10 @@ const void* known_kernel(const void* function, const Signature& signature) {
 
 cudaError_t run(Launch& launch) {
     const uint64_t blocks = launch.blocks();
+    launch.first_stamp = 0;
     if (instrumented() && xray() == Xray::full) {
         prepare_races();
-        launch.first_stamp = begin_launch_stamps();
+        order_launch(launch);
         begin_launch_order();
         launch.alone = std::min<uint64_t>(blocks, worker_count()) == 1;
     }
@@ -228,6 +230,7 @@ cudaError_t run(Launch& launch) {
     begin_watch();
     Helpers::instance().run(launch);
     end_watch();
+    launch_has_run(launch);
     return launch.error;
 }
 

@@ -9,6 +9,7 @@
 #include "arena.h"
 #include "report.h"
 #include "simt/small_float.h"
+#include "stream_order.h"
 
 namespace simt {
 
@@ -34,13 +35,19 @@ cudaError_t check_read(const char* name, const void* site, const char* what, con
             }
         }
     }
-    if (complaint.empty()) return cudaSuccess;
+    if (complaint.empty()) {
+        access_in_stream(p, bytes, false);
+        return cudaSuccess;
+    }
     report_in_host(kind, cudaErrorLaunchFailure, std::string(name) + ": " + what + " " + complaint, name,
                    site, p);
     return cudaErrorLaunchFailure;
 }
 
-void written(void* p, size_t bytes) { Arena::instance().mark_initialised(p, bytes); }
+void written(void* p, size_t bytes) {
+    Arena::instance().mark_initialised(p, bytes);
+    access_in_stream(p, bytes, true);
+}
 
 size_t size_of(cudaDataType type) {
     switch (type) {

@@ -10,6 +10,7 @@
 #include "pinned.h"
 #include "simt/xray.h"
 #include "stream.h"
+#include "stream_order.h"
 
 namespace simt {
 namespace {
@@ -69,6 +70,8 @@ cudaError_t check_copy(const Call& call, const void* dst, const void* src, size_
 }
 
 void copy_now(void* dst, const void* src, size_t bytes) {
+    access_in_stream(src, bytes, false);
+    access_in_stream(dst, bytes, true);
     std::memmove(dst, src, bytes);
     if (where(dst) != Where::device) return;
     if (where(src) == Where::device)
@@ -121,7 +124,7 @@ cudaError_t copy_rows(const Call& call, const Rows& rows, cudaMemcpyKind kind, c
                      static_cast<const char*>(rows.src) + i * rows.src_pitch, rows.width);
         return alive;
     };
-    error = enqueue(stream, {cudaGraphNodeTypeMemcpy, call.name(), run});
+    error = enqueue(stream, {cudaGraphNodeTypeMemcpy, call.name(), run, false, call.site()});
     if (error != cudaSuccess) return error;
     if (wait) return drain(stream);
     if (to_host && !stream->capture) {
@@ -146,11 +149,13 @@ cudaError_t fill(const Call& call, void* p, int value, size_t bytes, cudaStream_
         const Call again(call_name, site, true);
         const cudaError_t error = still_alive(again, p, bytes);
         if (error != cudaSuccess) return error;
+        access_in_stream(p, bytes, true);
         std::memset(p, value, bytes);
         Arena::instance().mark_initialised(p, bytes);
         return cudaSuccess;
     };
-    const cudaError_t error = enqueue(stream, {cudaGraphNodeTypeMemset, call.name(), run});
+    const cudaError_t error =
+        enqueue(stream, {cudaGraphNodeTypeMemset, call.name(), run, false, call.site()});
     return error == cudaSuccess && wait ? drain(stream) : error;
 }
 

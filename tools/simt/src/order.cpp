@@ -9,13 +9,14 @@
 
 #include "arena.h"
 #include "engine.h"
+#include "stream_order.h"
 
 namespace simt {
 namespace {
 
-constexpr Stamp kPiece = 4096;             // stamps that a worker takes at once
-constexpr Stamp kBeginAnew = 0x80000000;   // from here on, the next launch begins again with 1
-constexpr size_t kTrim = size_t{1} << 22;  // intervals of past launches whose memory is given back
+constexpr Stamp kPiece = 4096;            // stamps that a worker takes at once
+constexpr Stamp kBeginAnew = 0x80000000;  // from here on, the next launch begins again with 1
+constexpr Stamp kTrim = Stamp{1} << 22;   // intervals of past launches whose memory is given back
 
 std::atomic<Stamp> g_next_stamp = 1;
 Stamp g_trimmed = 0;
@@ -84,18 +85,23 @@ Stamp begin_launch_stamps() {
     const Stamp next = g_next_stamp;
     if (next >= kBeginAnew) {
         forget_races();
+        forget_past(nullptr);
         madvise(table(), sizeof(Interval) * next, MADV_DONTNEED);
         g_trimmed = 0;
         ++g_generation;
         g_next_stamp = 1;
-    } else if (next - g_trimmed > kTrim) {
+    } else if (const Stamp unused = std::max(oldest_past_stamp(next), next - std::min(next, kTrim));
+               unused > g_trimmed && unused - g_trimmed > kTrim) {
         constexpr size_t kPage = 4096 / sizeof(Interval);
-        const size_t begin = (g_trimmed + kPage - 1) / kPage * kPage, end = next / kPage * kPage;
+        const size_t begin = (g_trimmed + kPage - 1) / kPage * kPage, end = unused / kPage * kPage;
         madvise(table() + begin, (end - begin) * sizeof(Interval), MADV_DONTNEED);
-        g_trimmed = next;
+        g_trimmed = unused;
+        forget_past_before(unused);
     }
     return g_next_stamp;
 }
+
+Stamp take_one_stamp() { return g_next_stamp.fetch_add(1); }
 
 void begin_launch_order() {
     if (g_any_release.exchange(false)) global_syncs().all.clear();

@@ -30,6 +30,7 @@ const Interval& interval_of(Stamp stamp);
 
 // Stamps for the launch that begins; all those below were before it.
 Stamp begin_launch_stamps();
+Stamp take_one_stamp();  // between two launches
 // n neighbouring ones; 0 when there are none left.
 Stamp take_stamps(Worker& worker, unsigned n);
 void describe(Stamp stamp, const Interval& interval);

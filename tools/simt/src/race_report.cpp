@@ -18,8 +18,8 @@ uint3 unfold(uint64_t index, dim3 shape) {
 }
 
 // A record has the low half of the address: the other half is near the kernel.
-const void* whole_site(const Launch& launch, uint32_t site) {
-    const auto near = reinterpret_cast<uintptr_t>(launch.function);
+const void* whole_site(const void* kernel, uint32_t site) {
+    const auto near = reinterpret_cast<uintptr_t>(kernel);
     return reinterpret_cast<const void*>(
         near + static_cast<uintptr_t>(int64_t{static_cast<int32_t>(site - static_cast<uint32_t>(near))}));
 }
@@ -51,22 +51,52 @@ std::string remedy(const RaceReport& race, bool same_block) {
 
 }  // namespace
 
+Fault::Access access_of(const PastWork& work, Slot slot, bool writes) {
+    Fault::Access access;
+    Frame at = locate(work.site);
+    if (work.function == nullptr) {
+        access.what = "a " + std::string(writes ? "write" : "read") + " by " + work.call;
+        access.in_kernel = false;
+    } else {
+        at = locate(whole_site(work.function, site_of_number(slot.info >> kSiteShift)));
+        access.what = access_text(writes, kind_in(slot.info), (slot.info & kUpdates) != 0) + " by kernel " +
+                      kernel_name(work.function);
+        const Interval& interval = interval_of(slot.stamp);
+        access.block = unfold(interval.block, work.grid);
+        access.thread = unfold(interval.warp * kWarp + lane_of(slot.info), work.block);
+    }
+    access.file = at.file;
+    access.line = at.line;
+    access.function = at.function;
+    return access;
+}
+
 void report_race(Worker& worker, const RaceReport& race) {
     const Launch& launch = *worker.launch;
+    const bool same_launch = race.other.stamp >= launch.first_stamp;
     const Interval& other = interval_of(race.other.stamp);
-    const bool same_block = race.same_warp || other.block == worker.block_index;
+    const bool same_block = same_launch && (race.same_warp || other.block == worker.block_index);
     Fault fault{};
     fault.kind = FaultKind::race;
     fault.error = cudaErrorLaunchFailure;
     fault.address = reinterpret_cast<const void*>(race.address);
+    if (race.global) fault.place = Arena::instance().describe(fault.address);
     Fault::Access& first = fault.other;
+    if (const PastWork* work = same_launch ? nullptr : work_of(race.other.stamp); work != nullptr) {
+        first = access_of(*work, race.other, race.other_write);
+        fault.remedy = kOrdersStreams;
+        fault.what = std::string("a race between two streams: ") + (race.write ? "written" : "read") +
+                     " after " + first.what;
+        worker.fail_at(race.warp * kWarp + lane_of(race.info), std::move(fault),
+                       whole_site(launch.function, race.site));
+    }
     first.block = unfold(other.block, launch.grid);
     first.thread = unfold(other.warp * kWarp + lane_of(race.other.info), launch.block);
     // of several lanes that did the same, any other than the first will do
     unsigned lane = lane_of(race.info);
     const bool same_lane = race.same_warp && lane == lane_of(race.other.info);
     if (same_lane && (race.info & kSeveral) != 0) ++lane;
-    const Frame at = locate(whole_site(launch, site_of_number(race.other.info >> kSiteShift)));
+    const Frame at = locate(whole_site(launch.function, site_of_number(race.other.info >> kSiteShift)));
     first.file = at.file;
     first.line = at.line;
     first.function = at.function;
@@ -79,8 +109,7 @@ void report_race(Worker& worker, const RaceReport& race) {
         (same_lane && (race.info & kSeveral) == 0 ? " by other lanes of the warp than" : " by") + " thread " +
         text(first.thread) +
         (same_block ? " of the block, with no barrier in between" : " of another block of the launch");
-    if (race.global) fault.place = Arena::instance().describe(fault.address);
-    worker.fail_at(race.warp * kWarp + lane, std::move(fault), whole_site(launch, race.site));
+    worker.fail_at(race.warp * kWarp + lane, std::move(fault), whole_site(launch.function, race.site));
 }
 
 }  // namespace simt

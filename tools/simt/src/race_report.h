@@ -3,6 +3,8 @@
 #pragma once
 
 #include "races.h"
+#include "simt/simt.h"
+#include "stream_order.h"
 
 namespace simt {
 
@@ -13,6 +15,8 @@ struct RaceReport {
     uint32_t site = 0, info = 0;
     Slot other{};
 };
+// What that work did, by a slot that bears its stamp (of a kernel).
+Fault::Access access_of(const PastWork& work, Slot slot, bool writes);
 [[noreturn]] void report_race(Worker& worker, const RaceReport& race);
 
 }  // namespace simt

@@ -45,7 +45,8 @@ void RaceCheck::begin(const Record& record) {
         passed_[0] = passed_[1] = UINT32_MAX;
     }
     global_ = !record.shared();
-    floor_ = global_ ? worker_.launch->first_stamp : worker_.epoch_stamp;
+    floor_ = global_ ? worker_.launch->oldest_stamp : worker_.epoch_stamp;
+    launch_ = worker_.launch->first_stamp;
 }
 
 // Which of the memories: shared memory is two pieces.
@@ -112,7 +113,7 @@ void RaceCheck::words(uintptr_t address, size_t n, uint32_t info, size_t words_p
         const size_t word = at.offset / 4, here = std::min(n - i, kLine - word % kLine);
         uint64_t& line = at.cells->lines[word / kLine];
         Cell* cell = at.cells->words + word;
-        const bool whole = !write_ && here == kLine && words_per_lane == 1;
+        const bool whole = !write_ && here == kLine && words_per_lane == 1 && floor_ >= launch_;
         if (whole && line == passed_both_) {
             i += here, address += 4 * here, info += static_cast<uint32_t>(here) << kLaneShift;
             continue;
@@ -161,7 +162,11 @@ RaceCheck::Relation RaceCheck::relate(Stamp stamp) {
     if (memo.stamp == stamp) return memo.relation;
     const Interval& other = interval_of(stamp);
     Relation relation = Relation::other;
-    if (other.block == interval_.block) {
+    if (stamp < launch_) {  // of another launch or copy
+        relation = Relation::before;
+        for (const auto& [first, end] : worker_.launch->unordered)
+            if (stamp >= first && stamp < end) relation = Relation::other;
+    } else if (other.block == interval_.block) {
         if (other.epoch < interval_.epoch)
             relation = Relation::before;
         else if (other.warp == warp_)
@@ -179,14 +184,14 @@ void RaceCheck::check(Slot other, bool other_writes, uint32_t info, uintptr_t ad
         return;
     const Kind theirs = kind_in(other.info), ours = kind_in(info);
     if (theirs != plain && ours != plain) {
-        const bool same_block =
-            relation == Relation::same || interval_of(other.stamp).block == interval_.block;
+        const bool same_block = relation == Relation::same ||
+                                (other.stamp >= launch_ && interval_of(other.stamp).block == interval_.block);
         const bool is_volatile = theirs == as_volatile || ours == as_volatile;
         if (is_volatile ? relation != Relation::same
                         : same_block || (theirs == atomic_device && ours == atomic_device))
             return;
     }
-    if (worker_.order.used() &&
+    if (other.stamp >= launch_ && worker_.order.used() &&
         worker_.order.knows(worker_, warp_ * kWarp + lane_of(info), other.stamp,
                             (other.info & kSeveral) != 0 ? -1 : static_cast<int>(lane_of(other.info))))
         return;
@@ -208,6 +213,9 @@ void RaceCheck::keep_reader(Cell& cell, uint32_t info) {
         const Slot slot = load(word);
         if (relate(slot.stamp) == Relation::before) return store(word, {mine_, info});
     }
+    // both of other streams: one more of this launch says more than two of those
+    if (load(cell.read[0]).stamp < launch_ && load(cell.read[1]).stamp < launch_)
+        store(cell.read[1], {mine_, info});
 }
 
 void RaceCheck::read_cell(Cell& cell, uint32_t info, uintptr_t address) {
@@ -220,7 +228,7 @@ void RaceCheck::read_cell(Cell& cell, uint32_t info, uintptr_t address) {
     }
     keep_reader(cell, info);
     if (((a.info | b.info) & kUpdates) == 0 && relate(a.stamp) == Relation::other &&
-        relate(b.stamp) == Relation::other)
+        relate(b.stamp) == Relation::other && (a.stamp >= launch_ || b.stamp >= launch_))
         passed_[0] = a.stamp, passed_[1] = b.stamp;
 }
 

@@ -71,7 +71,8 @@ class RaceCheck {
 
     Worker& worker_;
     const unsigned warp_;
-    Stamp mine_, floor_ = 0;
+    Stamp mine_, floor_ = 0;  // what is older than the latter is in order
+    Stamp launch_ = 0;        // the first of this launch
     Interval interval_;
     bool global_ = false, write_ = false, updates_ = false;
     size_t bytes_ = 0;

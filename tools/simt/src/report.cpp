@@ -28,6 +28,19 @@ std::string place(const Fault& fault, const std::string& function) {
     return fault.file + ":" + std::to_string(fault.line) + (function.empty() ? "" : " in " + function);
 }
 
+// Of a race: what memory it is, the other access, and what would have ordered the two.
+void add_race(Fault& fault) {
+    if (!fault.place.empty()) fault.text += "  which is " + fault.place + "\n";
+    if (const Fault::Access& other = fault.other; !other.what.empty()) {
+        fault.text += "  other    " + other.what + " at " + other.file + ":" + std::to_string(other.line) +
+                      (other.function.empty() ? "" : " in " + other.function) + "\n";
+        if (other.in_kernel)
+            fault.text += "           block " + text(other.block.x, other.block.y, other.block.z) +
+                          ", thread " + text(other.thread.x, other.thread.y, other.thread.z) + "\n";
+    }
+    if (!fault.remedy.empty()) fault.text += "  ordered  by " + fault.remedy + "\n";
+}
+
 void keep(Fault fault) {
     const OnFault behaviour = g_behaviour;
     if (behaviour != OnFault::quiet) std::fputs(fault.text.c_str(), stderr);
@@ -46,31 +59,32 @@ void report_in_kernel(Fault fault, dim3 grid, dim3 block, const std::string& fun
                  text(fault.block.x, fault.block.y, fault.block.z) + " of " + text(grid.x, grid.y, grid.z) +
                  ", thread " + text(fault.thread.x, fault.thread.y, fault.thread.z) + " of " +
                  text(block.x, block.y, block.z) + "\n" + address;
-    if (!fault.place.empty()) fault.text += "  which is " + fault.place + "\n";
-    if (const Fault::Access& other = fault.other; !other.what.empty())
-        fault.text += "  other    " + other.what + " at " + other.file + ":" + std::to_string(other.line) +
-                      (other.function.empty() ? "" : " in " + other.function) + "\n           block " +
-                      text(other.block.x, other.block.y, other.block.z) + ", thread " +
-                      text(other.thread.x, other.thread.y, other.thread.z) + "\n";
-    if (!fault.remedy.empty()) fault.text += "  ordered  by " + fault.remedy + "\n";
+    add_race(fault);
+    keep(std::move(fault));
+}
+
+void report_in_host(Fault fault, const void* site) {
+    const Frame at = locate(site);
+    fault.file = at.file;
+    fault.line = at.line;
+    fault.text = "simt: " + fault.what + "\n" +
+                 (fault.kernel.empty() ? "" : "  kernel   " + fault.kernel + "\n") + "  at       " +
+                 place(fault, at.function) + "\n";
+    add_race(fault);
+    if (fault.error != cudaSuccess)
+        fault.text += std::string("  error    ") + cudaGetErrorName(fault.error) + "\n";
     keep(std::move(fault));
 }
 
 void report_in_host(FaultKind kind, cudaError_t error, const std::string& what, const std::string& kernel,
                     const void* site, const void* address) {
-    const Frame at = locate(site);
     Fault fault{};
     fault.kind = kind;
     fault.what = what;
     fault.kernel = kernel;
-    fault.file = at.file;
-    fault.line = at.line;
     fault.address = address;
     fault.error = error;
-    fault.text = "simt: " + what + "\n" + (kernel.empty() ? "" : "  kernel   " + kernel + "\n") +
-                 "  at       " + place(fault, at.function) + "\n" +
-                 (error == cudaSuccess ? "" : std::string("  error    ") + cudaGetErrorName(error) + "\n");
-    keep(std::move(fault));
+    report_in_host(std::move(fault), site);
 }
 
 void notice(const std::string& what) {

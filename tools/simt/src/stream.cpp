@@ -8,6 +8,7 @@
 #include "api.h"
 #include "gpu.h"
 #include "pinned.h"
+#include "stream_order.h"
 
 namespace simt {
 namespace {
@@ -19,9 +20,12 @@ struct Streams {
     CUstream_st legacy;
     uint64_t serial = 0;
     std::vector<std::shared_ptr<Capture>> captures;
+    uint32_t numbers = 0;  // that streams have been given; the legacy stream has 0
+    KnownWork host;        // what the host has waited for
 };
 Streams& streams() {
-    static auto* const made = new Streams{.all = {}, .events = {}, .legacy = {}, .serial = 0, .captures = {}};
+    static auto* const made = new Streams{
+        .all = {}, .events = {}, .legacy = {}, .serial = 0, .captures = {}, .numbers = 0, .host = nullptr};
     return *made;
 }
 
@@ -35,6 +39,43 @@ bool blocking(const CUstream_st* stream) {
 }
 
 cudaError_t run_until(CUstream_st* stream, uint64_t serial);
+
+CUstream_st* new_stream() {
+    auto* stream = new CUstream_st;
+    stream->number = ++streams().numbers;
+    streams().all.push_back(stream);
+    return stream;
+}
+
+// What work behind all of the stream's comes after.
+KnownWork all_of(const CUstream_st* stream) { return joined(stream->known, stream->number, stream->newest); }
+
+// Before work goes into the stream: it comes after what the host has waited for, and after the legacy
+// stream's, or in that one after all that block.
+void learn(CUstream_st* stream) {
+    stream->known = joined(stream->known, streams().host);
+    const auto follow = [&](const CUstream_st* other) {
+        if (!knows(stream->known, other->number, other->newest))
+            stream->known = joined(stream->known, all_of(other));
+    };
+    if (stream == &streams().legacy) {
+        for (const CUstream_st* other : streams().all)
+            if (blocking(other)) follow(other);
+    } else if (blocking(stream)) {
+        follow(&streams().legacy);
+    }
+}
+
+KnownWork all_before(const Queued& marker) { return joined(marker.known, marker.number, marker.serial); }
+
+// The host has waited for all that.
+void host_knows(const KnownWork& work) {
+    streams().host = joined(streams().host, work);
+    const auto idle = [](const CUstream_st* stream) { return stream->queue.empty(); };
+    if (streams().host != nullptr && idle(&streams().legacy) &&
+        std::all_of(streams().all.begin(), streams().all.end(), idle))
+        forget_past(streams().host);
+}
 
 cudaError_t run_front(CUstream_st* stream) {
     const std::shared_ptr<Queued> front = stream->queue.front();
@@ -51,6 +92,7 @@ cudaError_t run_front(CUstream_st* stream) {
     stream->queue.pop_front();
     front->done = true;
     if (sticky_error() == cudaSuccess) {
+        begin_stream_work(stream->number, front->serial, front->known);
         const cudaError_t error = perform(front->work);
         if (error != cudaSuccess) set_sticky_error(error);
     }
@@ -77,10 +119,7 @@ void forget_destroyed() {
 CUstream_st* stream_of(cudaStream_t handle) {
     if (handle == nullptr || handle == cudaStreamLegacy) return &streams().legacy;
     if (handle == cudaStreamPerThread) {
-        thread_local CUstream_st* mine = [] {
-            streams().all.push_back(new CUstream_st);
-            return streams().all.back();
-        }();
+        thread_local CUstream_st* mine = new_stream();
         return mine;
     }
     for (CUstream_st* stream : streams().all)
@@ -90,7 +129,10 @@ CUstream_st* stream_of(cudaStream_t handle) {
 
 cudaError_t perform(const Work& work) {
     const bool runs = does_work() || work.always || work.type != cudaGraphNodeTypeKernel;
-    return work.run && runs ? work.run() : cudaSuccess;
+    if (!work.run || !runs) return cudaSuccess;
+    begin_piece(work);
+    const cudaError_t error = work.run();
+    return error != cudaSuccess ? error : end_piece();
 }
 
 cudaError_t enqueue(CUstream_st* stream, Work work) {
@@ -107,8 +149,14 @@ cudaError_t enqueue(CUstream_st* stream, Work work) {
                 capture->invalid = true;
                 return cudaErrorStreamCaptureImplicit;
             }
-    stream->queue.push_back(
-        std::make_shared<Queued>(Queued{std::move(work), stream, ++streams().serial, {}}));
+    learn(stream);
+    stream->newest = ++streams().serial;
+    stream->queue.push_back(std::make_shared<Queued>(Queued{.work = std::move(work),
+                                                            .stream = stream,
+                                                            .serial = stream->newest,
+                                                            .after = {},
+                                                            .known = stream->known,
+                                                            .number = stream->number}));
     return cudaSuccess;
 }
 
@@ -118,8 +166,11 @@ cudaError_t drain(CUstream_st* stream) {
         const auto all = streams().all;
         for (CUstream_st* other : all)
             if (blocking(other)) run_until(other, UINT64_MAX);
+        learn(stream);
     }
-    return run_until(stream, UINT64_MAX);
+    const cudaError_t error = run_until(stream, UINT64_MAX);
+    host_knows(all_of(stream));
+    return error;
 }
 
 // The newest stream first: an order between streams that nobody asked for does not come about by chance.
@@ -128,6 +179,9 @@ cudaError_t drain_all() {
     const auto all = streams().all;
     for (auto stream = all.rbegin(); stream != all.rend(); ++stream) run_until(*stream, UINT64_MAX);
     run_until(&streams().legacy, UINT64_MAX);
+    for (CUstream_st* stream : streams().all) stream->known = nullptr;
+    streams().legacy.known = streams().host = nullptr;
+    forget_past(nullptr);
     forget_destroyed();
     return sticky_error();
 }
@@ -139,6 +193,7 @@ void drop_all_work() {
     }
     streams().legacy.queue.clear();
     streams().captures.clear();
+    forget_past(nullptr);
     forget_pending_copies();
     forget_destroyed();
 }
@@ -189,7 +244,7 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t* pStream, unsigned int fla
     const Call call(__func__, __builtin_return_address(0));
     return call([&] {
         if (pStream == nullptr || flags > cudaStreamNonBlocking) return cudaErrorInvalidValue;
-        streams().all.push_back(*pStream = new CUstream_st);
+        *pStream = simt::new_stream();
         (*pStream)->flags = flags;
         (*pStream)->priority = std::clamp(priority, -5, 0);
         return cudaSuccess;
@@ -235,7 +290,7 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
     return call([&] {
         CUstream_st* found = stream_of(stream);
         if (found == nullptr) return no_stream(call);
-        if (found->queue.empty()) return cudaSuccess;
+        if (found->queue.empty()) return simt::host_knows(simt::all_of(found)), cudaSuccess;
         const simt::PinnedAccess access;
         simt::run_front(found);
         return simt::sticky_error() != cudaSuccess ? simt::sticky_error() : cudaErrorNotReady;
@@ -339,8 +394,10 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
         if (found->capture) return cudaErrorStreamCaptureIsolation;
         if (!event->recorded) return cudaSuccess;
         const cudaError_t error = simt::enqueue(found, {});
-        if (error == cudaSuccess) found->queue.back()->after.push_back(event->recorded);
-        return error;
+        if (error != cudaSuccess) return error;
+        found->queue.back()->after.push_back(event->recorded);
+        found->known = simt::joined(found->known, simt::all_before(*event->recorded));
+        return cudaSuccess;
     });
 }
 
@@ -349,9 +406,11 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     return call([&] {
         if (!exists(event)) return no_event(call);
         if (event->captured) return cudaErrorCapturedEvent;
-        if (!event->recorded || event->recorded->done) return cudaSuccess;
+        if (!event->recorded) return cudaSuccess;
         const simt::PinnedAccess access;
-        return simt::run_until(event->recorded->stream, event->recorded->serial);
+        if (!event->recorded->done) simt::run_until(event->recorded->stream, event->recorded->serial);
+        simt::host_knows(simt::all_before(*event->recorded));
+        return simt::sticky_error();
     });
 }
 
@@ -360,7 +419,8 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
     return call([&] {
         if (!exists(event)) return no_event(call);
         if (event->captured) return cudaErrorCapturedEvent;
-        if (!event->recorded || event->recorded->done) return cudaSuccess;
+        if (!event->recorded) return cudaSuccess;
+        if (event->recorded->done) return simt::host_knows(simt::all_before(*event->recorded)), cudaSuccess;
         const simt::PinnedAccess access;
         simt::run_front(event->recorded->stream);
         return simt::sticky_error() != cudaSuccess ? simt::sticky_error() : cudaErrorNotReady;

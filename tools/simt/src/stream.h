@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "clock.h"
 #include "cuda_runtime_api.h"
 
 namespace simt {
@@ -20,7 +21,8 @@ struct Work {
     cudaGraphNodeType type = cudaGraphNodeTypeEmpty;
     std::string label;  // for reports: the kernel's name, or the call
     std::function<cudaError_t()> run;
-    bool always = false;  // also on a GPU that does no work
+    bool always = false;         // also on a GPU that does no work
+    const void* site = nullptr;  // of the call
 };
 
 struct Queued {
@@ -28,6 +30,8 @@ struct Queued {
     CUstream_st* stream;
     uint64_t serial;
     std::vector<std::shared_ptr<Queued>> after;  // of other streams, by events
+    KnownWork known;                             // what comes before it
+    uint32_t number = 0;                         // of its stream, which may be gone
     bool done = false;
     double finished_at = 0;  // ms, for events
 };
@@ -67,6 +71,9 @@ inline namespace simt_cuda {
 struct CUstream_st {
     unsigned flags = 0;
     int priority = 0;
+    uint32_t number = 0;
+    uint64_t newest = 0;    // the serial number of its last piece of work
+    simt::KnownWork known;  // what comes before its next one, in other streams
     bool destroyed = false;
     std::deque<std::shared_ptr<simt::Queued>> queue;
     std::shared_ptr<simt::Capture> capture;

@@ -43,6 +43,7 @@ struct Fault {
         std::string what, file, function;
         int line = 0;
         uint3 block{}, thread{};
+        bool in_kernel = true;  // else a copy, a fill or a library's call
     } other;
     std::string place, remedy;
     std::string text;  // all of it, as it is printed
