@@ -10,6 +10,10 @@ const char* const kExamples = R"(Examples:
   clip train --data pictures/train --test pictures/test --out run
   clip train --data build/data/fashion-mnist --class-names "T-shirt,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,boot" --out run
   clip evaluate --model run/model.safetensors --data pictures/test
+  clip zeroshot --model run/model.safetensors --image cat.png --labels "a dog,a cat" --template "a photo of {}"
+  clip search --model run/model.safetensors --images pictures --text "a red flower" --sheet found.png
+  clip embed --model run/model.safetensors --image pictures --out pictures.npy
+  clip tokens "a photo of a cat"
 Ctrl-C ends a training with all of its files; the same command with --resume goes on from there.)";
 
 const Bounds one_or_more = at_least(1), not_negative = at_least(0), below_one = between(0, 0.999999999);
@@ -85,6 +89,66 @@ void add_evaluate(Options& options, EvaluateSettings& s) {
     options.file("--json", s.json, "the figures as JSON");
 }
 
+void add_vocabulary(Options& options, std::string& vocabulary) {
+    options.file("--vocabulary", vocabulary, "the tokenizer's; tools/convert_clip.py fetches it");
+}
+
+void add_model(Options& options, ModelSettings& s) {
+    options.add("--model,--weights", s.model, "FILE [weights/clip.safetensors]",
+                "a model that clip train has made or tools/convert_clip.py converted");
+    add_vocabulary(options, s.vocabulary);
+}
+
+void add_several(Options& options, const char* name, std::vector<std::string>& values, const char* shown,
+                 const char* help) {
+    options.add(name, values, shown, help)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void add_tokens(Options& options, TokensSettings& s) {
+    options.group("Texts");
+    add_several(options, "texts", s.texts, "TEXT…", "a line of ids for each");
+    options.file("--file", s.file, "texts, one a line");
+    options.number("--context-length", s.context_length, between(2, 1 << 20), "N [77]",
+                   "ids at most; longer texts are cut and keep their end");
+    add_vocabulary(options, s.vocabulary);
+}
+
+void add_embed(Options& options, EmbedSettings& s) {
+    options.group("Vectors");
+    add_model(options, s);
+    add_several(options, "--image", s.images, "PATH…", "pictures, or folders of them");
+    add_several(options, "--text", s.texts, "TEXT…", "texts");
+    options.file("--file", s.file, "texts, one a line");
+    options.file("--out", s.out, "a .npy for the unit vectors (N,D) f32; their names go to a .txt beside it")
+        ->required()
+        ->option_text("FILE (required)");
+}
+
+void add_zeroshot(Options& options, ZeroshotSettings& s) {
+    options.group("Classes by their names");
+    add_model(options, s);
+    add_several(options, "--image", s.images, "PATH… (required)", "pictures, or folders of them");
+    options.add("--labels", s.labels, "A,B,… (required)", "what they may show")
+        ->required()
+        ->delimiter(',')
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    add_several(options, "--template", s.templates, "TEXT… ['a photo of {}']",
+                "texts for a label, which stands for {}; several are averaged");
+    options.flag("--none-of-these", s.none_of_these, "one more label, for pictures of something else");
+    options.file("--json", s.json, "the figures as JSON");
+}
+
+void add_search(Options& options, SearchSettings& s) {
+    options.group("Search");
+    add_model(options, s);
+    options.add("--images", s.images, "DIR (required)", "the pictures, in sub-folders too")->required();
+    options.add("--text", s.text, "TEXT (required)", "what to look for")->required();
+    options.number("--top", s.top, between(1, 10'000), "N [9]", "pictures to show");
+    options.file("--sheet", s.sheet, "them as one picture, .png or .jpg");
+    options.file("--index", s.index,
+                 "where the pictures' vectors are kept (default: DIR/.clip_index.safetensors)");
+}
+
 }  // namespace
 
 Settings parse_command_line(int argc, char** argv) {
@@ -103,7 +167,34 @@ Settings parse_command_line(int argc, char** argv) {
     const Options of_train = command("train", "train a small model from scratch", train, add_train).second;
     CLI::App* of_evaluate =
         command("evaluate", "measure how well pictures and texts are found", evaluate, add_evaluate).first;
+    TokensSettings tokens;
+    EmbedSettings embed;
+    ZeroshotSettings zeroshot;
+    SearchSettings search;
+    CLI::App* of_tokens = app.add_subcommand("tokens", "show the ids that texts become");
+    Options tokens_options(*of_tokens);
+    add_tokens(tokens_options, tokens);
+    CLI::App* of_embed = command("embed", "write the vectors of pictures or texts", embed, add_embed).first;
+    CLI::App* of_zeroshot =
+        command("zeroshot", "say which label fits a picture", zeroshot, add_zeroshot).first;
+    CLI::App* of_search =
+        command("search", "find the pictures that a text describes", search, add_search).first;
+    of_tokens->final_callback([&] {
+        if (tokens.texts.empty() == tokens.file.empty())
+            throw CLI::ValidationError("TEXT or --file", "one of them is needed");
+    });
+    of_embed->final_callback([&] {
+        if (embed.images.empty() == (embed.texts.empty() && embed.file.empty()))
+            throw CLI::ValidationError("--image or --text", "pictures or texts are needed, and not both");
+    });
+    of_zeroshot->final_callback([&] {
+        if (zeroshot.images.empty()) throw CLI::RequiredError("--image");
+    });
     parse_or_exit(app, argc, argv);
+    if (of_tokens->parsed()) return tokens;
+    if (of_embed->parsed()) return embed;
+    if (of_zeroshot->parsed()) return zeroshot;
+    if (of_search->parsed()) return search;
     if (of_evaluate->parsed()) return evaluate;
     train.same = of_train.resume_settings();
     return train;

@@ -38,10 +38,38 @@ struct EvaluateSettings : Machine, DataSettings {
     std::string model, texts, json;
 };
 
+struct TokensSettings {
+    std::vector<std::string> texts;
+    std::string file, vocabulary = kVocabulary;
+    int64_t context_length = 77;
+};
+
+// Of the commands that use a model.
+struct ModelSettings : Machine {
+    std::string model = "weights/clip.safetensors", vocabulary = kVocabulary;
+};
+
+struct EmbedSettings : ModelSettings {
+    std::vector<std::string> images, texts;
+    std::string file, out;
+};
+
+struct ZeroshotSettings : ModelSettings {
+    std::vector<std::string> images, labels, templates;
+    bool none_of_these = false;
+    std::string json;
+};
+
+struct SearchSettings : ModelSettings {
+    std::string images, text, index, sheet;  // index: empty: in the folder
+    int64_t top = 9;
+};
+
 inline const Words<models::ClipLoss> kLosses = {{"softmax", models::ClipLoss::softmax},
                                                 {"sigmoid", models::ClipLoss::sigmoid}};
 
-using Settings = std::variant<TrainSettings, EvaluateSettings>;
+using Settings = std::variant<TrainSettings, EvaluateSettings, TokensSettings, EmbedSettings,
+                              ZeroshotSettings, SearchSettings>;
 
 // Ends the program: with 0 after --help, with 2 and one line on stderr if something is wrong.
 Settings parse_command_line(int argc, char** argv);

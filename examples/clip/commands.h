@@ -8,5 +8,9 @@ namespace lily::clip {
 
 int run(const TrainSettings& s);
 int run(const EvaluateSettings& s);
+int run(const TokensSettings& s);
+int run(const EmbedSettings& s);
+int run(const ZeroshotSettings& s);
+int run(const SearchSettings& s);
 
 }  // namespace lily::clip

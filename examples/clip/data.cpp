@@ -22,7 +22,7 @@ data::Dataset load_set(const Machine& machine, const std::string& folder, int64_
     return set;
 }
 
-std::vector<std::string> read_lines(const std::string& path) {
+std::vector<std::string> read_lines(const std::string& path, bool keep_empty) {
     constexpr size_t kMostBytes = 16 << 20;
     const std::vector<std::byte> bytes = io::read_file(path, kMostBytes);
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -31,7 +31,7 @@ std::vector<std::string> read_lines(const std::string& path) {
         const size_t end = std::min(text.find('\n', at), text.size());
         std::string_view line = text.substr(at, end - at);
         if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-        if (!line.empty()) lines.emplace_back(line);
+        if (keep_empty || !line.empty()) lines.emplace_back(line);
         at = end + 1;
     }
     check(!lines.empty(), "{} has no lines", io::in_quotes(path));

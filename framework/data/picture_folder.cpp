@@ -84,7 +84,25 @@ void append_all_below(Dataset& set, const PictureFolderOptions& options, const f
             append(set, options, path, -1);
 }
 
+void list_all_below(std::vector<std::string>& files, const fs::path& folder, int depth) {
+    check(depth < kDeepest, "{} lies {} folders deep: no more are read", in_quotes(folder.string()), depth);
+    std::error_code none;
+    for (const fs::path& path : sorted_entries(folder))
+        if (fs::is_directory(fs::symlink_status(path, none)))
+            list_all_below(files, path, depth + 1);
+        else if (kind_of(path) == Kind::picture)
+            files.push_back(path.string());
+}
+
 }  // namespace
+
+std::vector<std::string> picture_files(const std::string& folder) {
+    std::error_code none;
+    check(fs::is_directory(folder, none), "there is no folder {}", in_quotes(folder));
+    std::vector<std::string> files;
+    list_all_below(files, folder, 0);
+    return files;
+}
 
 Dataset load_picture_folder(const std::string& folder, const PictureFolderOptions& options) {
     const io::PictureSize& size = options.size;

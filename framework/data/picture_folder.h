@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "framework/data/dataset.h"
 #include "framework/data/transforms.h"
@@ -26,5 +27,8 @@ struct PictureFolderOptions {
 // passed over, and so are other files (lists, licences). A picture that cannot be read, or is of a kind that
 // is not read (HEIC, SVG, …), is listed in Dataset::skipped. Throws if none is left.
 Dataset load_picture_folder(const std::string& folder, const PictureFolderOptions& options);
+
+// The paths of the pictures below a folder, in that order: files of kinds that are read.
+std::vector<std::string> picture_files(const std::string& folder);
 
 }  // namespace lily::data

@@ -162,6 +162,17 @@ TEST_CASE("picture folder: pictures with captions, below any folder", "[data]") 
     CHECK(other.fingerprint() != set.fingerprint());
 }
 
+TEST_CASE("picture files: of kinds that are read, below a folder, in the order of their paths", "[data]") {
+    const ScratchFolder folder;
+    for (const char* name :
+         {"b.png", "a/2.JPG", "a/1.webp", "a/notes.txt", "a/x.svg", ".hidden.png", ".d/y.png"})
+        write(folder / name, "x");
+    CHECK(picture_files(folder / ".") ==
+          std::vector<std::string>{folder / "./a/1.webp", folder / "./a/2.JPG", folder / "./b.png"});
+    CHECK(picture_files(folder / ".d").size() == 1);
+    CHECK_THAT(error_of([&] { picture_files(folder / "none"); }), ContainsSubstring("there is no folder"));
+}
+
 TEST_CASE("captions: UTF-8 of one line, and nothing else", "[data]") {
     CHECK(parse_caption("a\xe2\x82\xac\xf0\x9f\x8c\xb8") == "a\xe2\x82\xac\xf0\x9f\x8c\xb8");
     CHECK(parse_caption("\t x \nsecond") == "x");
