@@ -19,5 +19,5 @@ configure_package_config_file(cmake/lilyConfig.cmake.in ${PROJECT_BINARY_DIR}/li
                               INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/lilyConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/lilyConfig.cmake ${PROJECT_BINARY_DIR}/lilyConfigVersion.cmake
-        cmake/find_by_path.cmake cmake/FindDnnl.cmake cmake/FindExif.cmake cmake/FindLcms2.cmake cmake/FindSpng.cmake
+        cmake/find_by_path.cmake cmake/FindDnnl.cmake cmake/FindExif.cmake cmake/FindImagequant.cmake cmake/FindLcms2.cmake cmake/FindSpng.cmake
         cmake/FindWebP.cmake cmake/FindWebPDemux.cmake DESTINATION ${package_dir})

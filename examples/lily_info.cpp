@@ -9,6 +9,7 @@
 #include "framework/io/file.h"
 #include "framework/io/image/tiff.h"
 #include "framework/io/image/webp.h"
+#include "framework/io/palette.h"
 #include "kernels/common/cpu_info.h"
 #include "kernels/common/gpu.h"
 #include "kernels/common/gpu_info.h"
@@ -82,6 +83,8 @@ void show_pictures() {
     };
     fmt::print("reads PNG, JPEG, BMP, TGA, GIF; {}; {}\n", library("WebP", io::webp_version(), "libwebp-dev"),
                library("TIFF", io::tiff_version(), "libtiff-dev"));
+    fmt::print("palettes of animations by {}\n",
+               library("libimagequant", io::imagequant_version(), "libimagequant-dev"));
 }
 
 int show(const std::string& required) {

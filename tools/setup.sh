@@ -22,6 +22,7 @@ libstb-dev           -               reading BMP and TGA, writing and resizing p
 libexif-dev          -               the orientation of photographs
 zlib1g-dev           -               packed data sets
 libgif-dev           -               animations
+libimagequant-dev    -               their palettes of colours
 liblcms2-dev         -               colour profiles of pictures
 libicu-dev           -               the classes and the lower case of characters
 libwebp-dev          -               reading WebP

@@ -58,8 +58,6 @@ int run(const WalkSettings& s) {
     const bool animated = io::extension_of(s.out) == ".gif";
     animated ? io::check_writable(s.out) : io::check_can_save_image(s.out);
     const LoadedGenerator model = load_generator(s.model);
-    check(!animated || model.size.channels == 1,
-          "animations are of grey pictures only; name a .png for a strip");
     const int64_t walks = animated ? int64_t{s.grid[0]} * s.grid[1] : s.grid[1], frames = s.stops * s.frames;
     const std::vector<int64_t> of_walks = classes_for(walks, s.digit, model.options.classes);
     std::vector<int64_t> classes;

@@ -13,6 +13,7 @@ const char* const kExamples = R"(Examples:
   stylegan mix --model run/model.safetensors --rows 0-2 --cols 10-15 --out mix.png
   stylegan truncation --model run/model.safetensors --out truncation.png
   stylegan noise --model run/model.safetensors --out noise.png
+  stylegan walk --model run/model.safetensors --out walk.gif
 Ctrl-C ends a training with all of its files; the same command with --resume goes on from there.)";
 
 const Bounds one_or_more = at_least(1), not_negative = at_least(0), below_one = between(0, 0.999999999);
@@ -105,10 +106,10 @@ void add_generate(Options& options, GenerateSettings& s) {
     options.flag("--sheet-only", s.sheet_only, "no files of single pictures");
 }
 
-void add_figure(Options& options, FigureSettings& s) {
+void add_figure(Options& options, FigureSettings& s, const char* out = "the figure, .png or .jpg") {
     options.group("Figure");
     add_model(options, s);
-    options.add("--out", s.out, "FILE (required)", "the figure, .png or .jpg")->required();
+    options.add("--out", s.out, "FILE (required)", out)->required();
     options.number("--zoom", s.zoom, between(1, 32), "N [so that small pictures are seen]",
                    "pixels a side for each");
 }
@@ -143,6 +144,17 @@ void add_noise_figure(Options& options, NoiseSettings& s) {
     options.number("--shown", s.shown, between(1, 1000), "N [5]", "pictures of them");
 }
 
+void add_walk(Options& options, WalkSettings& s) {
+    add_figure(options, s, "an animation, .gif; or a folder for frame0000.png …");
+    add_psi(options, s);
+    add_noise(options, s);
+    options.add("--seeds", s.seeds, "LIST [0-31]",
+                "stops: the first of all walks, then the second of all, and so on");
+    options.grid("--grid", s.grid, 64, "CxR [4x2]", "walks side by side");
+    options.number("--frames", s.frames, between(1, 1000), "N [24]", "from one stop to the next");
+    options.number("--delay", s.delay, between(2, 65535), "N [6]", "hundredths of a second per frame");
+}
+
 models::Augmentation parse_augmentation(const std::string& text) {
     models::Augmentation what;
     for (size_t at = 0; at < text.size();) {
@@ -173,6 +185,7 @@ Settings parse_command_line(int argc, char** argv) {
     MixSettings mix;
     TruncationSettings truncation;
     NoiseSettings noise;
+    WalkSettings walk;
     const auto command = [&](const char* name, const char* what, auto& settings, auto add) {
         CLI::App* sub = app.add_subcommand(name, what);
         Options options(*sub);
@@ -186,12 +199,14 @@ Settings parse_command_line(int argc, char** argv) {
     CLI::App* of_truncation =
         command("truncation", "figure: from pictures to their opposites", truncation, add_truncation).first;
     CLI::App* of_noise = command("noise", "figure: what noise changes", noise, add_noise_figure).first;
+    CLI::App* of_walk = command("walk", "an animation from picture to picture", walk, add_walk).first;
     of_train->final_callback([&train] { train.recipe.augmentation = parse_augmentation(train.augment); });
     parse_or_exit(app, argc, argv);
     if (of_generate->parsed()) return generate;
     if (of_mix->parsed()) return mix;
     if (of_truncation->parsed()) return truncation;
     if (of_noise->parsed()) return noise;
+    if (of_walk->parsed()) return walk;
     train.same = train_options.resume_settings();
     return train;
 }

@@ -76,6 +76,13 @@ struct NoiseSettings : FigureSettings {
     NoiseSettings() { sampling.noise = models::LayerNoise::random; }
 };
 
+struct WalkSettings : FigureSettings {
+    std::string seeds = "0-31";
+    std::array<int, 2> grid = {4, 2};
+    int64_t frames = 24;  // from one stop to the next
+    int delay = 6;        // centiseconds
+};
+
 inline const Words<models::StyleGanLoss> kLosses = {{"nonsaturating", models::StyleGanLoss::nonsaturating},
                                                     {"wgan-gp", models::StyleGanLoss::wgan_gp},
                                                     {"r3", models::StyleGanLoss::r3}};
@@ -88,8 +95,8 @@ inline const Words<Styles> kStyles = {
 inline const Words<OnCollapse> kOnCollapse = {
     {"warn", OnCollapse::warn}, {"stop", OnCollapse::stop}, {"rollback", OnCollapse::rollback}};
 
-using Settings =
-    std::variant<TrainSettings, GenerateSettings, MixSettings, TruncationSettings, NoiseSettings>;
+using Settings = std::variant<TrainSettings, GenerateSettings, MixSettings, TruncationSettings, NoiseSettings,
+                              WalkSettings>;
 
 // Ends the program: with 0 after --help, with 2 and one line on stderr if something is wrong.
 Settings parse_command_line(int argc, char** argv);

@@ -27,13 +27,21 @@ models::SampleOptions on_device(const FigureSettings& s) {
 
 }  // namespace
 
+io::PictureSize picture_size(const models::LoadedStyleGenerator& model) {
+    return {model.generator->options().channels, model.growth.resolution, model.growth.resolution};
+}
+
+int zoom_of(int zoom, const io::PictureSize& size) {
+    return zoom > 0 ? zoom : static_cast<int>(std::max<int64_t>(1, kSeen / size.width));
+}
+
 Figure::Figure(const FigureSettings& s, const Table& table)
     : s_((io::check_can_save_image(s.out), s)),
       table_(table),
       model_(models::load_style_generator(s.model)),
       sampler_(*model_.generator, model_.growth, on_device(s)),
-      size_{model_.generator->options().channels, model_.growth.resolution, model_.growth.resolution},
-      zoom_(s.zoom > 0 ? s.zoom : static_cast<int>(std::max<int64_t>(1, kSeen / size_.width))) {
+      size_(picture_size(model_)),
+      zoom_(zoom_of(s.zoom, size_)) {
     const int64_t width = begin_of(table_.columns, size_.width * zoom_, table_.wide_before_columns);
     const int64_t height = begin_of(table_.rows, size_.height * zoom_, table_.wide_before_rows);
     io::check_image_size(s.out, width, height, static_cast<int>(size_.channels));

@@ -11,6 +11,10 @@
 
 namespace lily::stylegan {
 
+io::PictureSize picture_size(const models::LoadedStyleGenerator& model);
+// --zoom, or what small pictures need to be seen.
+int zoom_of(int zoom, const io::PictureSize& size);
+
 // Pictures in rows and columns on white, narrow gaps between them, wide ones before the rows and columns
 // named.
 struct Table {

@@ -4,9 +4,8 @@
 
 #include "examples/common/saved_files.h"
 #include "examples/stylegan/commands.h"
+#include "examples/stylegan/figure.h"
 #include "framework/io/image.h"
-#include "framework/io/picture_grid.h"
-#include "models/stylegan/model_file.h"
 
 namespace lily::stylegan {
 
@@ -45,7 +44,7 @@ int run(const GenerateSettings& s) {
     io::make_folder(s.out);
     const models::StyleSampler sampler(*model.generator, model.growth, sampling);
     const int64_t side = model.growth.resolution;
-    const io::PictureSize size{model.generator->options().channels, side, side};
+    const io::PictureSize size = picture_size(model);
     const std::string sheet = s.out + "/sheet.png";
     const auto [width, height] = io::grid_size(static_cast<int64_t>(seeds.size()), size, s.columns, s.zoom);
     io::check_image_size(sheet, width, height, static_cast<int>(size.channels));

@@ -6,30 +6,30 @@
 #include <limits>
 
 #include "framework/error.h"
+#include "framework/io/palette.h"
 
 namespace lily::io {
 namespace {
 
-constexpr int kGreys = 256;
 constexpr int kMost = std::numeric_limits<uint16_t>::max();  // of sides and delays
 constexpr int kLeastDelay = 2;                               // browsers take 0 and 1 for 10
 
 // giflib's encoder, writing into memory.
 class Encoder {
   public:
-    Encoder(int width, int height) : width_(width), height_(height) {
+    Encoder(int width, int height, const Palette& palette)
+        : width_(width), height_(height), palette_(palette) {
         int error = 0;
         file_ = EGifOpen(&bytes_, append, &error);
         check(file_ != nullptr, "[save_gif] {}", GifErrorString(error));
         EGifSetGifVersion(file_, true);  // GIF89a: has delays and loops
-        ColorMapObject* greys = GifMakeMapObject(kGreys, nullptr);
-        check(greys != nullptr, "[save_gif] no memory");
-        for (int i = 0; i < kGreys; ++i) {
-            const auto grey = static_cast<GifByteType>(i);
-            greys->Colors[i] = {grey, grey, grey};
-        }
-        const int result = EGifPutScreenDesc(file_, width, height, 8, 0, greys);
-        GifFreeMapObject(greys);
+        ColorMapObject* map = GifMakeMapObject(kMostColours, nullptr);
+        check(map != nullptr, "[save_gif] no memory");
+        const auto& colours = palette.colours();
+        for (size_t i = 0; i < colours.size(); ++i)
+            map->Colors[i] = {colours[i].red, colours[i].green, colours[i].blue};
+        const int result = EGifPutScreenDesc(file_, width, height, 8, 0, map);
+        GifFreeMapObject(map);
         require(result);
         loop_forever();
     }
@@ -48,11 +48,10 @@ class Encoder {
         const size_t size = EGifGCBToExtension(&control, extension);
         require(EGifPutExtension(file_, GRAPHICS_EXT_FUNC_CODE, static_cast<int>(size), extension));
         require(EGifPutImageDesc(file_, 0, 0, width_, height_, false, nullptr));
-        std::vector<uint8_t> row(static_cast<size_t>(width_));  // giflib wants it writable
-        for (int y = 0; y < height_; ++y) {
-            row.assign(image.at(y, 0), image.at(y, 0) + width_);
-            require(EGifPutLine(file_, row.data(), width_));
-        }
+        std::vector<uint8_t> indices = palette_.indices(image);  // giflib wants them writable
+        for (int y = 0; y < height_; ++y)
+            require(EGifPutLine(file_, indices.data() + static_cast<size_t>(y) * static_cast<size_t>(width_),
+                                width_));
     }
 
     const std::vector<std::byte>& finish() {
@@ -80,6 +79,7 @@ class Encoder {
     void require(int result) { check(result == GIF_OK, "[save_gif] {}", GifErrorString(file_->Error)); }
 
     const int width_, height_;
+    const Palette& palette_;
     std::vector<std::byte> bytes_;
     GifFileType* file_ = nullptr;
 };
@@ -99,10 +99,11 @@ void save_gif(const std::string& path, const std::vector<Image>& frames, int cen
     check(centiseconds >= kLeastDelay && centiseconds <= kMost,
           "[save_gif] expected a delay of {} to {}, got {}", kLeastDelay, kMost, centiseconds);
     for (const Image& frame : frames)
-        check(frame.channels == 1 && frame.width == width && frame.height == height,
-              "[save_gif] expected grey frames of {}x{}, got {}x{} with {} channels", width, height,
-              frame.width, frame.height, frame.channels);
-    Encoder encoder(width, height);
+        check(frame.channels == frames[0].channels && frame.width == width && frame.height == height,
+              "[save_gif] expected frames of {}x{} with {} channels, got {}x{} with {}", width, height,
+              frames[0].channels, frame.width, frame.height, frame.channels);
+    const Palette palette(frames);
+    Encoder encoder(width, height, palette);
     for (const Image& frame : frames) encoder.frame(frame, centiseconds);
     write_file_atomically(path, Bytes(encoder.finish()));
 }

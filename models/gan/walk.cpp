@@ -10,8 +10,8 @@
 namespace lily::models {
 namespace {
 
-// The point of a great arc from a to b, t in [0,1]: between normal points, straight lines pass too near to 0.
-void slerp(const float* a, const float* b, int64_t n, double t, float* out) {
+// The point of a great arc from a to b, or of a line, t in [0,1].
+void between(const float* a, const float* b, int64_t n, double t, Path path, float* out) {
     double aa = 0, bb = 0, ab = 0;
     for (int64_t i = 0; i < n; ++i) {
         aa += a[i] * a[i];
@@ -19,7 +19,8 @@ void slerp(const float* a, const float* b, int64_t n, double t, float* out) {
         ab += a[i] * b[i];
     }
     const double angle = std::acos(std::clamp(ab / std::sqrt(aa * bb), -1.0, 1.0));
-    const bool straight = !(std::sin(angle) > 1e-6);  // the same direction, or opposite ones
+    // Also if they have the same direction, or opposite ones.
+    const bool straight = path == Path::lines || !(std::sin(angle) > 1e-6);
     const double of_a = straight ? 1 - t : std::sin((1 - t) * angle) / std::sin(angle);
     const double of_b = straight ? t : std::sin(t * angle) / std::sin(angle);
     for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(of_a * a[i] + of_b * b[i]);
@@ -27,7 +28,7 @@ void slerp(const float* a, const float* b, int64_t n, double t, float* out) {
 
 }  // namespace
 
-Tensor closed_walks(const Tensor& points, int64_t frames) {
+Tensor closed_walks(const Tensor& points, int64_t frames, Path path) {
     check(points.rank() == 3 && points.dtype() == DType::f32 && frames >= 1,
           "[closed_walks] expected points (stops,walks,latent) of f32, got {}", points.shape());
     const int64_t stops = points.size(0), walks = points.size(1), latent = points.size(2);
@@ -40,7 +41,7 @@ Tensor closed_walks(const Tensor& points, int64_t frames) {
             const float* a = from + (f / frames * walks + w) * latent;
             const float* b = from + ((f / frames + 1) % stops * walks + w) * latent;
             const double t = static_cast<double>(f % frames) / static_cast<double>(frames);
-            slerp(a, b, latent, t, out + (f * walks + w) * latent);
+            between(a, b, latent, t, path, out + (f * walks + w) * latent);
         }
     return z;
 }

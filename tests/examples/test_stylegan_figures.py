@@ -139,6 +139,48 @@ class StyleGanFiguresTest(unittest.TestCase):
         self.assertEqual(few.shape, (18 + 2, 3 * 18 + 2 + 8))
         self.same(few[:, :36], figure[:20, :36])
 
+    def test_walk(self):
+        # Two walks of three stops: seeds 1 5 9 and 2 6 10, each beginning with its stop as generate makes it.
+        options = ("--seeds", "1,2,5,6,9,10", "--grid", "2x1", "--frames", 4, "--zoom", 1, "--psi", 1)
+        path = self.run_it("walk", "w.gif", *options, "--delay", 9)
+        with Image.open(path) as gif:
+            self.assertEqual((gif.n_frames, gif.size, gif.info["duration"], gif.info["loop"]), (12, (32, 16), 90, 0))
+            frames = []
+            for i in range(12):
+                gif.seek(i)
+                frames.append(np.asarray(gif.convert("L")).astype(int))
+        stops = self.generated([1, 2, 5, 6, 9, 10], "--psi", 1, "--noise", "const")
+        for i, stop in enumerate(stops):
+            self.same(frames[i // 2 * 4][:, i % 2 * 16:][:, :16], stop)
+        steps = [np.abs(a - b).mean() for a, b in zip(frames, frames[1:] + frames[:1], strict=True)]
+        self.assertLess(max(steps), 5 * np.median(steps) + 1, "a closed path of even steps")
+        # The same frames one by one.
+        folder = self.run_it("walk", "frames", *options)
+        self.assertEqual(sorted(path.name for path in folder.iterdir()), [f"frame{i:04}.png" for i in range(12)])
+        for i, frame in enumerate(frames):
+            with Image.open(folder / f"frame{i:04}.png") as image:
+                self.same(np.asarray(image).astype(int), frame)
+
+    def test_walk_in_colour(self):
+        (self.dir / "photos").mkdir()
+        for i in range(8):
+            Image.new("RGB", (16, 16), (30 * i, 0, 255 - 20 * i)).save(self.dir / f"photos/{i}.png")
+        run_program("train", "--data", self.dir / "photos", "--out", self.dir / "colour", "--iterations", 14,
+                    *test_stylegan.StyleGanTest.TINY)
+        options = ("walk", "--model", self.dir / "colour/model.safetensors", "--seeds", "0-3", "--grid", "1x1", "--frames", 6, "--psi", 1)
+        run_program(*options, "--out", self.dir / "colour.gif")
+        run_program(*options, "--out", self.dir / "colour_frames")
+        with Image.open(self.dir / "colour.gif") as gif:
+            self.assertEqual((gif.n_frames, gif.size), (24, (96, 96)))
+            for i in range(24):
+                gif.seek(i)
+                with Image.open(self.dir / f"colour_frames/frame{i:04}.png") as image:
+                    self.assertEqual(image.mode, "RGB")
+                    exact = np.asarray(image).astype(int)
+                # Nearer than the 216 colours that are the same for every picture.
+                uniform = np.round(exact / 51) * 51 - exact
+                self.assertLess(np.square(gif.convert("RGB") - exact).mean(), np.square(uniform).mean())
+
     def test_figures_are_large_enough_to_be_seen(self):
         with Image.open(self.run_it("truncation", "f.jpg", "--seeds", "1", "--psi", "1")) as image:
             self.assertEqual((image.size, image.format), ((100, 100), "JPEG"))
@@ -153,6 +195,8 @@ class StyleGanFiguresTest(unittest.TestCase):
         fails("--cols '3-1': expected", "mix", "--cols", "3-1")
         fails("--shown 5 is more than the 3 of --draws", "noise", "--draws", 3)
         fails("--psi: expected -5 to 5, got 6", "truncation", "--psi", "1,6")
+        fails("expected 2 or more for each of the 8 walks of --grid, all as many, got 9", "walk", "--seeds", "0-8", out="no.gif")
+        fails("expected 2 or more", "walk", "--seeds", "0", "--grid", "1x1", out="no.gif")
         fails("pixels are too many", "truncation", "--seeds", "0-99999", "--zoom", 32)
         fails("png", "mix", out="no.bmp")
 
