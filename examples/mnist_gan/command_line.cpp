@@ -122,7 +122,7 @@ void add_evaluate(Options& options, EvaluateSettings& s) {
     options.flag("--train-classifier", s.train_classifier, "train one on the data");
     options.number("--classifier-epochs", s.classifier_epochs, between(1, 1000), "N [3]",
                    "times through the data then");
-    options.number("--count", s.count, between(2, 1'000'000), "N [2000]", "samples to draw from the model");
+    options.number("--count", s.count, between(4, 1'000'000), "N [2000]", "samples to draw from the model");
     options.number("--seed", s.seed, not_negative, "N [0]", "of the noise and of the classifier");
     options.file("--json", s.json, "the figures as JSON");
     options.file("--neighbours", s.neighbours,

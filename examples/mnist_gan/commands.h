@@ -5,7 +5,7 @@
 #include "examples/common/pictures.h"
 #include "examples/common/saved_files.h"
 #include "examples/mnist_gan/command_line.h"
-#include "models/gan/classifier.h"
+#include "models/metrics/classifier.h"
 
 namespace lily::mnist_gan {
 

@@ -5,7 +5,7 @@
 #include "framework/data/loader.h"
 #include "framework/random.h"
 #include "models/gan/model_file.h"
-#include "models/gan/report.h"
+#include "models/metrics/report.h"
 
 namespace lily::mnist_gan {
 namespace {
@@ -56,7 +56,8 @@ int run(const EvaluateSettings& s) {
                      .classifier_accuracy = judge.accuracy,
                      .quality = evaluator.quality(samples.pictures),
                      .of_data = evaluator.quality(data::to_pixels(set, set.spread(count))),
-                     .copies = check_for_copies(samples.pictures, set)};
+                     .copies = check_for_copies(samples.pictures, set),
+                     .manifolds = evaluator.precision_recall(samples.pictures)};
     if (!samples.wanted.empty())
         report.class_as_asked = evaluator.share_seen_as(samples.pictures, samples.wanted);
     fmt::print("{}", report.table());

@@ -7,9 +7,9 @@
 #include "examples/common/processes.h"
 #include "examples/mnist_gan/commands.h"
 #include "framework/train/run_folder.h"
-#include "models/gan/evaluation.h"
 #include "models/gan/model_file.h"
 #include "models/gan/monitor.h"
+#include "models/metrics/evaluation.h"
 
 namespace lily::mnist_gan {
 namespace {

@@ -155,6 +155,22 @@ void add_walk(Options& options, WalkSettings& s) {
     options.number("--delay", s.delay, between(2, 65535), "N [6]", "hundredths of a second per frame");
 }
 
+void add_evaluate(Options& options, EvaluateSettings& s) {
+    options.group("Evaluation");
+    add_model(options, s);
+    options.add("--data", s.data, "DIR (required)", "what the model was trained with, with classes")
+        ->required();
+    options.number("--psi", s.sampling.psi, any_psi, "X [1]",
+                   "truncation: 1 is the whole variety, 0 the average picture");
+    add_noise(options, s);
+    options.file("--classifier", s.classifier, "a trained one; one that is trained now goes there");
+    options.number("--count", s.count, between(4, 1'000'000), "N [2000]", "samples, of as many seeds");
+    options.number("--seed", s.seed, between(0, 1e12), "N [0]", "the first");
+    options.file("--json", s.json, "the figures as JSON");
+    options.file("--neighbours", s.neighbours,
+                 "a picture of samples over what is nearest to them in the data");
+}
+
 models::Augmentation parse_augmentation(const std::string& text) {
     models::Augmentation what;
     for (size_t at = 0; at < text.size();) {
@@ -186,6 +202,7 @@ Settings parse_command_line(int argc, char** argv) {
     TruncationSettings truncation;
     NoiseSettings noise;
     WalkSettings walk;
+    EvaluateSettings evaluate;
     const auto command = [&](const char* name, const char* what, auto& settings, auto add) {
         CLI::App* sub = app.add_subcommand(name, what);
         Options options(*sub);
@@ -200,6 +217,8 @@ Settings parse_command_line(int argc, char** argv) {
         command("truncation", "figure: from pictures to their opposites", truncation, add_truncation).first;
     CLI::App* of_noise = command("noise", "figure: what noise changes", noise, add_noise_figure).first;
     CLI::App* of_walk = command("walk", "an animation from picture to picture", walk, add_walk).first;
+    CLI::App* of_evaluate =
+        command("evaluate", "Fréchet distance, precision, recall, copies", evaluate, add_evaluate).first;
     of_train->final_callback([&train] { train.recipe.augmentation = parse_augmentation(train.augment); });
     parse_or_exit(app, argc, argv);
     if (of_generate->parsed()) return generate;
@@ -207,6 +226,7 @@ Settings parse_command_line(int argc, char** argv) {
     if (of_truncation->parsed()) return truncation;
     if (of_noise->parsed()) return noise;
     if (of_walk->parsed()) return walk;
+    if (of_evaluate->parsed()) return evaluate;
     train.same = train_options.resume_settings();
     return train;
 }

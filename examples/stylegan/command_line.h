@@ -83,6 +83,13 @@ struct WalkSettings : FigureSettings {
     int delay = 6;        // centiseconds
 };
 
+struct EvaluateSettings : ModelSettings {
+    std::string data, classifier, json, neighbours;
+    int64_t count = 2000;
+    uint64_t seed = 0;
+    EvaluateSettings() { sampling.psi = 1; }
+};
+
 inline const Words<models::StyleGanLoss> kLosses = {{"nonsaturating", models::StyleGanLoss::nonsaturating},
                                                     {"wgan-gp", models::StyleGanLoss::wgan_gp},
                                                     {"r3", models::StyleGanLoss::r3}};
@@ -96,7 +103,7 @@ inline const Words<OnCollapse> kOnCollapse = {
     {"warn", OnCollapse::warn}, {"stop", OnCollapse::stop}, {"rollback", OnCollapse::rollback}};
 
 using Settings = std::variant<TrainSettings, GenerateSettings, MixSettings, TruncationSettings, NoiseSettings,
-                              WalkSettings>;
+                              WalkSettings, EvaluateSettings>;
 
 // Ends the program: with 0 after --help, with 2 and one line on stderr if something is wrong.
 Settings parse_command_line(int argc, char** argv);

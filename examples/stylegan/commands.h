@@ -12,6 +12,7 @@ int run(const MixSettings& s);
 int run(const TruncationSettings& s);
 int run(const NoiseSettings& s);
 int run(const WalkSettings& s);
+int run(const EvaluateSettings& s);
 
 // "0-3,7" -> 0, 1, 2, 3, 7. Throws for anything else, and names the option.
 models::Seeds parse_seeds(const char* option, const std::string& text);

@@ -8,12 +8,10 @@
 #include "examples/common/processes.h"
 #include "examples/common/saved_files.h"
 #include "examples/stylegan/commands.h"
-#include "framework/data/picture_folder.h"
+#include "examples/stylegan/judge.h"
 #include "framework/data/transforms.h"
-#include "framework/ops.h"
 #include "framework/train/monitor.h"
 #include "framework/train/run_folder.h"
-#include "models/gan/evaluation.h"
 #include "models/stylegan/model_file.h"
 
 namespace lily::stylegan {
@@ -23,7 +21,6 @@ using namespace lily::models;
 
 constexpr int64_t kChecked = 256, kEvaluated = 2000;  // samples
 constexpr int64_t kMonitored = 2000;                  // pictures of the data
-constexpr int64_t kClassifierEpochs = 3;
 
 const char* const kHealthy = "healthy.safetensors";  // the last checkpoint from before a collapse
 
@@ -61,37 +58,6 @@ StyleGanRecipe recipe_of(const TrainSettings& s) {
 int64_t steps_of(double kimg, int64_t batch_size) {
     return std::max<int64_t>(1, std::llround(1000 * kimg / static_cast<double>(batch_size)));
 }
-
-// How good samples are, seen by a classifier of the data as they were before a border was put around them.
-class Judge {
-  public:
-    Judge(const data::Dataset& unpadded, int64_t side, const std::string& path, const TrainSettings& s,
-          Device device)
-        : size_(unpadded.size()), margin_((side - size_.height) / 2) {
-        if (io::exists(path)) {
-            classifier_ = load_classifier(path).classifier;
-        } else {
-            LoadedClassifier trained =
-                train_and_judge(unpadded, {.epochs = kClassifierEpochs, .quiet = s.quiet}, device);
-            s.say("classifier: {:.2f} % of {} pictures right that it was not trained with",
-                  100 * trained.accuracy, unpadded.count / 10);
-            save_classifier(path, *trained.classifier, trained.accuracy);
-            classifier_ = std::move(trained.classifier);
-        }
-        evaluator_.emplace(*classifier_, unpadded, device);
-    }
-    GanQuality quality(const Tensor& pictures) {
-        const Tensor rows = slice(pictures, 2, margin_, margin_ + size_.height);
-        const Tensor cropped = slice(rows, 3, margin_, margin_ + size_.width);
-        return evaluator_->quality(cropped.reshape({-1, size_.pixels()}));
-    }
-
-  private:
-    const io::PictureSize size_;
-    const int64_t margin_;
-    std::unique_ptr<DigitClassifier> classifier_;
-    std::optional<Evaluator> evaluator_;
-};
 
 train::VarietyMonitor monitor_of(const data::Dataset& set) {
     const std::vector<int64_t> chosen = set.spread(kMonitored);
@@ -270,29 +236,13 @@ class Training {
     std::optional<Judge> judge_;
 };
 
-// MNIST's files as they are, or a folder of pictures at the wanted resolution.
-data::Dataset load(const TrainSettings& s) {
-    const auto side = s.resolution;
-    data::Dataset set =
-        data::has_mnist(s.data, data::Split::train)
-            ? data::load_mnist(s.data)
-            : data::load_picture_folder(
-                  s.data, {.size = {s.grey ? 1 : 3, side, side},
-                           .subfolders = s.labels ? data::Subfolders::classes : data::Subfolders::flat});
-    say_what_was_found(s, set);
-    check(set.height <= side && set.width <= side,
-          "the pictures are {}x{}; choose a --resolution of {} or more", set.width, set.height,
-          std::max(set.width, set.height));
-    return set;
-}
-
 }  // namespace
 
 int run(const TrainSettings& given) {
     distributed::ProcessGroup processes;
     TrainSettings s = given;
     s.quiet = s.quiet || !processes.is_first();
-    const data::Dataset set = load(s);
+    const data::Dataset set = load_data(s, s.data, s.resolution, s.grey, s.labels);
     s.say("{} pictures of {}x{}{}", set.count, set.width, set.height,
           set.labels.empty() ? "" : fmt::format(", {} classes", set.classes));
     network_options(s, set);  // before anything is written

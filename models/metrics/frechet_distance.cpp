@@ -24,7 +24,14 @@ FeatureStatistics feature_statistics(const Tensor& features) {
     check(features.rank() == 2 && features.size(0) >= 2,
           "[feature_statistics] expected (N,D) with N of at least 2, got {}", features.shape());
     const auto n = static_cast<size_t>(features.size(0)), d = static_cast<size_t>(features.size(1));
-    std::vector<double> x = features.to_vector<double>();
+    const std::vector<double> given = features.to_vector<double>();
+    std::vector<const double*> order;
+    for (size_t i = 0; i < n; ++i) order.push_back(&given[i * d]);
+    std::sort(order.begin(), order.end(), [d](const double* a, const double* b) {
+        return std::lexicographical_compare(a, a + d, b, b + d);
+    });
+    std::vector<double> x;
+    for (const double* row : order) x.insert(x.end(), row, row + d);
     FeatureStatistics s{features.size(1), std::vector<double>(d), std::vector<double>(d * d)};
     for (size_t i = 0; i < n; ++i)
         for (size_t k = 0; k < d; ++k) s.mean[k] += x[i * d + k] / static_cast<double>(n);
@@ -47,9 +54,9 @@ double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b) 
         distance += (a.mean[i] - b.mean[i]) * (a.mean[i] - b.mean[i]);
         distance += a.covariance[i * n + i] + b.covariance[i * n + i];
     }
-    const std::vector<double> root = symmetric_sqrt(a.covariance, a.size);
-    const SymmetricEigen inner = symmetric_eigen(product(product(root, b.covariance, n), root, n), a.size);
-    for (const double value : inner.values) distance -= 2 * std::sqrt(std::max(value, 0.0));
+    const std::vector<double> roots =
+        product(symmetric_sqrt(b.covariance, b.size), symmetric_sqrt(a.covariance, a.size), n);
+    for (const double value : singular_values(roots, a.size)) distance -= 2 * value;
     return std::max(distance, 0.0);  // below only by rounding
 }
 

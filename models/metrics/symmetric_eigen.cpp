@@ -65,6 +65,38 @@ SymmetricEigen symmetric_eigen(std::vector<double> a, int64_t size) {
     return result;
 }
 
+std::vector<double> singular_values(std::vector<double> a, int64_t size) {
+    const auto n = static_cast<size_t>(size);
+    check(size >= 0 && a.size() == n * n, "[singular_values] expected {} elements, got {}", n * n, a.size());
+    double norm = 0;
+    for (const double x : a) norm += x * x;
+    check(std::isfinite(norm), "[singular_values] expected finite elements");
+    const auto dot = [n](const double* x, const double* y) {
+        double sum = 0;
+        for (size_t k = 0; k < n; ++k) sum += x[k] * y[k];
+        return sum;
+    };
+    bool turned = true;
+    for (int sweep = 0; turned; ++sweep) {
+        check(sweep < kMostSweeps, "[singular_values] no convergence in {} sweeps", kMostSweeps);
+        turned = false;
+        for (size_t p = 0; p < n; ++p)
+            for (size_t q = p + 1; q < n; ++q) {
+                double *x = &a[p * n], *y = &a[q * n];
+                const double xx = dot(x, x), yy = dot(y, y), xy = dot(x, y);
+                if (std::fabs(xy) <= 1e-14 * std::sqrt(xx * yy) || std::fabs(xy) <= 1e-32 * norm) continue;
+                turned = true;
+                const double theta = (yy - xx) / (2 * xy);
+                const double t = std::copysign(1 / (std::fabs(theta) + std::hypot(theta, 1)), theta);
+                const double c = 1 / std::hypot(t, 1);
+                rotate(x, y, n, c, t * c);
+            }
+    }
+    std::vector<double> values(n);
+    for (size_t i = 0; i < n; ++i) values[i] = std::sqrt(dot(&a[i * n], &a[i * n]));
+    return values;
+}
+
 std::vector<double> symmetric_sqrt(const std::vector<double>& a, int64_t size) {
     const SymmetricEigen eigen = symmetric_eigen(a, size);
     const auto n = static_cast<size_t>(size);

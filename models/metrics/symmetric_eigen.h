@@ -16,6 +16,10 @@ struct SymmetricEigen {
 // are. Exact to rounding; n³ per sweep, some ten sweeps. Only the lower half of A is read.
 SymmetricEigen symmetric_eigen(std::vector<double> a, int64_t n);
 
+// The singular values of a matrix (n,n), in no order: rows are turned in pairs until all are orthogonal
+// (Hestenes). Exact to rounding of the largest, which the roots of A Aᵀ's eigenvalues are not.
+std::vector<double> singular_values(std::vector<double> a, int64_t n);
+
 // V √max(diag(values), 0) Vᵀ: the root of a covariance, whose smallest values may be negative by rounding.
 std::vector<double> symmetric_sqrt(const std::vector<double>& a, int64_t n);
 

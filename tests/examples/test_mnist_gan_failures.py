@@ -96,7 +96,7 @@ class SampleFailuresTest(Case):
                   (train, "--evaluate-every", 0, 10**9), (train, "--batch-size", 2, 1 << 16), (train, "--image-size", 4, 512), (evaluate, "--image-size", 4, 512),
                   (sample, "--count", 1, 10**6), (sample, "--digit", 0, 255), (sample, "--zoom", 1, 32), (walk, "--digit", 0, 255), (walk, "--zoom", 1, 32),
                   (walk, "--stops", 2, 1000), (walk, "--frames", 1, 1000), (walk, "--delay", 2, 65535), (evaluate, "--classifier-epochs", 1, 1000),
-                  (evaluate, "--count", 2, 10**6)]
+                  (evaluate, "--count", 4, 10**6)]
         for command, option, least, most in ranges + threads:
             for given in (least - 1, most + 1, -99999999999999999999, 99999999999999999999):
                 self.fails(f"{option}: expected {least} to {most}, got {given};", *command, option, given, code=2)

@@ -181,6 +181,29 @@ class StyleGanFiguresTest(unittest.TestCase):
                 uniform = np.round(exact / 51) * 51 - exact
                 self.assertLess(np.square(gif.convert("RGB") - exact).mean(), np.square(uniform).mean())
 
+    def test_evaluate(self):
+        def evaluate(name, *options):
+            result = run_program("evaluate", "--model", self.model, "--data", self.dir / "data", "--classifier", self.dir / "c.safetensors",
+                                 "--count", 60, "--json", self.dir / name, *options)
+            return json.loads((self.dir / name).read_text()), result.stdout
+
+        first, shown = evaluate("a.json", "--threads", 1, "--neighbours", self.dir / "n.png")
+        self.assertRegex(shown, r"Fréchet distance +[0-9.]+ +\(0.00 for as many real pictures\)")
+        self.assertRegex(shown, r"precision, recall +[0-9.]+ [0-9.]+")
+        self.assertEqual((first["samples"], len(first["shares"])), (60, 3))
+        self.assertTrue(0 <= first["frechet_of_data"] <= 1e-5, first)  # all of the data against themselves
+        self.assertGreater(first["frechet"], first["frechet_of_data"])
+        for share in ("precision", "recall", "copies"):
+            self.assertTrue(0 <= first[share] <= 1)
+        with Image.open(self.dir / "n.png") as image:
+            self.assertEqual(image.size, (12 * 14 * 6, 8 * 14 * 6))  # without the border, 4 pairs of rows
+        self.assertEqual(first, evaluate("b.json", "--threads", 2)[0])
+        # Of the mean picture alone there is no variety.
+        mean = evaluate("c.json", "--psi", 0, "--cutoff", 18, "--noise", "none")[0]
+        self.assertLessEqual(mean["recall"], first["recall"])
+        self.assertGreater(mean["frechet"], first["frechet"])
+        self.assertEqual(sorted(mean["shares"]), [0, 0, 1])
+
     def test_figures_are_large_enough_to_be_seen(self):
         with Image.open(self.run_it("truncation", "f.jpg", "--seeds", "1", "--psi", "1")) as image:
             self.assertEqual((image.size, image.format), ((100, 100), "JPEG"))

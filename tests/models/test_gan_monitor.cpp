@@ -2,9 +2,9 @@
 // What judges the generator: the monitor, the classifier, the evaluation; and the pictures that people judge.
 #include "framework/data/loader.h"
 #include "framework/ops.h"
-#include "models/gan/evaluation.h"
 #include "models/gan/model_file.h"
 #include "models/gan/monitor.h"
+#include "models/metrics/evaluation.h"
 #include "tests/catch.h"
 #include "tests/framework/io/io_test.h"
 

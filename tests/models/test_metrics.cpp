@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "framework/data/loader.h"
+#include "framework/ops.h"
 #include "framework/random.h"
 #include "models/metrics/frechet_distance.h"
 #include "models/metrics/nearest.h"
+#include "models/metrics/precision_recall.h"
 #include "models/metrics/symmetric_eigen.h"
 #include "tests/catch.h"
 #include "tests/framework/io/io_test.h"
@@ -123,6 +127,92 @@ TEST_CASE("fréchet distance: statistics of features", "[metrics]") {
     const Tensor x = normal_features(20000, {0, 1, -2}, {1, 2, 0.5}, 1),
                  y = normal_features(20000, {1, 1, -2}, {1, 1, 0.5}, 2);
     CHECK(frechet_distance(feature_statistics(x), feature_statistics(y)) == Approx(2).epsilon(0.05));
+}
+
+TEST_CASE("fréchet distance: nothing from a set to itself, in any order, with dead features too",
+          "[metrics]") {
+    for (const double dead : {1.0, 1e-9, 0.0}) {
+        // 48 features of 40 samples: no full rank; a third is nearly or fully dead.
+        std::vector<double> factor(48), mean(48, 0.5);
+        for (size_t i = 0; i < factor.size(); ++i)
+            factor[i] = (i % 3 == 0 ? dead : 1) * std::pow(2.0, double(i) / 8);
+        const Tensor x = normal_features(40, mean, factor, 7);
+        const std::vector<double> values = x.to_vector<double>();
+        std::vector<double> reversed;
+        for (size_t row = 40; row-- > 0;)
+            reversed.insert(reversed.end(), values.begin() + static_cast<std::ptrdiff_t>(48 * row),
+                            values.begin() + static_cast<std::ptrdiff_t>(48 * (row + 1)));
+        const FeatureStatistics a = feature_statistics(x),
+                                b = feature_statistics(from_vector(reversed, {40, 48}));
+        CHECK(a.mean == b.mean);
+        CHECK(a.covariance == b.covariance);
+        double trace = 0;
+        for (size_t i = 0; i < 48; ++i) trace += a.covariance[i * 48 + i];
+        CHECK(frechet_distance(a, b) >= 0);
+        CHECK(frechet_distance(a, b) <= 1e-9 * trace);
+        // The same set, moved: the square of the distance of the means alone.
+        FeatureStatistics moved = a;
+        moved.mean[3] += 2;
+        CHECK_THAT(frechet_distance(a, moved), Catch::Matchers::WithinAbs(4, 1e-9 * trace));
+    }
+}
+
+TEST_CASE("singular values: roots of the eigenvalues of A Aᵀ, small ones too", "[metrics]") {
+    for (const int64_t size : {1, 2, 17, 48}) {
+        const auto n = static_cast<size_t>(size);
+        const std::vector<double> a = random_symmetric(size, 3);
+        std::vector<double> found = singular_values(a, size), expected = symmetric_eigen(a, size).values;
+        for (double& value : expected) value = std::fabs(value);
+        std::sort(found.begin(), found.end());
+        std::sort(expected.begin(), expected.end());
+        for (size_t i = 0; i < n; ++i)
+            CHECK_THAT(found[i], Catch::Matchers::WithinAbs(expected[i], 1e-13 * expected[n - 1]));
+    }
+    CHECK(singular_values({0, 0, 0, 0}, 2) == std::vector<double>{0, 0});
+    CHECK_THROWS(singular_values({1, 2, 3}, 2));
+}
+
+TEST_CASE("precision and recall: by the definition", "[metrics]") {
+    // On a line, k = 1: the data's radii are 1, 1, 7; the samples' 1, 1, 30.
+    const Tensor data = from_vector(std::vector<double>{0, 1, 8}, {3, 1});
+    const Tensor made = from_vector(std::vector<double>{-0.5, 0.5, 40.5}, {3, 1});
+    const PrecisionRecall found = precision_recall(data, made, 1);
+    CHECK(found.precision == 2.0 / 3);  // 40.5 is far from all data
+    CHECK(found.recall == 1);           // 8 is within 40 of 40.5
+    const PrecisionRecall other = precision_recall(made, data, 1);
+    CHECK(other.precision == 1);
+    CHECK(other.recall == 2.0 / 3);
+    const Tensor x = normal_features(60, {0, 0, 0}, {1, 2, 3}, 1);
+    CHECK(precision_recall(x, x).precision == 1);
+    CHECK(precision_recall(x, x).recall == 1);
+    // Samples of one corner of the data: good ones, without variety. Ones far away: neither.
+    const Tensor narrow = normal_features(60, {0, 0, 0}, {0.05, 0.05, 0.05}, 2);
+    CHECK(precision_recall(x, narrow).precision == 1);
+    CHECK(precision_recall(x, narrow).recall < 0.1);
+    CHECK(precision_recall(x, narrow + 50).precision == 0);
+    // By loops, every pair on its own.
+    const Tensor y = normal_features(50, {1, 0, 0}, {2, 2, 2}, 3);
+    const auto distance = [](const Tensor& a, size_t i, const Tensor& b, size_t j) {
+        double sum = 0;
+        for (size_t d = 0; d < 3; ++d)
+            sum += std::pow(a.to_vector<double>()[3 * i + d] - b.to_vector<double>()[3 * j + d], 2);
+        return sum;
+    };
+    int within = 0;
+    for (size_t i = 0; i < 50; ++i) {
+        bool found_one = false;
+        for (size_t j = 0; j < 60 && !found_one; ++j) {
+            std::vector<double> own;
+            for (size_t l = 0; l < 60; ++l) own.push_back(distance(x, j, x, l));
+            std::sort(own.begin(), own.end());
+            found_one = distance(y, i, x, j) <= own[3];  // own[0] is to itself
+        }
+        within += found_one;
+    }
+    CHECK(precision_recall(x, y).precision == within / 50.0);
+    CHECK((within > 5 && within < 50));
+    CHECK_THROWS_WITH(precision_recall(data, made), ContainsSubstring("more than k = 3 points"));
+    CHECK_THROWS_WITH(precision_recall(data, x), ContainsSubstring("(N,D) and (M,D)"));
 }
 
 TEST_CASE("nearest pictures: by the plain formula, over several pieces", "[metrics]") {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "models/gan/evaluation.h"
+#include "models/metrics/evaluation.h"
 
 #include <algorithm>
 
@@ -35,7 +35,7 @@ double GanQuality::least_share() const { return *std::min_element(shares.begin()
 double GanQuality::most_share() const { return *std::max_element(shares.begin(), shares.end()); }
 
 Evaluator::Evaluator(DigitClassifier& classifier, const data::Dataset& set, Device device)
-    : classifier_(classifier), device_(device) {
+    : classifier_(classifier), device_(device), set_(set) {
     const io::PictureSize size{set.channels, set.height, set.width};
     check(classifier.size() == size,
           "[evaluation] the classifier is for pictures of {}x{} with {} channels, the data are {}x{} with {}",
@@ -64,6 +64,11 @@ GanQuality Evaluator::quality(const Tensor& samples) {
     for (const int64_t c : classes) ++quality.shares[static_cast<size_t>(c)];
     for (double& share : quality.shares) share /= static_cast<double>(classes.size());
     return quality;
+}
+
+PrecisionRecall Evaluator::precision_recall(const Tensor& samples) {
+    return models::precision_recall(features(data::to_pixels(set_, set_.spread(samples.size(0)))),
+                                    features(samples));
 }
 
 double Evaluator::share_seen_as(const Tensor& samples, const std::vector<int64_t>& classes) {

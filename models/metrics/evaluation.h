@@ -4,8 +4,9 @@
 
 #include <vector>
 
-#include "models/gan/classifier.h"
+#include "models/metrics/classifier.h"
 #include "models/metrics/frechet_distance.h"
+#include "models/metrics/precision_recall.h"
 
 namespace lily::models {
 
@@ -22,10 +23,12 @@ class Evaluator {
   public:
     static constexpr int64_t kMostPictures = 10'000;  // of the data, spread evenly over them
 
-    // Refers to the classifier, and moves it to `device`.
+    // Refers to the classifier, which it moves to `device`, and to the data.
     Evaluator(DigitClassifier& classifier, const data::Dataset& set, Device device);
 
     GanQuality quality(const Tensor& samples);  // (N,pixels) on the CPU
+    // Against as many pictures of the data.
+    PrecisionRecall precision_recall(const Tensor& samples);
     // Share of the samples that the classifier takes for what they were meant to be.
     double share_seen_as(const Tensor& samples, const std::vector<int64_t>& classes);
 
@@ -34,6 +37,7 @@ class Evaluator {
 
     DigitClassifier& classifier_;
     const Device device_;
+    const data::Dataset& set_;
     FeatureStatistics of_data_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "models/gan/classifier.h"
+#include "models/metrics/classifier.h"
 
 #include <algorithm>
 

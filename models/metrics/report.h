@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "models/gan/evaluation.h"
+#include "models/metrics/evaluation.h"
 
 namespace lily::models {
 
@@ -14,6 +14,7 @@ struct GanReport {
     double classifier_accuracy = 0;
     GanQuality quality = {}, of_data = {};  // of_data: of as many real pictures, the end of the scale
     CopyCheck copies = {};
+    PrecisionRecall manifolds = {};
     std::optional<double> class_as_asked = {};  // share of a conditional model's samples
 
     std::string table() const;  // lines of text

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "models/gan/report.h"
+#include "models/metrics/report.h"
 
 #include <fmt/format.h>
 
@@ -14,6 +14,7 @@ std::string GanReport::table() const {
                                    100 * classifier_accuracy);
     text += fmt::format("Fréchet distance     {:8.2f}   ({:.2f} for as many real pictures)\n",
                         quality.frechet, of_data.frechet);
+    text += fmt::format("precision, recall    {:8.3f} {:.3f}\n", manifolds.precision, manifolds.recall);
     text += fmt::format("mean confidence      {:8.3f}   ({:.3f})\n", quality.confidence, of_data.confidence);
     text += fmt::format("classes in %         {}   (least {:.1f}, most {:.1f})\n", shares,
                         100 * quality.least_share(), 100 * quality.most_share());
@@ -28,6 +29,8 @@ std::string GanReport::json() const {
     nlohmann::ordered_json json = {{"samples", samples},
                                    {"frechet", quality.frechet},
                                    {"frechet_of_data", of_data.frechet},
+                                   {"precision", manifolds.precision},
+                                   {"recall", manifolds.recall},
                                    {"confidence", quality.confidence},
                                    {"confidence_of_data", of_data.confidence},
                                    {"shares", quality.shares},
