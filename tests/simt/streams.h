@@ -11,4 +11,6 @@ cudaError_t copy(const Shape&, const float* x, float* y);        // y[i] = x[i]
 cudaError_t copy_first(const Shape&, const float* x, float* y);  // y[i] = x[0]
 cudaError_t add_atomically(const Shape&, float* y);              // y[0] += 1
 
+cudaError_t divide_unless_zero(const Shape&, const float* x, float* y);  // y[i] = 1 / x[i]
+
 }  // namespace lily::testing

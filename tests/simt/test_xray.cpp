@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "tests/simt/gpu.h"
+#include "tests/simt/races.h"
+#include "tests/simt/streams.h"
 
 namespace lily::testing {
 namespace {
@@ -110,6 +112,47 @@ TEST_CASE("xray: the kernels of the program are known by name", "[simt][xray]") 
     REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
     for (const auto& counted : simt::counters())
         CHECK(std::find(compiled.begin(), compiled.end(), counted.kernel) != compiled.end());
+}
+
+namespace {
+simt::LineCounters at_line(const std::string& file, int line) {
+    for (const auto& counted : simt::line_counters())
+        if (counted.file.ends_with("tests/simt/" + file) && counted.line == line) return counted;
+    FAIL("nothing was counted at " << file << ':' << line);
+    return {};
+}
+}  // namespace
+
+TEST_CASE("xray: counters by line: sectors, divergence, atomics that meet", "[simt][xray]") {
+    NEEDS_XRAY();
+    const FreshDevice device(simt::Xray::full);
+    simt::reset_counters();
+    const Array<float> x(counting(256)), y(std::vector<float>(256, 0));
+    REQUIRE(copy({.grid = 2, .block = 80}, x, y) == cudaSuccess);  // 3 warps, the last one of 16
+    const Array<unsigned> count(std::vector<unsigned>(1, 0));
+    REQUIRE(count_in_block({.grid = 1, .block = 80}, count) == cudaSuccess);
+    REQUIRE(divide_unless_zero({.grid = 1, .block = 64}, x, y) == cudaSuccess);
+    REQUIRE(cudaDeviceSynchronize() == cudaSuccess);
+    const auto load = at_line("streams.cu", marked_lines("streams.cu", "stream: copy").at(0));
+    CHECK_THAT(load.kernel, Catch::Matchers::ContainsSubstring("copy_kernel"));
+    CHECK(load.requests == 6);
+    CHECK(load.divergent == 0);  // the last warp has no more threads
+    CHECK(load.bytes == 160 * 4);
+    CHECK(load.sectors == 20);
+    const auto atomic = at_line("races.cu", marked_lines("races.cu", "race: count_in_block").at(0));
+    CHECK(atomic.atomics == 3);
+    CHECK(atomic.collisions == 31 + 31 + 15);
+    const auto some = at_line("streams.cu", marked_lines("streams.cu", "stream: divide_unless_zero").at(0));
+    CHECK(some.requests == 2);
+    CHECK(some.divergent == 1);  // x[0] is 0
+    const std::string json = simt::line_counters_json();
+    for (const std::string& part : {std::string("\"divergent\": 1"), std::string("\"collisions\": 77"),
+                                    "\"line\": " + std::to_string(load.line)})
+        CHECK_THAT(json, Catch::Matchers::ContainsSubstring(part));
+    CHECK(json.front() == '[');
+    CHECK(json.ends_with("}\n]\n"));
+    simt::reset_counters();
+    CHECK(simt::line_counters().empty());
 }
 
 }  // namespace lily::testing

@@ -5,8 +5,11 @@
 #include <array>
 #include <map>
 #include <mutex>
+#include <tuple>
 
 #include "engine.h"
+#include "race_report.h"
+#include "shadow.h"
 
 namespace simt {
 namespace {
@@ -15,7 +18,19 @@ constexpr unsigned kBanks = 32;
 
 std::mutex g_mutex;
 std::map<std::string, Counters> g_counters;
-std::map<std::string, uint64_t> g_launches;  // these are never reset
+std::map<std::string, uint64_t> g_launches;                        // these are never reset
+std::map<std::pair<const void*, uint32_t>, LineCounters> g_lines;  // by kernel and number of the call site
+
+constexpr std::pair<const char*, uint64_t LineCounters::*> kMembers[] = {
+    {"requests", &LineCounters::requests},
+    {"divergent", &LineCounters::divergent},
+    {"bytes", &LineCounters::bytes},
+    {"sectors", &LineCounters::sectors},
+    {"shared_passes", &LineCounters::shared_passes},
+    {"shared_least", &LineCounters::shared_least},
+    {"atomics", &LineCounters::atomics},
+    {"collisions", &LineCounters::collisions},
+};
 
 // A set of numbers that mostly come in order.
 template <size_t N>
@@ -64,6 +79,14 @@ unsigned sectors(const uintptr_t* lanes, unsigned n, size_t bytes) {
     return touched.count;
 }
 
+// Lanes of an atomic that find another lane at their address, and have to wait for it.
+unsigned collisions(const uintptr_t* lanes, unsigned n) {
+    std::array<uintptr_t, kWarp> sorted;
+    std::copy(lanes, lanes + n, sorted.begin());
+    std::sort(sorted.begin(), sorted.begin() + n);
+    return n - static_cast<unsigned>(std::unique(sorted.begin(), sorted.begin() + n) - sorted.begin());
+}
+
 bool is_atomic(const Record& record) {
     return record.access() == Access::atomic_load || record.access() == Access::atomic_store ||
            record.access() == Access::atomic_update;
@@ -85,7 +108,17 @@ void Counting::begin_launch(unsigned width) {
     width_ = width;
 }
 
-void Counting::count(const Record& record, const Cost& cost) {
+void Counting::count(const Record& record, const Cost& cost, uint32_t line, uint32_t lanes) {
+    if (line >= lines_.size()) lines_.resize(line + 1);
+    LineCounters& at = lines_[line];
+    ++at.requests;
+    at.divergent += record.mask != lanes;
+    if (!record.shared()) at.bytes += cost.bytes;
+    at.sectors += cost.sectors;
+    at.shared_passes += is_atomic(record) ? 0 : cost.passes;
+    at.shared_least += cost.least;
+    at.atomics += is_atomic(record);
+    at.collisions += is_atomic(record) ? cost.passes : 0;
     if (is_atomic(record)) {
         ++counted_.atomics;
     } else if (record.shared()) {
@@ -109,16 +142,16 @@ Counting::Memo& Counting::memo_of(const Record& record, uint64_t (&pattern)[2]) 
     return memo_[mixed >> 54];
 }
 
-bool Counting::known(const Record& record) {
+bool Counting::known(const Record& record, uint32_t line, uint32_t lanes) {
     if ((record.base & kIrregular) != 0) return false;
     uint64_t pattern[2];
     const Memo& memo = memo_of(record, pattern);
     if (!std::equal(pattern, pattern + 2, memo.pattern)) return false;
-    count(record, memo.cost);
+    count(record, memo.cost, line, lanes);
     return true;
 }
 
-void Counting::add(const Record& record, const LaneAddresses& addresses) {
+void Counting::add(const Record& record, const LaneAddresses& addresses, uint32_t line, uint32_t all) {
     uintptr_t lanes[kWarp];
     unsigned n = 0;
     for (uint32_t rest = record.mask; rest != 0; rest &= rest - 1)
@@ -127,7 +160,8 @@ void Counting::add(const Record& record, const LaneAddresses& addresses) {
     cost.bytes = static_cast<uint32_t>(n * record.bytes());
     if (record.shared() && !is_atomic(record)) cost.passes = passes(lanes, n, record.bytes(), cost.least);
     if (!record.shared() && !is_atomic(record)) cost.sectors = sectors(lanes, n, record.bytes());
-    count(record, cost);
+    if (is_atomic(record)) cost.passes = collisions(lanes, n);
+    count(record, cost, line, all);
     if ((record.base & kIrregular) != 0) return;
     uint64_t pattern[2];
     Memo& memo = memo_of(record, pattern);
@@ -150,6 +184,13 @@ void Counting::publish(const void* kernel) {
     sum.shared_passes += counted_.shared_passes;
     sum.shared_least += counted_.shared_least;
     counted_ = {};
+    for (uint32_t number = 0; number < lines_.size(); ++number) {
+        const LineCounters& from = lines_[number];
+        if (from.requests == 0) continue;
+        LineCounters& to = g_lines[{kernel, number}];
+        for (const auto& member : kMembers) to.*(member.second) += from.*(member.second);
+    }
+    lines_.clear();
 }
 
 void count_launch(const void* kernel, uint64_t blocks, uint64_t threads) {
@@ -168,6 +209,40 @@ std::vector<Counters> counters() {
     return result;
 }
 
+std::vector<LineCounters> line_counters() {
+    const std::lock_guard lock(g_mutex);
+    std::map<std::tuple<std::string, std::string, int>, LineCounters>
+        by_line;  // several call sites share one
+    for (const auto& [key, from] : g_lines) {
+        const Frame at = locate(whole_site(key.first, site_of_number(key.second)));
+        LineCounters& to = by_line[{kernel_name(key.first), at.file, at.line}];
+        for (const auto& member : kMembers) to.*(member.second) += from.*(member.second);
+    }
+    std::vector<LineCounters> result;
+    for (auto& [key, counted] : by_line) {
+        std::tie(counted.kernel, counted.file, counted.line) = key;
+        result.push_back(std::move(counted));
+    }
+    return result;
+}
+
+std::string line_counters_json() {
+    const auto quoted = [](const std::string& text) {
+        std::string result = "\"";
+        for (const char c : text) result += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+        return result + "\"";
+    };
+    std::string json = "[";
+    for (const LineCounters& counted : line_counters()) {
+        json += (json.size() == 1 ? "\n" : ",\n") + ("  {\"kernel\": " + quoted(counted.kernel)) +
+                ", \"file\": " + quoted(counted.file) + ", \"line\": " + std::to_string(counted.line);
+        for (const auto& [name, member] : kMembers)
+            json += std::string(", \"") + name + "\": " + std::to_string(counted.*member);
+        json += "}";
+    }
+    return json + "\n]\n";
+}
+
 std::vector<std::pair<std::string, uint64_t>> launches() {
     const std::lock_guard lock(g_mutex);
     return {g_launches.begin(), g_launches.end()};
@@ -176,6 +251,7 @@ std::vector<std::pair<std::string, uint64_t>> launches() {
 void reset_counters() {
     const std::lock_guard lock(g_mutex);
     g_counters.clear();
+    g_lines.clear();
 }
 
 }  // namespace simt

@@ -17,13 +17,6 @@ uint3 unfold(uint64_t index, dim3 shape) {
             static_cast<unsigned>(index / (uint64_t{shape.x} * shape.y))};
 }
 
-// A record has the low half of the address: the other half is near the kernel.
-const void* whole_site(const void* kernel, uint32_t site) {
-    const auto near = reinterpret_cast<uintptr_t>(kernel);
-    return reinterpret_cast<const void*>(
-        near + static_cast<uintptr_t>(int64_t{static_cast<int32_t>(site - static_cast<uint32_t>(near))}));
-}
-
 std::string access_text(bool write, Kind kind, bool updates) {
     if (updates) return kind == atomic_block ? "an atomic of block scope" : "an atomic";
     const char* how = kind == plain ? "" : (kind == as_volatile ? "volatile " : "atomic ");
@@ -50,6 +43,12 @@ std::string remedy(const RaceReport& race, bool same_block) {
 }
 
 }  // namespace
+
+const void* whole_site(const void* kernel, uint32_t site) {
+    const auto near = reinterpret_cast<uintptr_t>(kernel);
+    return reinterpret_cast<const void*>(
+        near + static_cast<uintptr_t>(int64_t{static_cast<int32_t>(site - static_cast<uint32_t>(near))}));
+}
 
 Fault::Access access_of(const PastWork& work, Slot slot, bool writes) {
     Fault::Access access;

@@ -15,6 +15,8 @@ struct RaceReport {
     uint32_t site = 0, info = 0;
     Slot other{};
 };
+// A record has the low half of the address that a call returns to: the other half is near the kernel.
+const void* whole_site(const void* kernel, uint32_t site);
 // What that work did, by a slot that bears its stamp (of a kernel).
 Fault::Access access_of(const PastWork& work, Slot slot, bool writes);
 [[noreturn]] void report_race(Worker& worker, const RaceReport& race);

@@ -11,6 +11,7 @@
 #include "counters.h"
 #include "engine.h"
 #include "races.h"
+#include "shadow.h"
 
 namespace simt {
 namespace {
@@ -135,6 +136,8 @@ void each_record(Worker& worker, unsigned warp, bool count) {
     Records& list = *worker.lists[warp];
     LaneAddresses addresses;
     RaceCheck check(worker, warp);
+    const unsigned left = worker.threads_in_block() - warp * kWarp;
+    const uint32_t lanes = left >= kWarp ? ~0u : (1u << left) - 1;
     for (uint32_t i = 1; i < list.size; ++i) {
         const Record& record = list.data[i];
         if (record.mask == 0) continue;
@@ -148,9 +151,10 @@ void each_record(Worker& worker, unsigned warp, bool count) {
             list.links[i].raced = record.mask;
         }
         if (count) {
-            if (worker.counting->known(record)) continue;
+            const uint32_t line = site_number(worker, record.site());
+            if (worker.counting->known(record, line, lanes)) continue;
             addresses_of(worker, warp, list, record, addresses);
-            worker.counting->add(record, addresses);
+            worker.counting->add(record, addresses, line, lanes);
         }
     }
 }

@@ -28,7 +28,21 @@ struct Counters {
     uint64_t bank_conflicts() const { return shared_passes - shared_least; }
 };
 
-std::vector<Counters> counters();  // by name of the kernel
+// The same by line of the sources, for what accesses memory there.
+struct LineCounters {
+    std::string kernel, file;
+    int line = 0;
+    uint64_t requests = 0;            // to global or shared memory, atomics among them
+    uint64_t divergent = 0;           // those by a part of the warp's threads
+    uint64_t bytes = 0, sectors = 0;  // of global memory
+    uint64_t shared_passes = 0, shared_least = 0;
+    uint64_t atomics = 0;
+    uint64_t collisions = 0;  // of atomics: further lanes of a request at an address that one lane has too
+};
+
+std::vector<Counters> counters();           // by name of the kernel
+std::vector<LineCounters> line_counters();  // by kernel, file and line
+std::string line_counters_json();           // an array of objects with the members' names
 void reset_counters();
 // The kernels that the program contains, by the rule that a kernel's name ends in _kernel; counters() has
 // those that ran.
