@@ -25,6 +25,9 @@ if(NOT LILY_SANITIZE)
          -include ${PROJECT_SOURCE_DIR}/tools/simt/include/simt/block_memory.h)
 endif()
 
+option(LILY_SIMT_ARITHMETIC "the software GPU reports integer overflow and shifts out of range in all kernels" OFF)
+set(simt_arithmetic_options -fsanitize=shift,signed-integer-overflow)  # tools/simt/src/arithmetic.cpp
+
 # lily_simt_sources(<target> <dir> [root]): compiles every .cu file below <dir> of <root> (the project) into the target,
 # for the software GPU. CMake ties a file to one language, so each is included by a .cpp file of one line.
 function(lily_simt_sources target dir)
@@ -35,8 +38,12 @@ function(lily_simt_sources target dir)
         set(generated ${PROJECT_BINARY_DIR}/simt/${source}.cpp)
         file(CONFIGURE OUTPUT ${generated} CONTENT "#include \"${source}\"\n")
         target_sources(${target} PRIVATE ${generated})
+        set(arithmetic "")
+        if(NOT LILY_SANITIZE AND (LILY_SIMT_ARITHMETIC OR source MATCHES "^tests/simt/arithmetic"))
+            set(arithmetic ${simt_arithmetic_options})
+        endif()
         set_source_files_properties(${generated} TARGET_DIRECTORY ${target} PROPERTIES
-            COMPILE_OPTIONS "${simt_options}" COMPILE_DEFINITIONS LILY_CUDA_DEVICE=simt
+            COMPILE_OPTIONS "${simt_options};${arithmetic}" COMPILE_DEFINITIONS LILY_CUDA_DEVICE=simt
             INCLUDE_DIRECTORIES "${PROJECT_SOURCE_DIR}/tools/simt/include;${root};${PROJECT_SOURCE_DIR}")
     endforeach()
     target_link_libraries(${target} PRIVATE lily_simt)

@@ -28,6 +28,7 @@ enum class FaultKind {
     copy,            // a wrong direction or range
     stream,          // results read before they were there, a handle that is none, a capture that went wrong
     library,         // a wrong argument of cuBLAS or cuDNN
+    arithmetic,      // an integer overflows, a shift is out of range (LILY_SIMT_ARITHMETIC)
 };
 
 // A fault, and where it happened: in a kernel its line, block and thread, in host code the line of the call.
