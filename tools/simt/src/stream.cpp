@@ -24,8 +24,7 @@ struct Streams {
     KnownWork host;        // what the host has waited for
 };
 Streams& streams() {
-    static auto* const made = new Streams{
-        .all = {}, .events = {}, .legacy = {}, .serial = 0, .captures = {}, .numbers = 0, .host = nullptr};
+    static auto* const made = new Streams();
     return *made;
 }
 
