@@ -8,7 +8,6 @@
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/dropout.h"
 #include "framework/ops/embedding.h"
-#include "framework/ops/linear.h"
 #include "framework/ops/shape.h"
 
 namespace lily::nn {
@@ -36,12 +35,12 @@ void check_groups(const char* layer, int64_t in, int64_t out, int64_t groups) {
 
 }  // namespace
 
-Linear::Linear(int64_t in, int64_t out, Init init, Bias with_bias, DType dtype)
-    : weight(register_parameter("weight", initial_weight({out, in}, dtype, init))) {
+Linear::Linear(int64_t in, int64_t out, Init init, Bias with_bias, DType dtype, LinearOptions linear_options)
+    : weight(register_parameter("weight", initial_weight({out, in}, dtype, init))), options(linear_options) {
     if (with_bias == Bias::yes) bias = register_parameter("bias", initial_bias(out, weight, init));
 }
 
-Tensor Linear::forward(const Tensor& x) { return linear(x, weight, bias); }
+Tensor Linear::forward(const Tensor& x) { return linear(x, weight, bias, options); }
 
 Conv2d::Conv2d(int64_t in, int64_t out, KernelSize kernel, Init init, Conv2dOptions conv_options,
                Bias with_bias, DType dtype)

@@ -9,19 +9,22 @@
 #include "framework/nn/module.h"
 #include "framework/ops/conv2d.h"
 #include "framework/ops/conv_transpose2d.h"
+#include "framework/ops/linear.h"
 #include "framework/random.h"
 
 namespace lily::nn {
 
 enum class Bias : bool { no, yes };
 
-// x (…,in) -> (…,out); weight (out,in), bias (out)
+// x (…,in) -> (…,out); weight (out,in), bias (out). options.weight_scale changes no initial value.
 class Linear final : public Module {
   public:
-    Linear(int64_t in, int64_t out, Init init, Bias with_bias = Bias::yes, DType dtype = DType::f32);
+    Linear(int64_t in, int64_t out, Init init, Bias with_bias = Bias::yes, DType dtype = DType::f32,
+           LinearOptions options = {});
     Tensor forward(const Tensor& x) override;
 
     Tensor weight, bias;  // bias: undefined with Bias::no
+    const LinearOptions options;
 };
 
 // A square or (height, width) size.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "framework/ops/linear.h"
 
+#include <cmath>
+
 #include "framework/autograd.h"
 #include "framework/ops/arithmetic.h"
 #include "framework/ops/data_or_null.h"
@@ -43,8 +45,9 @@ struct Operands {
 
     Gradients composed(const Backward& g) const {
         const Tensor dz = slope(g);
-        return {g.needs(0) ? matmul(dz, weight()) : Tensor{},
-                g.needs(1) ? matmul(dz, Transposed::yes, x(), Transposed::no) : Tensor{},
+        const Tensor scaled = shape.weight_scale == 1 ? dz : dz * shape.weight_scale;  // (rows, out)
+        return {g.needs(0) ? matmul(scaled, weight()) : Tensor{},
+                g.needs(1) ? matmul(scaled, Transposed::yes, x(), Transposed::no) : Tensor{},
                 g.needs(2) ? sum(dz, {0}) : Tensor{}};
     }
 
@@ -59,8 +62,8 @@ struct Operands {
 };
 
 Tensor linear_rows(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                   LinearActivation activation) {
-    const kernels::LinearShape shape{x.size(0), x.size(1), weight.size(0)};
+                   LinearActivation activation, LinearOptions options) {
+    const kernels::LinearShape shape{x.size(0), x.size(1), weight.size(0), options.weight_scale};
     Tensor y = empty({shape.rows, shape.out}, {.dtype = x.dtype(), .device = x.device()});
     visit_floating("linear", x.dtype(), [&](auto zero) {
         using T = decltype(zero);
@@ -71,14 +74,16 @@ Tensor linear_rows(const char* op, const Tensor& x, const Tensor& weight, const 
     const Saved x_saved = saved_if(weight.requires_grad(), x), w_saved = saved_if(x.requires_grad(), weight);
     return record(
         op, y, {x, weight, bias},
-        [saved = Operands{x_saved, w_saved, shape, activation}](const Backward& g) {  // y = f(x Wᵀ + b)
+        [saved = Operands{x_saved, w_saved, shape, activation}](const Backward& g) {  // y = f(s x Wᵀ + b)
             return grad_enabled() ? saved.composed(g) : saved.fused(g);
         },
         activation.function == Activation::none ? KeepOutput::no : KeepOutput::yes);
 }
 
 Tensor linear_op(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                 LinearActivation activation) {
+                 LinearActivation activation, LinearOptions options) {
+    check(std::isfinite(options.weight_scale), "[{}] expected a finite weight_scale, got {}", op,
+          options.weight_scale);
     check(weight.rank() == 2, "[{}] expected a weight (out,in), got {}", op, weight.shape());
     check(x.rank() >= 1 && x.size(-1) == weight.size(1), "[{}] expected x (…,{}) for a weight {}, got {}", op,
           weight.size(1), weight.shape(), x.shape());
@@ -92,27 +97,28 @@ Tensor linear_op(const char* op, const Tensor& x, const Tensor& weight, const Te
               name(x.dtype()), name(bias.dtype()));
         check_same_device(op, x, bias);
     }
-    if (x.rank() == 2) return linear_rows(op, x, weight, bias, activation);
+    if (x.rank() == 2) return linear_rows(op, x, weight, bias, activation, options);
     Shape shape = x.shape();
     shape[shape.rank() - 1] = weight.size(0);
     const int64_t in = weight.size(1), rows = Shape(x.shape().begin(), x.shape().end() - 1).numel();
-    return reshape(linear_rows(op, reshape(x, {rows, in}), weight, bias, activation), shape);
+    return reshape(linear_rows(op, reshape(x, {rows, in}), weight, bias, activation, options), shape);
 }
 
 }  // namespace
 
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-    return linear_op("linear", x, weight, bias, {});
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, LinearOptions options) {
+    return linear_op("linear", x, weight, bias, {}, options);
 }
-Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-    return linear_op("linear_relu", x, weight, bias, {Activation::relu});
+Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, LinearOptions options) {
+    return linear_op("linear_relu", x, weight, bias, {Activation::relu}, options);
 }
-Tensor linear_leaky_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, double negative_slope) {
+Tensor linear_leaky_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, double negative_slope,
+                         LinearOptions options) {
     check(negative_slope >= 0, "[linear_leaky_relu] expected negative_slope >= 0, got {}", negative_slope);
-    return linear_op("linear_leaky_relu", x, weight, bias, {Activation::leaky_relu, negative_slope});
+    return linear_op("linear_leaky_relu", x, weight, bias, {Activation::leaky_relu, negative_slope}, options);
 }
-Tensor linear_tanh(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-    return linear_op("linear_tanh", x, weight, bias, {Activation::tanh});
+Tensor linear_tanh(const Tensor& x, const Tensor& weight, const Tensor& bias, LinearOptions options) {
+    return linear_op("linear_tanh", x, weight, bias, {Activation::tanh}, options);
 }
 
 }  // namespace lily

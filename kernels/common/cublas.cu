@@ -168,8 +168,8 @@ void cublas_product(const char* who, Queue& queue, Precision precision, const Bl
           who);
 }
 
-void cublaslt_linear(const char* who, Queue& queue, Precision precision, const LtLinear& s, const float* x,
-                     const float* weight, const float* bias, float* y) {
+void cublaslt_linear(const char* who, Queue& queue, Precision precision, const LtLinear& s, float scale,
+                     const float* x, const float* weight, const float* bias, float* y) {
     Lt& library = lt(who);
     const std::lock_guard lock(library.mutex);
     const LtKey key{s, precision, bias != nullptr};
@@ -180,9 +180,9 @@ void cublaslt_linear(const char* who, Queue& queue, Precision precision, const L
                                              sizeof bias),
               who);
     const auto workspace = queue.scratch<char>(static_cast<int64_t>(plan.workspace));
-    const float one = 1, zero = 0;
-    check(cublasLtMatmul(library.handle, plan.product, &one, weight, plan.weight, x, plan.x, &zero, y, plan.y,
-                         y, plan.y, &plan.algorithm, workspace.data(), plan.workspace, stream(queue)),
+    const float zero = 0;
+    check(cublasLtMatmul(library.handle, plan.product, &scale, weight, plan.weight, x, plan.x, &zero, y,
+                         plan.y, y, plan.y, &plan.algorithm, workspace.data(), plan.workspace, stream(queue)),
           who);
 }
 

@@ -18,7 +18,7 @@ struct BlasProduct {
 void cublas_product(const char* who, Queue& queue, Precision precision, const BlasProduct& s, const float* a,
                     const float* b, float beta, float* c);
 
-// y = x Wᵀ + b: x (rows, in), W (out, in), b (out) or null, y (rows, out). Pointers are
+// y = scale x Wᵀ + b: x (rows, in), W (out, in), b (out) or null, y (rows, out). Pointers are
 // aligned as allocations are (kLtAlignment), and sizes fit into an int.
 struct LtLinear {
     int64_t rows, in, out;
@@ -26,8 +26,8 @@ struct LtLinear {
 };
 inline constexpr size_t kMostLtPlans = 256;     // the last ones of cublaslt_linear are kept
 inline constexpr uintptr_t kLtAlignment = 256;  // what cuBLASLt's heuristic takes for granted
-void cublaslt_linear(const char* who, Queue& queue, Precision precision, const LtLinear& s, const float* x,
-                     const float* weight, const float* bias, float* y);
+void cublaslt_linear(const char* who, Queue& queue, Precision precision, const LtLinear& s, float scale,
+                     const float* x, const float* weight, const float* bias, float* y);
 
 // Do these addresses and sizes suit the libraries?
 template <class... T>

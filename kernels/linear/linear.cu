@@ -18,6 +18,7 @@ namespace {
 template <class F>
 struct Epilogue {
     F f;
+    float scale;
     const float* bias;
     float* y;
     int64_t out;
@@ -27,7 +28,8 @@ struct Epilogue {
     __device__ void operator()(int64_t i, int64_t j, const Pack<float>& sums) const {
         Pack<float> result;
         for (int c = 0; c < kPack; ++c) {
-            const float z = bias && j + c < out ? sums.lane[c] + bias[j + c] : sums.lane[c];
+            const float product = scale * sums.lane[c];
+            const float z = bias && j + c < out ? product + bias[j + c] : product;
             result.lane[c] = f.value(z);
         }
         store_pack(y + i * out, j, out, packed, result);
@@ -68,8 +70,10 @@ struct Value {
 
 void forward(Queue& queue, LinearShape s, LinearActivation activation, const float* x, const float* weight,
              const float* bias, float* y) {
+    const float scale = static_cast<float>(s.weight_scale);
     if (suits_library(s) && aligned(kLtAlignment, x, weight, bias, y)) {
-        cublaslt_linear("linear", queue, product_precision(), {s.rows, s.in, s.out}, x, weight, bias, y);
+        cublaslt_linear("linear", queue, product_precision(), {s.rows, s.in, s.out}, scale, x, weight, bias,
+                        y);
         return visit_activation<float>(activation, [&](auto f) {
             if constexpr (!std::is_same_v<decltype(f), Identity<float>>)
                 map("linear", queue, s.rows * s.out, Value<decltype(f)>{f}, y, static_cast<const float*>(y));
@@ -82,7 +86,7 @@ void forward(Queue& queue, LinearShape s, LinearActivation activation, const flo
         core_tiles{blocks_for(core_tiles_over(s.rows) * core_columns, 1), dim3(kCoreThreads)};
     visit_activation<float>(activation, [&](auto f) {
         using F = decltype(f);
-        const Epilogue<F> epilogue{f, bias, y, s.out, packed};
+        const Epilogue<F> epilogue{f, scale, bias, y, s.out, packed};
         switch (product_precision()) {
             case Precision::f32:
                 return launch("linear", queue, tiles, forward_kernel<F>, s, columns, x, weight, epilogue);
@@ -104,28 +108,30 @@ struct Slope {
     __device__ float operator()(int64_t i) const { return y ? f.gradient(y[i], dy[i]) : dy[i]; }
 };
 
-// dx = dz W
+// dx = s dz W
 template <class F>
 __global__ void __launch_bounds__(kTileThreads)
     data_kernel(LinearShape s, Slope<F> dz, int64_t tile_columns, const float* weight, float* dx) {
+    const float scale = static_cast<float>(s.weight_scale);
     const auto [tile_row, tile_column] = divide(blockIdx.x, tile_columns);
     product_tile<true, false>(
         s.rows, s.in, {tile_row * kTile, tile_column * kTile, 0, s.out},
         [&](int64_t i, int64_t k) { return dz(i * s.out + k); },
         [&](int64_t j, int64_t k) { return weight[k * s.in + j]; },
-        [&](int64_t i, int64_t j, float sum) { dx[i * s.in + j] = sum; });
+        [&](int64_t i, int64_t j, float sum) { dx[i * s.in + j] = scale * sum; });
 }
 
-// dW = dzᵀ x
+// dW = s dzᵀ x
 template <class F>
 __global__ void __launch_bounds__(kTileThreads)
     weight_kernel(LinearShape s, Slope<F> dz, int64_t tile_columns, const float* x, float* dweight) {
+    const float scale = static_cast<float>(s.weight_scale);
     const auto [tile_row, tile_column] = divide(blockIdx.x, tile_columns);
     product_tile<false, false>(
         s.out, s.in, {tile_row * kTile, tile_column * kTile, 0, s.rows},
         [&](int64_t i, int64_t k) { return dz(k * s.out + i); },
         [&](int64_t j, int64_t k) { return x[k * s.in + j]; },
-        [&](int64_t i, int64_t j, float sum) { dweight[i * s.in + j] = sum; });
+        [&](int64_t i, int64_t j, float sum) { dweight[i * s.in + j] = scale * sum; });
 }
 
 // db = Σ dz: a block has 32 neighbouring columns, each added up by 8 threads.
@@ -148,20 +154,23 @@ __global__ void __launch_bounds__(kColumns* kLayers) bias_kernel(LinearShape s, 
 template <class F>
 struct SlopeOf {
     F f;
-    __device__ float operator()(float dy, float y) const { return f.gradient(y, dy); }
+    float scale;
+    __device__ float operator()(float dy, float y) const { return scale * f.gradient(y, dy); }
 };
 
-// dz in memory, and its products by kernels/matmul, which gives them to cuBLAS.
+// s dz in memory, and its products by kernels/matmul, which gives them to cuBLAS.
 void products(Queue& queue, LinearShape s, LinearActivation activation, const float* x, const float* weight,
               const float* y, const float* dy, const LinearGradients<float>& gradient) {
     const bool activated = activation.function != Activation::none;
-    const auto scratch = queue.scratch<float>(activated ? s.rows * s.out : 0);
-    if (activated)
+    const bool changes = activated || s.weight_scale != 1;
+    const auto scratch = queue.scratch<float>(changes ? s.rows * s.out : 0);
+    const float scale = static_cast<float>(s.weight_scale);
+    if (changes)
         visit_activation<float>(activation, [&](auto f) {
-            if constexpr (!std::is_same_v<decltype(f), Identity<float>>)
-                map("linear", queue, s.rows * s.out, SlopeOf<decltype(f)>{f}, scratch.data(), dy, y);
+            map("linear", queue, s.rows * s.out, SlopeOf<decltype(f)>{f, scale}, scratch.data(), dy,
+                activated ? y : dy);
         });
-    const float* dz = activated ? scratch.data() : dy;
+    const float* dz = changes ? scratch.data() : dy;
     const MatmulKernels<float>& k = matmul<float>(queue.device());
     if (gradient.x) k.product(queue, matmul_shape(s.rows, s.in, s.out), dz, weight, 0, gradient.x);
     if (gradient.weight)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A fully connected layer with the function that follows it.
-//   forward   y = f(z), z = x Wᵀ + b      x (rows, in)   W (out, in)   b (out) or null   y (rows, out)
-//   backward  dz = dy f'(z)      dx = dz W      dW = dzᵀ x      db = Σ dz over the rows
+//   forward   y = f(z), z = s x Wᵀ + b    x (rows, in)   W (out, in)   b (out) or null   y (rows, out)
+//   backward  dz = dy f'(z)      dx = s dz W      dW = s dzᵀ x      db = Σ dz over the rows
+// The scale s multiplies sums or dz, both (rows, out): no pass over the weights.
 // f' is computed from y: relu and leaky_relu keep the sign, tanh' = 1 - y².
 #pragma once
 
@@ -14,6 +15,7 @@ namespace lily::kernels {
 
 struct LinearShape {
     int64_t rows, in, out;
+    double weight_scale = 1;  // s
 };
 
 enum class Activation : uint8_t { none, relu, leaky_relu, tanh };

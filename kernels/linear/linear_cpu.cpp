@@ -9,34 +9,36 @@
 namespace lily::kernels {
 namespace {
 
-// y = f(y) after the product has been added to the bias.
+// y = f(s y + b) after the product.
 template <class T>
 void forward(Queue& queue, LinearShape s, LinearActivation activation, const T* x, const T* weight,
              const T* bias, T* y) {
     if constexpr (std::is_same_v<T, float>)
         if (fast_linear::fits()) return fast_linear::forward(queue, s, activation, x, weight, bias, y);
-    const int64_t rows_per_piece = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, s.out));
-    if (bias)
-        parallel_for(s.rows, rows_per_piece, [=](int64_t begin, int64_t end) {
-            for (int64_t r = begin; r < end; ++r) std::copy(bias, bias + s.out, y + r * s.out);
-        });
     matmul<T>(queue.device())
-        .product(queue, matmul_shape(s.rows, s.out, s.in, false, true), x, weight, bias ? T(1) : T(0), y);
-    if (activation.function == Activation::none) return;
+        .product(queue, matmul_shape(s.rows, s.out, s.in, false, true), x, weight, T(0), y);
+    if (activation.function == Activation::none && !bias && s.weight_scale == 1) return;
+    const int64_t rows_per_piece = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, s.out));
+    const T scale = static_cast<T>(s.weight_scale);
     visit_activation<T>(activation, [=](auto f) {
-        parallel_for(s.rows * s.out, kGrain, [=](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) y[i] = f.value(y[i]);
+        parallel_for(s.rows, rows_per_piece, [=](int64_t begin, int64_t end) {
+            for (int64_t r = begin; r < end; ++r) {
+                T* line = y + r * s.out;
+                for (int64_t o = 0; o < s.out; ++o)
+                    line[o] = f.value(bias ? scale * line[o] + bias[o] : scale * line[o]);
+            }
         });
     });
 }
 
-// One pass over dy: dz = dy f'(y), db = Σ_rows dz, and dz turned as kernels/linear/linear_fast.h wants it,
-// where not null; 48 columns to a task.
+// One pass over dy: s dz with dz = dy f'(y), db = Σ_rows dz, and s dz turned as kernels/linear/linear_fast.h
+// wants it, where not null; 48 columns to a task.
 template <class T>
 void activation_backward(LinearShape s, LinearActivation activation, const T* y, const T* dy, T* dz,
                          T* turned, T* db) {
     constexpr int64_t turn = fast_linear::kTurnedRows, columns = 8 * turn;
     const int64_t groups = (s.out + columns - 1) / columns;
+    const T scale = static_cast<T>(s.weight_scale);
     const T* from = y ? y : dy;  // the identity's gradient does not look at it
     const int64_t grain = std::max<int64_t>(1, kGrain / (columns * std::max<int64_t>(1, s.rows)));
     visit_activation<T>(activation, [=](auto f) {
@@ -48,13 +50,14 @@ void activation_backward(LinearShape s, LinearActivation activation, const T* y,
                     const int64_t at = r * s.out + first;
                     T line[columns] = {};
                     for (int64_t i = 0; i < width; ++i) line[i] = local.gradient(from[at + i], dy[at + i]);
+                    if (db)
+                        for (int64_t i = 0; i < width; ++i) total[i] += line[i];
+                    for (int64_t i = 0; i < width; ++i) line[i] *= scale;
                     if (dz)
                         for (int64_t i = 0; i < width; ++i) dz[at + i] = line[i];
                     if (turned)
                         for (int64_t i = 0; i < width; i += turn)
                             std::copy_n(line + i, turn, turned + (first + i) * s.rows + r * turn);
-                    if (db)
-                        for (int64_t i = 0; i < width; ++i) total[i] += line[i];
                 }
                 if (db)
                     for (int64_t i = 0; i < width; ++i) db[first + i] = static_cast<T>(total[i]);
@@ -75,7 +78,8 @@ void backward(Queue& queue, LinearShape s, LinearActivation activation, const T*
               const T* y, const T* dy, LinearGradients<T> gradient) {
     const bool activated = activation.function != Activation::none;
     const bool fast = std::is_same_v<T, float> && fast_linear::fits();
-    const bool wants_dz = activated && (gradient.x || (gradient.weight && !fast));
+    const bool changes = activated || s.weight_scale != 1;
+    const bool wants_dz = changes && (gradient.x || (gradient.weight && !fast));
     const bool wants_turned = fast && gradient.weight;
     const auto dz_scratch = queue.scratch<T>(wants_dz ? s.rows * s.out : 0);
     const auto turned_scratch = queue.scratch<T>(wants_turned ? fast_linear::turned_size(s) : 0);

@@ -15,7 +15,7 @@ void forward(Queue& queue, LinearShape s, LinearActivation f, const float* x, co
 // cache.
 constexpr int kTurnedRows = 6;
 inline int64_t turned_size(LinearShape s) { return ceil_div(s.out, kTurnedRows) * kTurnedRows * s.rows; }
-// dx = dz W and dW = dzᵀ x, where not null; turned_dz for dW alone.
+// dx = dz W and dW = dzᵀ x, where not null; turned_dz for dW alone. dz has been scaled.
 void products(Queue& queue, LinearShape s, const float* x, const float* weight, const float* dz,
               const float* turned_dz, float* dx, float* dweight);
 

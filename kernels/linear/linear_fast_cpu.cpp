@@ -29,7 +29,7 @@ void each_task(int64_t tasks, double multiplications, const Body& body) {
 constexpr int64_t kChunk = 8 * kTileRows;  // outputs of one task
 constexpr int64_t kLongest = 4096;         // values of k per run: a panel of them stays in the second cache
 
-// z (kChunk, kPanel) of a panel's rows and some outputs, turned, with bias and f, into y.
+// z (kChunk, kPanel) of a panel's rows and some outputs, turned, with scale, bias and f, into y.
 template <int B>
 inline void finish(const LinearShape& s, LinearActivation activation, const float* z, int64_t row,
                    int64_t rows, int64_t out, int64_t outs, const float* bias, float* y) {
@@ -47,10 +47,12 @@ inline void finish(const LinearShape& s, LinearActivation activation, const floa
                 for (int64_t j = 0; j < std::min<int64_t>(B, outs - o); ++j)
                     to[i * s.out + j] = z[(o + j) * kPanel<B> + r + i];
         }
+    const float scale = static_cast<float>(s.weight_scale);
     visit_activation<float>(activation, [&](auto f) {
         for (int64_t r = row; r < row + rows; ++r) {
             float* line = y + r * s.out + out;
-            for (int64_t o = 0; o < outs; ++o) line[o] = f.value(bias ? line[o] + bias[out + o] : line[o]);
+            for (int64_t o = 0; o < outs; ++o)
+                line[o] = f.value(bias ? scale * line[o] + bias[out + o] : scale * line[o]);
         }
     });
 }

@@ -72,6 +72,10 @@ TEST_CASE("Linear and Conv2d apply their op with their weights", "[nn][layers]")
     Linear dense(5, 4, generator, Bias::yes, DType::f64);
     CHECK(dense(x).shape() == Shape{2, 3, 4});
     CHECK(dense(x).to_vector<double>() == linear(x, dense.weight, dense.bias).to_vector<double>());
+    Linear scaled(5, 4, generator, Bias::yes, DType::f64, {.weight_scale = 0.5});
+    CHECK(scaled(x).to_vector<double>() ==
+          linear(x, scaled.weight, scaled.bias, {.weight_scale = 0.5}).to_vector<double>());
+    CHECK(scaled(x).to_vector<double>() != linear(x, scaled.weight, scaled.bias).to_vector<double>());
     Linear plain(5, 4, generator, Bias::no, DType::f64);
     CHECK_FALSE(plain.bias.defined());
     CHECK(plain.named_parameters().size() == 1);

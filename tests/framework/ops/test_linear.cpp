@@ -40,11 +40,34 @@ std::vector<OpCase> linear_cases() {
                                }});
         };
         using T = const Tensor&;
-        with("linear_relu", linear_relu, relu);
+        with(
+            "linear_relu", [](T a, T w, T b) { return linear_relu(a, w, b); }, relu);
         with(
             "linear_leaky_relu", [](T a, T w, T b) { return linear_leaky_relu(a, w, b, 0.2); },
             [](T z) { return leaky_relu(z, 0.2); });
-        with("linear_tanh", linear_tanh, lily::tanh);
+        with(
+            "linear_tanh", [](T a, T w, T b) { return linear_tanh(a, w, b); }, lily::tanh);
+        // A scale of the weight; the reference has it on the other side of the product.
+        const auto scaled = [&](const char* op, auto fused, auto activation) {
+            all.push_back({.name = fmt::format("{} {} by {} scaled", op, x, weight),
+                           .shapes = {x, weight, {weight[0]}},
+                           .op = [fused](const Tensors& v) { return fused(v[0], v[1], v[2]); },
+                           .formats = x.rank() == 4,
+                           .reference =
+                               [activation](const Tensors& v) {
+                                   return activation(sum(unsqueeze(v[0], -2) * (v[1] * 0.7), {-1}) + v[2]);
+                               }});
+        };
+        scaled(
+            "linear", [](T a, T w, T b) { return linear(a, w, b, {.weight_scale = 0.7}); },
+            [](T z) { return z; });
+        scaled(
+            "linear_leaky_relu",
+            [](T a, T w, T b) { return linear_leaky_relu(a, w, b, 0.2, {.weight_scale = 0.7}); },
+            [](T z) { return leaky_relu(z, 0.2); });
+        scaled(
+            "linear_tanh", [](T a, T w, T b) { return linear_tanh(a, w, b, {.weight_scale = 0.7}); },
+            lily::tanh);
         all.push_back({.name = fmt::format("linear_tanh {} by {} without bias", x, weight),
                        .shapes = {x, weight},
                        .op = [](const Tensors& v) { return linear_tanh(v[0], v[1]); }});
@@ -68,6 +91,8 @@ TEST_CASE("linear: values, errors, only the gradients asked for", "[ops][linear]
                       "[linear] expected a bias (2) for a weight (2,3), got (3)");
     CHECK_THROWS_WITH(linear(zeros({2, 3}, {.dtype = DType::f64}), w),
                       "[linear] expected equal dtypes, got x f64 and weight f32");
+    CHECK_THROWS_WITH(linear(zeros({2, 3}), w, b, {.weight_scale = INFINITY}),
+                      "[linear] expected a finite weight_scale, got inf");
 
     Tensor x = ones({2, 3}).set_requires_grad();
     Tensor weight = w.clone();
@@ -117,6 +142,35 @@ TEST_CASE("linear: the same bits for any number of threads", "[ops][linear]") {
         first = results;
     }
     kernels::set_max_threads(0);
+}
+
+// dx alone needs less memory than W has; with dW, less than two of it.
+TEST_CASE("linear: a scale makes no copy of the weight", "[ops][linear]") {
+    for (const Device device : {Device::cpu, Device::simt}) {
+        if (!is_available(device)) continue;
+        INFO(name(device));
+        const TensorOptions on{.device = device};
+        Tensor x = ones({2, 1024}, on), w = ones({512, 1024}, on);
+        x.set_requires_grad();
+        const int64_t weight_bytes = w.numel() * 4;
+        const auto peak = [&](const auto& body) {
+            const int64_t before = allocator(device).stats().current_bytes;
+            allocator(device).reset_peak();
+            body();
+            return allocator(device).stats().peak_bytes - before;
+        };
+        const auto run = [&](const Tensors& wanted, bool create_graph) {
+            const Tensor y = linear_leaky_relu(x, w, {}, 0.2, {.weight_scale = 0.5});
+            CHECK(y.to_vector() == std::vector<float>(1024, 512));
+            grad(sum(y), wanted, {.create_graph = create_graph});
+        };
+        for (const bool create_graph : {false, true}) {
+            CHECK(peak([&] { run({x}, create_graph); }) < weight_bytes);
+            w.set_requires_grad();
+            CHECK(peak([&] { run({x, w}, create_graph); }) < 2 * weight_bytes);
+            w.set_requires_grad(false);
+        }
+    }
 }
 
 TEST_CASE("linear: PyTorch's values", "[ops][linear]") {

@@ -70,8 +70,8 @@ void check_forward(Device device, int64_t shift) {
 }
 
 void check_linear(Device device, LinearShape s, LinearActivation f, bool with_bias) {
-    INFO("rows " << s.rows << ", in " << s.in << ", out " << s.out << ", bias " << with_bias
-                 << ", activation " << static_cast<int>(f.function));
+    INFO("rows " << s.rows << ", in " << s.in << ", out " << s.out << ", scale " << s.weight_scale
+                 << ", bias " << with_bias << ", activation " << static_cast<int>(f.function));
     Queue &queue = default_queue(device), &cpu = default_queue(Device::cpu);
     const auto& f32 = kernels::linear<float>(device);
     const auto& f64 = kernels::linear<double>(Device::cpu);
@@ -132,8 +132,11 @@ TEST_CASE("linear kernels: f32 as f64, with and without bias, whatever follows",
                                         {0, 3, 4},
                                         {64, 128, 48},
                                         {70, 100, 49}}) {
+                LinearShape scaled = s;
+                scaled.weight_scale = 0.7;
                 for (const LinearActivation f : kActivations) check_linear(device, s, f, true);
-                check_linear(device, s, {}, false);
+                for (const LinearActivation f : kActivations) check_linear(device, scaled, f, true);
+                for (const LinearShape& which : {s, scaled}) check_linear(device, which, {}, false);
             }
         }
 }
