@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "framework/ops/conv2d_common.h"
 
+#include <cmath>
+
 #include "framework/ops/data_or_null.h"
 #include "framework/ops/reduce.h"
 
@@ -61,6 +63,7 @@ void check_options(const char* op, const Conv2dOptions& o) {
         check(o.dilation[axis] >= 1, "[{}] expected dilation >= 1, got ({})", op, fmt::join(o.dilation, ","));
     }
     check(o.groups >= 1, "[{}] expected groups >= 1, got {}", op, o.groups);
+    check(std::isfinite(o.weight_scale), "[{}] expected a finite weight_scale, got {}", op, o.weight_scale);
 }
 
 void check_operands(const char* op, const char* a_name, const Tensor& a, const char* b_name,
@@ -74,8 +77,18 @@ void check_operands(const char* op, const char* a_name, const Tensor& a, const c
 }
 
 Conv2dShape shape_of(const Shape& x, const Shape& weight, const Conv2dOptions& o) {
-    return {x[0],      x[1],     x[2],      x[3],       weight[0], weight[2],
-            weight[3], o.stride, o.padding, o.dilation, o.groups};
+    return {.n = x[0],
+            .c = x[1],
+            .h = x[2],
+            .w = x[3],
+            .k = weight[0],
+            .r = weight[2],
+            .s = weight[3],
+            .stride = o.stride,
+            .padding = o.padding,
+            .dilation = o.dilation,
+            .groups = o.groups,
+            .weight_scale = o.weight_scale};
 }
 
 Conv2dShape checked_shape(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,

@@ -42,9 +42,12 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
     // result can have less than a stride of it.
     const std::array<int64_t, 2> more{o.output_padding[0] / o.stride[0], o.output_padding[1] / o.stride[1]};
     const Tensor source = more[0] + more[1] == 0 ? x : pad(x, {0, more[1], 0, more[0]});
-    const Tensor y = conv2d_backward_data(
-        source, weight, size,
-        {.stride = o.stride, .padding = o.padding, .dilation = o.dilation, .groups = o.groups});
+    const Tensor y = conv2d_backward_data(source, weight, size,
+                                          {.stride = o.stride,
+                                           .padding = o.padding,
+                                           .dilation = o.dilation,
+                                           .groups = o.groups,
+                                           .weight_scale = o.weight_scale});
     return bias.defined() ? y + reshape(bias, {1, channels, 1, 1}) : y;
 }
 

@@ -154,13 +154,13 @@ class Convolution final : public CudnnConvolution {
                  float* y) override {
         const std::lock_guard lock(use(queue).mutex);
         if (measured_) measure(queue, x, w, y);
-        const float one = 1, zero = 0;
+        const float scale = shape_.weight_scale, zero = 0;
         const Choice& c = bias && !relu ? with_bias_ : best_;
         const auto workspace = queue.scratch<char>(static_cast<int64_t>(c.workspace));
         const auto algorithm = static_cast<cudnnConvolutionFwdAlgo_t>(c.algorithm);
         if (!bias && !relu)
             return check(
-                cudnnConvolutionForward(handle(), &one, x_.get(), x, w_.get(), w, convolution_.get(),
+                cudnnConvolutionForward(handle(), &scale, x_.get(), x, w_.get(), w, convolution_.get(),
                                         algorithm, workspace.data(), c.workspace, &zero, y_.get(), y),
                 who_);
         const auto no_bias = queue.scratch<float>(bias ? 0 : shape_.k);
@@ -170,7 +170,7 @@ class Convolution final : public CudnnConvolution {
                                 stream(queue)),
                 who_);
         check(cudnnConvolutionBiasActivationForward(
-                  handle(), &one, x_.get(), x, w_.get(), w, convolution_.get(), algorithm, workspace.data(),
+                  handle(), &scale, x_.get(), x, w_.get(), w, convolution_.get(), algorithm, workspace.data(),
                   c.workspace, &zero, y_.get(), y, bias_.get(), bias ? bias : no_bias.data(),
                   relu ? relu_.get() : identity_.get(), y_.get(), y),
               who_);
@@ -179,9 +179,9 @@ class Convolution final : public CudnnConvolution {
     void backward_data(Queue& queue, const float* w, const float* dy, bool add, float* dx) override {
         const std::lock_guard lock(use(queue).mutex);
         if (measured_ && !add) measure(queue, w, dy, dx);  // it destroys dx
-        const float one = 1, keep = add ? 1.0f : 0.0f;
+        const float scale = shape_.weight_scale, keep = add ? 1.0f : 0.0f;
         const auto workspace = queue.scratch<char>(static_cast<int64_t>(best_.workspace));
-        check(cudnnConvolutionBackwardData(handle(), &one, w_.get(), w, y_.get(), dy, convolution_.get(),
+        check(cudnnConvolutionBackwardData(handle(), &scale, w_.get(), w, y_.get(), dy, convolution_.get(),
                                            static_cast<cudnnConvolutionBwdDataAlgo_t>(best_.algorithm),
                                            workspace.data(), best_.workspace, &keep, x_.get(), dx),
               who_);
@@ -190,9 +190,9 @@ class Convolution final : public CudnnConvolution {
     void backward_weights(Queue& queue, const float* x, const float* dy, float* dw) override {
         const std::lock_guard lock(use(queue).mutex);
         if (measured_) measure(queue, x, dy, dw);
-        const float one = 1, zero = 0;
+        const float scale = shape_.weight_scale, zero = 0;
         const auto workspace = queue.scratch<char>(static_cast<int64_t>(best_.workspace));
-        check(cudnnConvolutionBackwardFilter(handle(), &one, x_.get(), x, y_.get(), dy, convolution_.get(),
+        check(cudnnConvolutionBackwardFilter(handle(), &scale, x_.get(), x, y_.get(), dy, convolution_.get(),
                                              static_cast<cudnnConvolutionBwdFilterAlgo_t>(best_.algorithm),
                                              workspace.data(), best_.workspace, &zero, w_.get(), dw),
               who_);

@@ -14,6 +14,7 @@ struct CudnnShape {
     int n, c, h, w, k, r, s, out_h, out_w;
     int stride[2], padding[2], dilation[2];
     int groups;
+    float weight_scale;
 };
 enum class CudnnPass : uint8_t { forward, data, weights };
 
@@ -29,7 +30,8 @@ class CudnnConvolution {
     virtual ~CudnnConvolution() = default;
 
     virtual std::string algorithm() const = 0;  // for people: "cuDNN winograd"
-    // y = x * w + bias (or null), with relu its positive part, in which NaN may be 0
+    // Each takes w as weight_scale · w. y = x * w + bias (or null), with relu its positive part, in which NaN
+    // may be 0
     virtual void forward(Queue& queue, const float* x, const float* w, const float* bias, bool relu,
                          float* y) = 0;
     virtual void backward_data(Queue& queue, const float* w, const float* dy, bool add, float* dx) = 0;

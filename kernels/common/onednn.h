@@ -4,6 +4,7 @@
 #pragma once
 
 #include <oneapi/dnnl/dnnl.hpp>
+#include <unordered_map>
 
 namespace lily::kernels {
 
@@ -42,6 +43,19 @@ inline dnnl::memory::desc onednn_any_layout(const dnnl::memory::desc& desc) {
     const dnnl::memory::dims dims = desc.dims();
 #endif
     return {dims, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any};
+}
+
+// Makes a reorder multiply by `scale`, which has to live until the reorder is done.
+inline void scale_onednn_reorder(dnnl::primitive_attr& attributes,
+                                 std::unordered_map<int, dnnl::memory>& arguments, float& scale) {
+#if DNNL_VERSION_MAJOR >= 3
+    attributes.set_scales_mask(DNNL_ARG_FROM, 0);
+    const dnnl::memory::desc one{{1}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::x};
+    arguments.emplace(DNNL_ARG_ATTR_SCALES | DNNL_ARG_FROM, dnnl::memory(one, onednn_engine(), &scale));
+#else
+    static_cast<void>(arguments);
+    attributes.set_output_scales(0, {scale});
+#endif
 }
 
 // What follows a primitive: y = max(0, y).

@@ -30,6 +30,7 @@ struct Convolution {
     int c, h, w, k, r, s, out_h, out_w, groups;
     int stride[2], padding[2], dilation[2];
     int64_t samples;
+    float weight_scale;
 
     explicit Convolution(const Conv2dShape& shape)
         : c(static_cast<int>(shape.c)),
@@ -41,7 +42,8 @@ struct Convolution {
           out_h(static_cast<int>(shape.out_h())),
           out_w(static_cast<int>(shape.out_w())),
           groups(static_cast<int>(shape.groups)),
-          samples(shape.n) {
+          samples(shape.n),
+          weight_scale(static_cast<float>(shape.weight_scale)) {
         for (size_t axis = 0; axis < 2; ++axis) {
             stride[axis] = static_cast<int>(shape.stride[axis]);
             padding[axis] = static_cast<int>(shape.padding[axis]);
@@ -92,7 +94,8 @@ __global__ void __launch_bounds__(kTileThreads)
         },
         [&](int64_t i, int64_t j, float sum) {
             const int n = static_cast<int>(j) / plane, at = static_cast<int>(j) % plane;
-            const float value = bias ? sum + bias[first_k + i] : sum;
+            const float product = s.weight_scale * sum;
+            const float value = bias ? product + bias[first_k + i] : product;
             y[(static_cast<int64_t>(n) * s.k + first_k + i) * plane + at] = relu && value < 0 ? 0.0f : value;
         });
 }
@@ -114,10 +117,12 @@ __global__ void __launch_bounds__(kTileThreads)
             return patch_value(s, t.group, (n * s.out_h + i) * s.out_w + q, static_cast<int>(k), x);
         },
         [&](int64_t i, int64_t j, const Pack<float>& sums) {
-            float best = sums.lane[0];
+            float best = s.weight_scale * sums.lane[0];
             int where = 0;
-            for (int c = 1; c < 4; ++c)
-                if (sums.lane[c] > best || sums.lane[c] != sums.lane[c]) best = sums.lane[c], where = c;
+            for (int c = 1; c < 4; ++c) {
+                const float product = s.weight_scale * sums.lane[c];
+                if (product > best || product != product) best = product, where = c;
+            }
             if (bias) best += bias[first_k + i];
             const int window = static_cast<int>(j / 4), plane = rows * row_size;
             const int64_t at =
@@ -188,7 +193,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
         [&](int64_t i, int64_t j, float sum) {
             const int n = static_cast<int>(j) / plane, at = static_cast<int>(j) % plane;
             float& place = dx[(static_cast<int64_t>(n) * s.c + first_c + i) * plane + at];
-            place = add ? place + sum : sum;
+            place = add ? place + s.weight_scale * sum : s.weight_scale * sum;
         });
 }
 
@@ -210,7 +215,7 @@ __global__ void __launch_bounds__(kTileThreads)
         [&](int64_t j, int64_t at) {
             return patch_value(s, t.group, static_cast<int>(at), static_cast<int>(j), x);
         },
-        [&](int64_t i, int64_t j, float sum) { out[(first_k + i) * s.patch() + j] = sum; });
+        [&](int64_t i, int64_t j, float sum) { out[(first_k + i) * s.patch() + j] = s.weight_scale * sum; });
 }
 
 struct GpuConv2dPlan final : Conv2dPlan {
@@ -240,7 +245,8 @@ std::unique_ptr<CudnnConvolution> make_library(const Conv2dShape& s, Conv2dPass 
                            {c.stride[0], c.stride[1]},
                            {c.padding[0], c.padding[1]},
                            {c.dilation[0], c.dilation[1]},
-                           c.groups};
+                           c.groups,
+                           c.weight_scale};
     const CudnnPass kind = is_forward(pass)         ? CudnnPass::forward
                            : is_backward_data(pass) ? CudnnPass::data
                                                     : CudnnPass::weights;

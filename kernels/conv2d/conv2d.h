@@ -6,6 +6,8 @@
 // with c running over the C/groups channels of k's group. A ReLU that follows, and a 2x2 maximum pooling
 // after it, can be part of the convolution, forward and in backward data.
 //
+// Every pass takes w as weight_scale · w, and dw is the gradient of that w: no copy of the weights is made.
+//
 // A convolution is prepared once as a plan, which knows the algorithm, the layout it wants each tensor in,
 // and how the weights must be packed; the plan is then run any number of times.
 #pragma once
@@ -28,6 +30,7 @@ struct Conv2dShape {
     int64_t groups = 1;
     // Whatever n is, pictures of one size are convolved alike: a picture's bits do not depend on its batch.
     bool by_map = false;
+    double weight_scale = 1;  // of w
 
     // y (N, K, out_h, out_w); 0 or less: the kernel does not fit into the padded picture.
     int64_t out_h() const { return extent(h, r, 0); }
@@ -113,7 +116,7 @@ struct Conv2dKernels {
     bool (*fuses_pool)(const Conv2dShape&);
     // The last kMostConv2dPlans are kept: asking again for one of them costs a look-up.
     std::shared_ptr<const Conv2dPlan> (*plan)(const Conv2dShape&, Conv2dPass);
-    // packed (plan.packed_bytes) = w (K, C/groups, R, S), for forward and backward data
+    // packed (plan.packed_bytes) = weight_scale · w (K, C/groups, R, S), for forward and backward data
     void (*pack)(Queue&, const Conv2dPlan&, const T* w, void* packed);
     void (*forward)(Queue&, const Conv2dPlan&, const T* x, const Conv2dWeights<T>&, const T* bias,
                     const Conv2dOutput<T>&);  // bias or null

@@ -2,9 +2,12 @@
 // Which algorithm convolves what on the CPU, and the store of plans.
 #include "kernels/conv2d/conv2d.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <mutex>
 #include <tuple>
+#include <vector>
 
 #include "kernels/common/error.h"
 #include "kernels/common/parallel.h"
@@ -93,14 +96,27 @@ WinogradCut winograd_cut(const Conv2dShape& s, Conv2dAlgorithm algorithm) {
                : WinogradCut::by_tiles;
 }
 
+// Names the packing that makes `packing` of weights with a scale; plans with the same scale share one copy.
+uint64_t scaled_packing(uint64_t packing, double scale) {
+    if (packing == 0 || scale == 1) return packing;
+    static std::mutex mutex;
+    static auto& known = *new std::vector<std::pair<uint64_t, double>>;
+    const std::lock_guard lock(mutex);
+    const auto found = std::find(known.begin(), known.end(), std::pair{packing, scale});
+    const auto number = static_cast<uint64_t>(found - known.begin());
+    if (found == known.end()) known.emplace_back(packing, scale);
+    return uint64_t{1} << 61 | number;  // the unscaled ones leave this bit clear
+}
+
 std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, Conv2dAlgorithm algorithm) {
     using enum Conv2dAlgorithm;
     const bool weights = pass == Conv2dPass::backward_weights;
     const bool ours = takes_winograd(s, pass, algorithm);
     std::unique_ptr<CpuConv2dPlan> plan;
-    if (has_pool(pass)) return make_winograd_conv2d(s, pass, winograd_cut(s, algorithm));
-    if (algorithm == onednn) plan = make_onednn_conv2d(s, pass, OneDnnAlgorithm::onednn);
-    if (algorithm != onednn && algorithm != direct && is_backward_data(pass) && few_channels_conv2d_fits(s))
+    if (has_pool(pass)) plan = make_winograd_conv2d(s, pass, winograd_cut(s, algorithm));
+    if (!plan && algorithm == onednn) plan = make_onednn_conv2d(s, pass, OneDnnAlgorithm::onednn);
+    if (!plan && algorithm != onednn && algorithm != direct && is_backward_data(pass) &&
+        few_channels_conv2d_fits(s))
         plan = make_few_channels_conv2d(s, pass);
     if (!plan && ((ours && weights && algorithm == rule) || algorithm == onednn_winograd) &&
         onednn_winograd_fits(s))
@@ -108,6 +124,7 @@ std::unique_ptr<CpuConv2dPlan> make_plan(const Conv2dShape& s, Conv2dPass pass, 
     if (!plan && ours && !weights) plan = make_winograd_conv2d(s, pass, winograd_cut(s, algorithm));
     if (!plan) plan = make_onednn_conv2d(s, pass, OneDnnAlgorithm::direct);
     if (!plan) throw Error("[conv2d] oneDNN cannot convolve this shape");
+    plan->packing = scaled_packing(plan->packing, s.weight_scale);
     return plan;
 }
 

@@ -123,12 +123,13 @@ class FewChannelsConv2d final : public CpuConv2dPlan {
     // (K,C,R,S) -> (K/block, R, S, C, block)
     void pack(Queue&, const float* w, void* packed) const override {
         const Conv2dShape& s = shape;
+        const float scale = static_cast<float>(s.weight_scale);
         float* to = static_cast<float*>(packed);
         for (int64_t k = 0; k < s.k; ++k)
             for (int64_t c = 0; c < s.c; ++c)
                 for (int64_t tap = 0; tap < s.r * s.s; ++tap)
                     to[((k / y_layout * s.r * s.s + tap) * s.c + c) * y_layout + k % y_layout] =
-                        w[(k * s.c + c) * s.r * s.s + tap];
+                        scale * w[(k * s.c + c) * s.r * s.s + tap];
     }
 
     void backward_data(Queue& queue, const Conv2dGradient<float>& g, const Conv2dWeights<float>& w, bool,

@@ -39,6 +39,7 @@ inline int64_t grain(int64_t products) {
 
 template <class T>
 void forward(const Conv2dShape& s, bool relu, const T* x, const T* w, const T* bias, T* y) {
+    const T scale = static_cast<T>(s.weight_scale);
     const int64_t per_group = s.c / s.groups, plane = s.out_h() * s.out_w();
     parallel_for(s.n * s.k, grain(plane * per_group * s.r * s.s), [=](int64_t begin, int64_t end) {
         for (int64_t nk = begin; nk < end; ++nk) {
@@ -46,7 +47,7 @@ void forward(const Conv2dShape& s, bool relu, const T* x, const T* w, const T* b
             std::fill(y + nk * plane, y + (nk + 1) * plane, bias ? bias[k] : T(0));
             for (int64_t c = first; c < first + per_group; ++c)
                 for_each_product(s, n, k, c, [=](int64_t at_y, int64_t at_x, int64_t at_w) {
-                    y[at_y] += w[at_w] * x[at_x];
+                    y[at_y] += scale * w[at_w] * x[at_x];
                 });
             for (int64_t i = nk * plane; relu && i < (nk + 1) * plane; ++i) y[i] = y[i] < 0 ? T(0) : y[i];
         }
@@ -56,6 +57,7 @@ void forward(const Conv2dShape& s, bool relu, const T* x, const T* w, const T* b
 // y: null, or the output of a ReLU that followed: then the gradient of what is not positive is 0.
 template <class T>
 void backward_data(const Conv2dShape& s, const T* dy, const T* y, const T* w, T* dx) {
+    const T scale = static_cast<T>(s.weight_scale);
     const int64_t c_per_group = s.c / s.groups, k_per_group = s.k / s.groups, plane = s.h * s.w;
     parallel_for(s.n * s.c, grain(plane * k_per_group * s.r * s.s), [=](int64_t begin, int64_t end) {
         for (int64_t nc = begin; nc < end; ++nc) {
@@ -63,7 +65,7 @@ void backward_data(const Conv2dShape& s, const T* dy, const T* y, const T* w, T*
             std::fill(dx + nc * plane, dx + (nc + 1) * plane, T(0));
             for (int64_t k = first; k < first + k_per_group; ++k)
                 for_each_product(s, n, k, c, [=](int64_t at_y, int64_t at_x, int64_t at_w) {
-                    dx[at_x] += w[at_w] * (y && y[at_y] <= 0 ? T(0) : dy[at_y]);
+                    dx[at_x] += scale * w[at_w] * (y && y[at_y] <= 0 ? T(0) : dy[at_y]);
                 });
         }
     });
@@ -71,6 +73,7 @@ void backward_data(const Conv2dShape& s, const T* dy, const T* y, const T* w, T*
 
 template <class T>
 void backward_weights(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
+    const T scale = static_cast<T>(s.weight_scale);
     const int64_t c_per_group = s.c / s.groups, k_per_group = s.k / s.groups, taps = s.r * s.s;
     parallel_for(
         s.k * c_per_group, grain(s.n * s.out_h() * s.out_w() * taps), [=](int64_t begin, int64_t end) {
@@ -79,7 +82,7 @@ void backward_weights(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
                 std::fill(dw + kc * taps, dw + (kc + 1) * taps, T(0));
                 for (int64_t n = 0; n < s.n; ++n)
                     for_each_product(s, n, k, c, [=](int64_t at_y, int64_t at_x, int64_t at_w) {
-                        dw[at_w] += dy[at_y] * x[at_x];
+                        dw[at_w] += scale * dy[at_y] * x[at_x];
                     });
             }
         });

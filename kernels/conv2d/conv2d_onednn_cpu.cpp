@@ -7,7 +7,9 @@
 // infinities is not finite in places where the convolution is (winograd_direct.h): then the direct form
 // computes it again.
 #include <cfloat>
+#include <cmath>
 #include <mutex>
+#include <unordered_map>
 #include <vector>
 
 #include "kernels/common/error.h"
@@ -38,10 +40,15 @@ uint64_t packing_of(const memory::desc& desc) {
     return known.size();
 }
 
-void copy_layout(const memory::desc& from_desc, const void* from, const memory::desc& to_desc, void* to) {
+// to = scale · from
+void copy_layout(const memory::desc& from_desc, const void* from, const memory::desc& to_desc, void* to,
+                 float scale = 1) {
     memory source(from_desc, onednn_engine(), const_cast<void*>(from));
     memory target(to_desc, onednn_engine(), to);
-    dnnl::reorder(source, target).execute(onednn_stream(), source, target);
+    dnnl::primitive_attr attributes;
+    std::unordered_map<int, memory> arguments{{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, target}};
+    if (scale != 1) scale_onednn_reorder(attributes, arguments, scale);
+    dnnl::reorder(source, target, attributes).execute(onednn_stream(), arguments);
     onednn_stream().wait();
 }
 
@@ -78,7 +85,9 @@ class OneDnnConv2d final : public CpuConv2dPlan {
         return true;
     }
 
-    void pack(Queue&, const float* w, void* packed) const override { copy_layout(w_, w, prim_w_, packed); }
+    void pack(Queue&, const float* w, void* packed) const override {
+        copy_layout(w_, w, prim_w_, packed, weight_scale());
+    }
 
     void forward(Queue& queue, const float* x, const Conv2dWeights<float>& w, const float* bias,
                  const Conv2dOutput<float>& out) const override {
@@ -130,7 +139,7 @@ class OneDnnConv2d final : public CpuConv2dPlan {
         execute(queue, {{DNNL_ARG_SRC, from_x.memory()},
                         {DNNL_ARG_DIFF_DST, from_y.memory()},
                         {DNNL_ARG_DIFF_WEIGHTS, to.memory()}});
-        to.finish();
+        to.finish(weight_scale());
         if (is_winograd() && !is_finite(queue, w_count(), dw)) direct().backward_weights(queue, x, dy, dw);
     }
 
@@ -157,7 +166,7 @@ class OneDnnConv2d final : public CpuConv2dPlan {
         Scratch<float> copy_;  // empty where no copy is needed
     };
 
-    // A tensor in the layout that the primitive writes; finish() brings it into the caller's.
+    // A tensor in the layout that the primitive writes; finish() brings it into the caller's, times a scale.
     class Output {
       public:
         Output(Queue& queue, const memory::desc& user, float* data, const memory::desc& wanted)
@@ -166,8 +175,10 @@ class OneDnnConv2d final : public CpuConv2dPlan {
               data_(data),
               copy_(queue.scratch<float>(user == wanted ? 0 : floats(wanted))) {}
         dnnl::memory memory() const { return wrap(wanted_, copy_.data() ? copy_.data() : data_); }
-        void finish() const {
-            if (copy_.data()) copy_layout(wanted_, copy_.data(), user_, data_);
+        void finish(float scale = 1) const {
+            if (copy_.data()) return copy_layout(wanted_, copy_.data(), user_, data_, scale);
+            if (scale == 1) return;
+            for (int64_t i = 0; i < floats(user_); ++i) data_[i] *= scale;
         }
 
       private:
@@ -183,6 +194,7 @@ class OneDnnConv2d final : public CpuConv2dPlan {
         onednn_stream().wait();
     }
 
+    float weight_scale() const { return static_cast<float>(shape.weight_scale); }
     int64_t x_count() const { return shape.n * shape.c * shape.h * shape.w; }
     int64_t y_count() const { return shape.n * shape.k * shape.out_h() * shape.out_w(); }
     int64_t w_count() const { return shape.k * (shape.c / shape.groups) * shape.r * shape.s; }
@@ -203,7 +215,8 @@ class OneDnnConv2d final : public CpuConv2dPlan {
             return kernels::vector<float>(queue.device()).abs_max(queue, n, values);
         };
         const double terms = static_cast<double>(w_count() / shape.k);
-        const double most = largest(x_count(), x) * largest(w_count(), w) * terms;
+        const double most =
+            largest(x_count(), x) * largest(w_count(), w) * std::abs(shape.weight_scale) * terms;
         return most + (bias ? largest(shape.k, bias) : 0) <= 0x1p126;
     }
 

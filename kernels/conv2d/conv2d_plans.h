@@ -27,9 +27,10 @@ std::unique_ptr<CpuConv2dPlan> make_onednn_conv2d(const Conv2dShape&, Conv2dPass
 // oneDNN's Winograd form can do this shape, if this version and machine have it at all (2.x with AVX-512).
 bool onednn_winograd_fits(const Conv2dShape&);
 
-// packed = the transformed w (out, in, 3, 3) of our own Winograd form, (36, in/block, out/block, block in,
-// block out), its blocks of `in` apart by winograd::weight_group.
-void pack_winograd_weights(int64_t block, int64_t out, int64_t in, const float* w, float* packed);
+// packed = the transformed scale · w (out, in, 3, 3) of our own Winograd form, (36, in/block, out/block,
+// block in, block out), its blocks of `in` apart by winograd::weight_group.
+void pack_winograd_weights(int64_t block, int64_t out, int64_t in, float scale, const float* w,
+                           float* packed);
 
 // 3x3, stride 1, dense, whole blocks of channels: forward, and backward data as a forward convolution of dy.
 bool winograd_conv2d_fits(const Conv2dShape&);

@@ -28,9 +28,9 @@ inline void transform_slice(const Problem& p, const float* w, int64_t first_out,
             const int64_t in = first_in / B + i, out = first_out + o;
             float* to = u + (i * blocks + o) * B * B;
             if constexpr (kBackward)
-                transform_filters<B>(w, p.out, in, out, to, element);
+                transform_filters<B>(w, p.weight_scale, p.out, in, out, to, element);
             else
-                transform_filters<B>(w, p.in, out, in, to, element);
+                transform_filters<B>(w, p.weight_scale, p.in, out, in, to, element);
         }
 }
 

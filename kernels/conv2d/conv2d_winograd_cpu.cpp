@@ -107,13 +107,14 @@ class WinogradConv2d final : public CpuConv2dPlan {
     }
 
     void pack(Queue&, const float* w, void* packed) const override {
-        pack_winograd_weights(x_layout, shape.k, shape.c, w, static_cast<float*>(packed));
+        pack_winograd_weights(x_layout, shape.k, shape.c, weight_scale(), w, static_cast<float*>(packed));
     }
 
     void forward(Queue& queue, const float* x, const Conv2dWeights<float>& w, const float* bias,
                  const Conv2dOutput<float>& out) const override {
         const Conv2dShape& s = shape;
-        const Problem p{s.n, s.c, s.h, s.w, s.k, s.out_h(), s.out_w(), s.padding[0], s.padding[1]};
+        const Problem p{s.n,       s.c,       s.h,          s.w,          s.k,
+                        s.out_h(), s.out_w(), s.padding[0], s.padding[1], weight_scale()};
         const PlainInput in{x};
         if (pass == Conv2dPass::forward_relu_pool)
             run<false>(queue, p, in, w, PooledReluOutput{bias, out.y, out.index});
@@ -124,7 +125,8 @@ class WinogradConv2d final : public CpuConv2dPlan {
     void backward_data(Queue& queue, const Conv2dGradient<float>& g, const Conv2dWeights<float>& w, bool add,
                        float* dx) const override {
         const Conv2dShape& s = shape;
-        const Problem p{s.n, s.k, s.out_h(), s.out_w(), s.c, s.h, s.w, 2 - s.padding[0], 2 - s.padding[1]};
+        const Problem p{s.n, s.k, s.out_h(),        s.out_w(),        s.c,
+                        s.h, s.w, 2 - s.padding[0], 2 - s.padding[1], weight_scale()};
         const PlainOutput out{nullptr, dx, false, add};
         if (pass == Conv2dPass::backward_data_relu_pool)
             run<true>(queue, p, PooledReluGradient{g.dy, g.y, g.index}, w, out);
@@ -136,6 +138,8 @@ class WinogradConv2d final : public CpuConv2dPlan {
 
   private:
     const WinogradCut cut;
+
+    float weight_scale() const { return static_cast<float>(shape.weight_scale); }
 
     template <bool kBackward, class Input, class Output>
     void run(Queue& queue, const Problem& p, const Input& in, const Conv2dWeights<float>& w,

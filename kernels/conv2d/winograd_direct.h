@@ -29,9 +29,9 @@ inline void load_input(const Problem& p, const Input& in, int64_t row, int64_t c
     }
 }
 
-// z[i][j] = Σ_c,r,s  w[block, c, r, s] · d[c, i + r, j + s]: B output channels of one tile, without bias.
-// Taps outside of the picture count for nothing, not 0 · w. w: the filters (out, in, 3, 3) of the forward
-// pass; backward they are turned, and exchange in and out.
+// z[i][j] = Σ_c,r,s  weight_scale · w[block, c, r, s] · d[c, i + r, j + s]: B output channels of one tile,
+// without bias. Taps outside of the picture count for nothing, not 0 · w. w: the filters (out, in, 3, 3) of
+// the forward pass; backward they are turned, and exchange in and out.
 template <bool kBackward, int B, class Input>
 inline void convolve_tile(const Problem& p, const Input& input, const float* w, int64_t block,
                           const Place& at, Vector<B> (&z)[kTile][kTile]) {
@@ -57,7 +57,7 @@ inline void convolve_tile(const Problem& p, const Input& input, const float* w, 
                     w +
                     (kBackward ? in_channel * p.out + out_channel : out_channel * p.in + in_channel) * kTaps;
                 for (int tap = 0; tap < kTaps; ++tap)
-                    filter[tap][l] = taps[kBackward ? kTaps - 1 - tap : tap];
+                    filter[tap][l] = p.weight_scale * taps[kBackward ? kTaps - 1 - tap : tap];
             }
             for (int tap = 0; tap < kTaps; ++tap)
                 for (int i = 0; i < kTile; ++i)

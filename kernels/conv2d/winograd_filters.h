@@ -8,10 +8,11 @@
 
 namespace lily::kernels::winograd {
 
-// The filters from B input channels (block i) to B output channels (block o), of w (out, in, 3, 3), B output
-// channels side by side: element e of input channel c goes to u[e·element + c·B].
+// The filters from B input channels (block i) to B output channels (block o), of scale · w (out, in, 3, 3), B
+// output channels side by side: element e of input channel c goes to u[e·element + c·B].
 template <int B>
-inline void transform_filters(const float* w, int64_t in, int64_t o, int64_t i, float* u, int64_t element) {
+inline void transform_filters(const float* w, float scale, int64_t in, int64_t o, int64_t i, float* u,
+                              int64_t element) {
     constexpr int kTaps = 9;
     alignas(64) float g[B * kTaps][B];  // (input channel and tap, output channel)
     const float* first = w + (o * in + i) * B * kTaps;
@@ -19,7 +20,7 @@ inline void transform_filters(const float* w, int64_t in, int64_t o, int64_t i, 
         Vector<B> rows[B];
         for (int k = 0; k < B; ++k) rows[k] = lanes<B>(first + k * in * kTaps + j * B);
         transpose<B>(rows);
-        for (int l = 0; l < B; ++l) lanes<B>(g[j * B + l]) = rows[l];
+        for (int l = 0; l < B; ++l) lanes<B>(g[j * B + l]) = scale * rows[l];
     }
     for (int c = 0; c < B; ++c) {
         Vector<B> t[kPatch][3];  // G g

@@ -15,6 +15,7 @@ namespace lily::kernels::winograd {
 // The convolution that a plan comes down to; for backward data x is dy and y is dx.
 struct Problem {
     int64_t n, in, h, w, out, out_h, out_w, pad_h, pad_w;
+    float weight_scale;
 
     int64_t tiles_h() const { return (out_h + kTile - 1) / kTile; }
     int64_t tiles_w() const { return (out_w + kTile - 1) / kTile; }
