@@ -29,7 +29,7 @@ EqualLinear::EqualLinear(int64_t in, int64_t out, nn::Init init, EqualOptions op
       bias_scale_(options.lr_multiplier) {}
 
 Tensor EqualLinear::forward(const Tensor& x) {
-    return linear(x, weight * weight_scale_, bias_scale_ == 1 ? bias : bias * bias_scale_);
+    return linear(x, weight, bias_scale_ == 1 ? bias : bias * bias_scale_, {.weight_scale = weight_scale_});
 }
 
 EqualConv2d::EqualConv2d(int64_t in, int64_t out, int64_t kernel, nn::Init init, ConvBias with_bias,
@@ -42,7 +42,7 @@ EqualConv2d::EqualConv2d(int64_t in, int64_t out, int64_t kernel, nn::Init init,
 
 Tensor EqualConv2d::forward(const Tensor& x) {
     const int64_t padding = weight.size(2) / 2;
-    return conv2d(x, weight * weight_scale_, bias, {.padding = {padding, padding}});
+    return conv2d(x, weight, bias, {.padding = {padding, padding}, .weight_scale = weight_scale_});
 }
 
 }  // namespace lily::models

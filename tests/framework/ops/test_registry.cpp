@@ -96,6 +96,8 @@ TEST_CASE("every op of the sources has a case in the registry", "[ops]") {
     INFO("record() is handed a name by unary, extremum and linear_rows: is there one more?");
     CHECK(sources.handed_on == 3);
     for (const std::string& op : sources.names) {
+        if (op == "all_mean" || op == "all_gather")
+            continue;  // of several processes: tests/models/test_processes.cpp
         if (op == "to_device" && !is_available(Device::simt) && !is_available(Device::cuda)) continue;
         INFO("no case in tests/framework/ops runs '" << op << "'");
         CHECK(std::count(recorded.begin(), recorded.end(), op) == 1);
