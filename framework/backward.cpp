@@ -118,7 +118,11 @@ class BackwardPass {
     void accumulate(const std::shared_ptr<GradSlot>& slot, Tensor gradient) {
         Tensor& sum = pending_[slot.get()];
         if (sum.defined()) {
-            sum = add(sum, gradient.to(sum.format()));
+            // One of the two is reordered. What made a map of another format than contiguous reads that
+            // format.
+            const bool keeps = !slot->node || sum.format() != MemoryFormat::contiguous;
+            const MemoryFormat format = keeps ? sum.format() : gradient.format();
+            sum = add(sum.to(format), gradient.to(format));
             return;
         }
         sum = std::move(gradient);

@@ -169,6 +169,30 @@ TEST_CASE("a map of one position or one channel is in every format at once") {
     CHECK(reorders_of([&] { random({2, 16, 2, 1}, 3).to(MemoryFormat::blocked16); }) == 1);
 }
 
+// A map with two readers: one gives a contiguous gradient, the other one in the map's format. In either order
+// the map's own backward gets it in the map's format, for one reorder more than the reader's own.
+TEST_CASE("the sum of a contiguous and a blocked gradient is blocked") {
+    const Tensor leaf = random({2, 16, 3, 5}, 1).to(MemoryFormat::blocked16).set_requires_grad();
+    for (const bool contiguous_first : {false, true}) {
+        MemoryFormat given = MemoryFormat::contiguous;
+        const Tensor map = record("map", leaf.detach() * 2, {leaf}, [&](const Backward& g) {
+            given = g.dy.format();
+            return Gradients{g.dy * 2};
+        });
+        const auto reader = [&](bool gives_contiguous) {  // the one that is made last runs first
+            return record("reader", map.detach() + 0, {map}, [=](const Backward& g) {
+                return Gradients{gives_contiguous ? g.dy.contiguous() : g.dy * 3};
+            });
+        };
+        const Tensor first = reader(!contiguous_first), second = reader(contiguous_first);
+        const Tensor y = sum(first + second);
+        Tensor dx;
+        CHECK(reorders_of([&] { dx = grad(y, {leaf})[0]; }) == 2);
+        CHECK(name(given) == name(MemoryFormat::blocked16));
+        CHECK(dx.to_vector() == std::vector<float>(2 * 16 * 3 * 5, 8));
+    }
+}
+
 // Two convolutions and what StyleGAN has between them: no map is reordered, in a generator's step or in R1's.
 TEST_CASE("no reorder between two convolutions: forward, backward, second order") {
     const int64_t c = 32;
