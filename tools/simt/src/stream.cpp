@@ -130,8 +130,8 @@ cudaError_t perform(const Work& work) {
     const bool runs = does_work() || work.always || work.type != cudaGraphNodeTypeKernel;
     if (!work.run || !runs) return cudaSuccess;
     begin_piece(work);
-    const cudaError_t error = work.run();
-    return error != cudaSuccess ? error : end_piece();
+    const cudaError_t error = work.run(), raced = end_piece();
+    return error != cudaSuccess ? error : raced;
 }
 
 cudaError_t enqueue(CUstream_st* stream, Work work) {

@@ -132,11 +132,15 @@ void begin_piece(const Work& work) {
     g_present.work = &work;
     g_present.past = nullptr;
 }
-cudaError_t end_piece() { return g_present.error; }
+cudaError_t end_piece() {
+    g_present.work = nullptr;
+    return g_present.error;
+}
 
 void access_in_stream(const void* p, size_t bytes, bool write) {
     const auto begin = reinterpret_cast<uintptr_t>(p), end = begin + bytes;
-    if (bytes == 0 || begin - g_shadow.base >= g_shadow.size || !searching()) return;
+    if (g_present.work == nullptr || bytes == 0 || begin - g_shadow.base >= g_shadow.size || !searching())
+        return;
     if (g_present.past == nullptr) {
         PastWork work;
         work.first = take_one_stamp();
