@@ -153,7 +153,7 @@ TEST_CASE("fréchet distance: nothing from a set to itself, in any order, with d
         // The same set, moved: the square of the distance of the means alone.
         FeatureStatistics moved = a;
         moved.mean[3] += 2;
-        CHECK_THAT(frechet_distance(a, moved), Catch::Matchers::WithinAbs(4, 1e-9 * trace));
+        CHECK_THAT(frechet_distance(a, moved), Catch::Matchers::WithinAbs(4, 1e-12 * trace));
     }
 }
 
