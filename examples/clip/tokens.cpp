@@ -5,7 +5,7 @@
 #include "examples/clip/commands.h"
 #include "examples/clip/data.h"
 #include "examples/clip/model.h"
-#include "framework/io/npy.h"
+#include "framework/io/npy_tensor.h"
 
 namespace lily::clip {
 

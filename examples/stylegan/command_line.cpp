@@ -74,12 +74,14 @@ void add_train(Options& options, TrainSettings& s) {
                    "kimg between Fréchet distances, of labelled data; 0: never");
 }
 
-void add_model(Options& options, ModelSettings& s) {
-    options.file("--model", s.model, "what train has written: model, best or checkpoint")
-        ->required()
-        ->option_text("FILE (required)");
+CLI::Option* add_model(Options& options, ModelSettings& s) {
+    CLI::Option* model =
+        options.file("--model", s.model, "what train has written: model, best or checkpoint")
+            ->required()
+            ->option_text("FILE (required)");
     options.number("--class", s.sampling.label, between(0, 1'000'000), "N [all]", "for models of --labels");
     options.number("--cutoff", s.sampling.cutoff, between(0, 18), "N [8]", "layers that are truncated");
+    return model;
 }
 
 const Bounds any_psi = between(-5, 5);
@@ -96,14 +98,21 @@ void add_noise(Options& options, ModelSettings& s) {
 
 void add_generate(Options& options, GenerateSettings& s) {
     options.group("Pictures");
-    add_model(options, s);
+    CLI::Option* model = add_model(options, s)->required(false)->option_text("FILE (or --weights)");
     add_psi(options, s);
     add_noise(options, s);
-    options.add("--out", s.out, "DIR (required)", "a folder for seed0000.png … and sheet.png")->required();
+    options.add("--out", s.out, "DIR (or --npy)", "a folder for seed0000.png … and sheet.png");
     options.add("--seeds", s.seeds, "LIST [0-63]", "which pictures: 0-63, or 3,5,8-11");
     options.number("--columns", s.columns, between(1, 256), "N [8]", "of the sheet");
     options.number("--zoom", s.zoom, between(1, 32), "N [1]", "pixels a side for each, on the sheet");
     options.flag("--sheet-only", s.sheet_only, "no files of single pictures");
+    options.group("From and for other programs");
+    options.file("--weights", s.weights, "safetensors, a generator's tensors by their names alone")
+        ->excludes(model);
+    options.file("--latents", s.latents, ".npy of NumPy: a row per picture, instead of --seeds");
+    options.choice("--space", s.space, kSpaces,
+                   "what the rows are: (N,latent); (N,width) or (N,layers,width)");
+    options.file("--npy", s.npy, ".npy for the pictures as they are, (N,C,H,W) f32, about -1…1");
 }
 
 void add_figure(Options& options, FigureSettings& s, const char* out = "the figure, .png or .jpg") {

@@ -46,8 +46,12 @@ struct ModelSettings : Machine {
     models::SampleOptions sampling;
 };
 
+enum class Space { z, w };
+
 struct GenerateSettings : ModelSettings {
     std::string seeds = "0-63";
+    std::string weights, latents, npy;  // of other programs, and for them
+    Space space = Space::z;
     int columns = 8, zoom = 1;
     bool sheet_only = false;
 };
@@ -97,6 +101,7 @@ inline const Words<Preset> kPresets = {{"small", Preset::small}, {"paper", Prese
 inline const Words<models::LayerNoise> kNoises = {{"random", models::LayerNoise::random},
                                                   {"const", models::LayerNoise::constant},
                                                   {"none", models::LayerNoise::none}};
+inline const Words<Space> kSpaces = {{"z", Space::z}, {"w", Space::w}};
 inline const Words<Styles> kStyles = {
     {"all", Styles::all}, {"coarse", Styles::coarse}, {"middle", Styles::middle}, {"fine", Styles::fine}};
 inline const Words<OnCollapse> kOnCollapse = {

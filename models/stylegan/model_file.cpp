@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "models/stylegan/model_file.h"
 
+#include <algorithm>
 #include <charconv>
 
+#include "framework/io/tensors.h"
 #include "framework/train/run.h"
 
 namespace lily::models {
@@ -37,6 +39,57 @@ double number_of(const io::Checkpoint& checkpoint, const char* key) {
     check(error == std::errc() && end == text.data() + text.size(),
           "[checkpoint] '{}' is {}, expected a number", key, io::in_quotes(text));
     return value;
+}
+
+// The sizes that a generator's tensors have. Of each block's maps, the least base that gives them.
+StyleGanOptions sizes_of(const StateDict& state) {
+    const auto shape = [&](const std::string& name, int64_t rank) {
+        const auto found = state.find(name);
+        check(found != state.end(), "there is no tensor '{}'", name);
+        check(found->second.rank() == rank, "'{}' is {}, expected {} dimensions", name, found->second.shape(),
+              rank);
+        return found->second.shape();
+    };
+    const auto count = [&](const char* before, const char* after) {
+        int64_t n = 0;
+        while (state.contains(fmt::format("{}{}{}", before, n, after))) ++n;
+        return n;
+    };
+    StyleGanOptions o;
+    const Shape mapping = shape("mapping.layers.0.weight", 2);
+    o.mapping_layers = count("mapping.layers.", ".weight");
+    o.width = mapping[0];
+    if (state.contains("mapping.classes")) o.classes = shape("mapping.classes", 2)[0];
+    o.latent = o.classes > 0 ? mapping[1] / 2 : mapping[1];
+    const int64_t blocks = count("blocks.", ".conv1.weight");
+    constexpr int64_t kLeastBlocks = 2, kMostBlocks = 9;
+    check(blocks >= kLeastBlocks && blocks <= kMostBlocks,
+          "there are tensors of {} blocks, expected blocks.0 to blocks.1 (8x8) … blocks.8 (1024x1024)",
+          blocks);
+    o.resolution = int64_t{2} << blocks;
+    o.channels = shape(fmt::format("blocks.{}.to_rgb.weight", blocks - 1), 4)[0];
+    std::vector<int64_t> features;
+    for (int64_t i = 0; i < blocks; ++i)
+        features.push_back(shape(fmt::format("blocks.{}.conv1.weight", i), 4)[0]);
+    o.feature_max = features[0];
+    o.feature_base = 0;
+    for (int64_t i = 0; i < blocks; ++i)
+        o.feature_base = std::max(o.feature_base, features[static_cast<size_t>(i)] << (i + 1));
+    check_options(o);
+    for (int64_t i = 0; i < blocks; ++i)
+        check(o.features(i) == features[static_cast<size_t>(i)],
+              "the blocks have {} feature maps, expected min(base / 2^(i + 1), most) of some base and most",
+              fmt::join(features, ", "));
+    return o;
+}
+
+LoadedStyleGenerator loaded(const StyleGanOptions& options, Growth growth, const StateDict& state) {
+    LoadedStyleGenerator loaded{.generator = std::make_unique<StyleGenerator>(options, nn::skip_init),
+                                .growth = growth};
+    loaded.generator->load_state_dict(state);
+    loaded.generator->requires_grad_(false);
+    loaded.generator->eval();
+    return loaded;
 }
 
 }  // namespace
@@ -83,13 +136,18 @@ LoadedStyleGenerator load_style_generator(const std::string& path) {
         for (int64_t i = 0; i < options.blocks(); ++i)
             checkpoint.require_shape(fmt::format("{}.blocks.{}.conv1.weight", part, i),
                                      {options.features(i), options.features(i), 3, 3});
-        LoadedStyleGenerator loaded{
-            .generator = std::make_unique<StyleGenerator>(options, nn::skip_init),
-            .growth = {size_of(checkpoint, "grown_to"), number_of(checkpoint, "alpha")}};
-        loaded.generator->load_state_dict(checkpoint.part(part));
-        loaded.generator->requires_grad_(false);
-        loaded.generator->eval();
-        return loaded;
+        return loaded(options, {size_of(checkpoint, "grown_to"), number_of(checkpoint, "alpha")},
+                      checkpoint.part(part));
+    } catch (const Error& error) {
+        fail("{}: {}", io::in_quotes(path), error.what());
+    }
+}
+
+LoadedStyleGenerator load_style_weights(const std::string& path) {
+    const StateDict state = io::load_tensors(path).tensors;
+    try {
+        const StyleGanOptions options = sizes_of(state);
+        return loaded(options, {options.resolution}, state);
     } catch (const Error& error) {
         fail("{}: {}", io::in_quotes(path), error.what());
     }

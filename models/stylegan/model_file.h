@@ -26,5 +26,8 @@ struct LoadedStyleGenerator {
 };
 // Of a file of save_generator, or the averaged generator of a run's checkpoint.
 LoadedStyleGenerator load_style_generator(const std::string& path);
+// Of a safetensors file of the tensors of a generator's state_dict(), which may be anybody's: their shapes
+// give the sizes.
+LoadedStyleGenerator load_style_weights(const std::string& path);
 
 }  // namespace lily::models

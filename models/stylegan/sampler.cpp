@@ -38,6 +38,10 @@ StyleSampler::StyleSampler(StyleGenerator& generator, Growth growth, const Sampl
 }
 
 Tensor StyleSampler::w(const Seeds& seeds) const {
+    return w(latents(seeds, generator_.options().latent), seeds);
+}
+
+Tensor StyleSampler::w(const Tensor& z, const Seeds& seeds) const {
     const NoGrad no_grad;
     const StyleGanOptions& o = generator_.options();
     Tensor labels;
@@ -49,7 +53,7 @@ Tensor StyleSampler::w(const Seeds& seeds) const {
                                  : static_cast<int64_t>(seed % static_cast<uint64_t>(o.classes)));
         labels = from_vector(of_all, {static_cast<int64_t>(of_all.size())}).to(options_.device);
     }
-    return generator_.map(latents(seeds, o.latent).to(options_.device), labels);
+    return generator_.map(z.to(options_.device), labels);
 }
 
 std::vector<Tensor> StyleSampler::styles(const Tensor& w) const {

@@ -29,7 +29,9 @@ class StyleSampler {
     // Refers to the generator, and moves it to `device`.
     StyleSampler(StyleGenerator& generator, Growth growth, const SampleOptions& options);
 
-    Tensor w(const Seeds& seeds) const;                 // (N,width) on the device
+    Tensor w(const Seeds& seeds) const;  // (N,width) on the device
+    // The same of z (N,latent), f32 on the CPU; a model with classes takes each one's from its seed.
+    Tensor w(const Tensor& z, const Seeds& seeds) const;
     std::vector<Tensor> styles(const Tensor& w) const;  // truncated, one per layer
     // (N,channels,H,W) on the CPU; `noise_seeds`: one per picture.
     Tensor pictures(const std::vector<Tensor>& styles, const Seeds& noise_seeds) const;

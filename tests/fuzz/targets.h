@@ -6,12 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 
 #include "framework/data/caption.h"
 #include "framework/data/idx.h"
 #include "framework/error.h"
 #include "framework/io/gzip.h"
 #include "framework/io/image.h"
+#include "framework/io/npy.h"
 #include "framework/io/safetensors.h"
 #include "models/clip/clean_text.h"
 #include "models/clip/tokenizer.h"
@@ -66,6 +68,25 @@ inline bool fuzz_idx(const uint8_t* data, size_t size) {
         int64_t total = 1;
         for (const int64_t n : array.shape) total *= n;
         if (array.shape.empty() || total != static_cast<int64_t>(array.values.size())) std::abort();
+        return true;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
+// What is written again as it was read is the same to the parser.
+inline bool fuzz_npy(const uint8_t* data, size_t size) {
+    try {
+        const NpyArray array = parse_npy(std::as_bytes(std::span(data, size)), "fuzz");
+        size_t total = array.descr == "|u1" ? 1 : array.descr == "<f4" ? 4 : 8;
+        for (const int64_t n : array.shape) total *= static_cast<size_t>(n);
+        if (total != array.data.size()) std::abort();
+        const std::string header = npy_header(array.descr, array.shape);
+        std::vector<std::byte> again(header.size() + total);
+        std::memcpy(again.data(), header.data(), header.size());
+        std::memcpy(again.data() + header.size(), array.data.data(), total);
+        const NpyArray same = parse_npy(again, "again");
+        if (same.descr != array.descr || same.shape != array.shape) std::abort();
         return true;
     } catch (const Error&) {
         return false;

@@ -28,6 +28,7 @@ TEST_CASE("the corpus of the safetensors fuzzer", "[io][safetensors]") {
     replay("safetensors", fuzz_safetensors);
 }
 TEST_CASE("the corpus of the captions' fuzzer", "[data]") { replay("caption", fuzz_caption); }
+TEST_CASE("the corpus of the .npy fuzzer", "[io]") { replay("npy", fuzz_npy); }
 TEST_CASE("the corpus of the IDX fuzzer", "[data][idx]") { replay("idx", fuzz_idx); }
 TEST_CASE("the corpus of the fuzzer of CLIP's tokenizer", "[clip]") {
     replay("clip_tokens", fuzz_clip_tokens);
