@@ -170,9 +170,9 @@ TEST_CASE("stylegan: ten steps of training are PyTorch's, growing and Adam's beg
 }
 
 TEST_CASE("stylegan: and so they are in f32, on every device", "[stylegan][simt]") {
-    for (const Device device : {Device::cpu, Device::simt, Device::cuda})
-        if (is_available(device))
-            for (const Kind& kind : kKinds) check_training(kind, DType::f32, device);
+    for (const Kind& kind : kKinds) check_training(kind, DType::f32, Device::cpu);
+    for (const Device device : {Device::simt, Device::cuda})
+        if (is_available(device)) check_training(kKinds[0], DType::f32, device);
 }
 
 }  // namespace lily::testing

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Where other implementations of StyleGAN differ from the original: a test for each (docs/stylegan.md).
+#include <fstream>
+#include <regex>
+#include <set>
+
 #include "framework/autograd.h"
 #include "tests/models/golden_stylegan.h"
 
@@ -308,6 +312,28 @@ TEST_CASE("stylegan trap: penalties are by pixels of the full resolution, howeve
     x.set_requires_grad(true);
     const Tensor slope = grad(sum(trainer.discriminator().judge(avg_pool2d(x, 2), {}, {8})), {x})[0];
     CHECK(trainer.step(real).penalty == Approx(sum(square(slope)).item<double>() / 8).epsilon(1e-12));
+}
+
+TEST_CASE("stylegan: docs/stylegan.md has every parameter and buffer", "[stylegan]") {
+    std::ifstream file(LILY_SOURCE_DIR "/docs/stylegan.md");
+    const std::string page((std::istreambuf_iterator<char>(file)), {});
+    StyleGanOptions options = tiny();
+    options.classes = 3;
+    const StyleGenerator g(options, nn::skip_init);
+    const StyleDiscriminator d(options, nn::skip_init);
+    std::set<std::string> listed;
+    for (const nn::Module* module : {static_cast<const nn::Module*>(&g), static_cast<const nn::Module*>(&d)})
+        for (const auto& [name, tensor] : module->state_dict()) {
+            const std::string row =
+                "| `" + std::regex_replace(name, std::regex("\\.[0-9]+\\."), ".i.") + "` |";
+            INFO(row);
+            CHECK(page.find(row) != std::string::npos);
+            listed.insert(row);
+        }
+    const std::regex rows("\\n\\| `[a-z]");
+    const std::string table = page.substr(page.find("## Names and shapes"));
+    CHECK(std::distance(std::sregex_iterator(table.begin(), table.end(), rows), {}) ==
+          static_cast<ptrdiff_t>(listed.size() + 2));  // blocks.i.conv1.weight and conv0.weight are of both
 }
 
 }  // namespace lily::testing
