@@ -16,13 +16,14 @@ namespace {
 
 const std::string kFormat = "run_format", kVersion = "2", kStep = "step", kHistory = "history";
 
-bool is_finite(const StateDict& state) {
+// The name of the first tensor with infinite or NaN elements; empty: there is none.
+std::string first_infinite(const StateDict& state) {
     const NoGrad no_grad;
     for (const auto& [name, tensor] : state)
         if (is_floating(tensor.dtype()) && tensor.numel() > 0 &&
             !std::isfinite(optim::abs_max(reshape(tensor, {tensor.numel()}))))
-            return false;
-    return true;
+            return name;
+    return "";
 }
 
 }  // namespace
@@ -55,8 +56,9 @@ io::Checkpoint Run::state() const {
     io::Checkpoint checkpoint;
     for (const auto& [name, part] : parts_) {
         const StateDict state = part.state_dict();
-        if (part.must_be_finite && !is_finite(state))
-            diverge(fmt::format("[run] {} became infinite or NaN by step {}", name, step_));
+        if (part.must_be_finite)
+            if (const std::string bad = first_infinite(state); !bad.empty())
+                diverge(fmt::format("[run] {}.{} became infinite or NaN by step {}", name, bad, step_));
         checkpoint.put(name, state);
     }
     if (!log_.is_on_disk()) checkpoint.put(kHistory, log_.state_dict());

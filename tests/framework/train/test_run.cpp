@@ -290,7 +290,7 @@ TEST_CASE("Run: what diverges keeps the last good state", "[train]") {
                 if (training.run.step() == 20) training.net.weight.mutable_data<float>()[1] = INFINITY;
             });
         });
-        CHECK(error == "[run] net became infinite or NaN by step 20; the last good state is in " +
+        CHECK(error == "[run] net.weight became infinite or NaN by step 20; the last good state is in " +
                            (dir / "run.safetensors"));
     }
     CHECK(io::load_checkpoint(dir / "run.safetensors").integer("step") == 10);
