@@ -16,7 +16,7 @@ ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(ROOT / "tools")]
 
 try:
-    from compare import gan, gan_quality, machine, neighbours, nst, pictures, report, rivals, scaling
+    from compare import gan, gan_quality, machine, neighbours, nst, pictures, report, rivals, scaling, stylegan
 except ModuleNotFoundError as error:
     python = ROOT / "build" / "venv" / "bin" / "python"
     if error.name != "PIL" or not python.exists() or os.environ.get("LILY_VENV"):
@@ -30,6 +30,7 @@ examples:
   benchmarks/vs_pytorch.py nst --sizes 256 --isa avx2              both sides without AVX-512
   benchmarks/vs_pytorch.py nst --scaling --plot build/scaling.svg  ours alone, 128 to 1024 pixels
   benchmarks/vs_pytorch.py gan --repeats 5                         a training step of the plain MNIST GAN
+  benchmarks/vs_pytorch.py stylegan --modes eager compile          a step with R1, and 64 pictures
   benchmarks/vs_pytorch.py neighbours --against OLD/bin            both, alone and beside one and two busy programs
   benchmarks/vs_pytorch.py gan --quality --data build/data/mnist   how good the samples of both are
 """
@@ -76,6 +77,14 @@ def arguments_of(words):
     task.add_argument("--epochs", type=number, default=50, metavar="N", help="with --quality (default: 50)")
     task.add_argument("--seeds", type=whole_number(0), nargs="+", default=[0, 1, 2], metavar="N", help="with --quality (default: 0 1 2)")
     task.add_argument("--count", type=number, default=10000, metavar="N", help="with --quality: samples to judge (default: 10000)")
+    task = tasks.add_parser("stylegan", help="StyleGAN's training step with R1, and 64 pictures, against PyTorch and TensorFlow on the CPU", **plain)
+    task.add_argument("--modes", nargs="+", choices=stylegan.MODES, default=list(stylegan.MODES), metavar="MODE",
+                      help=f"of the others, of {', '.join(stylegan.MODES)} (default: all)")
+    task.add_argument("--works", nargs="+", choices=stylegan.WORKS, default=list(stylegan.WORKS), metavar="WORK",
+                      help=f"of {', '.join(stylegan.WORKS)} (default: all)")
+    task.add_argument("--iterations", type=number, default=20, metavar="N", help="of each run (default: 20)")
+    add_common(task.add_argument)
+    add_rival(task.add_argument, "TensorFlow")
     task = tasks.add_parser("nst", help="neural style transfer on VGG-19, against PyTorch on the CPU", **plain)
     add = task.add_argument
     add("--sizes", type=picture_side, nargs="+", metavar="N",
@@ -101,7 +110,7 @@ def arguments_of(words):
     add_pictures(add)
     add_common(add)
     arguments = parser.parse_args(words)
-    if arguments.task == "neighbours":
+    if arguments.task in ("neighbours", "stylegan"):
         return arguments
     if arguments.task == "gan":
         if arguments.quality and not arguments.data:
@@ -222,6 +231,29 @@ def run_gan(arguments):
     return 0
 
 
+def run_stylegan(arguments):
+    check_programs(arguments, "stylegan_step", "machine")
+    env = machine.NARROWER.get(arguments.isa, {})
+    pythons, found = rivals.find_all(stylegan.rivals_of(arguments.modes), arguments, log)
+    versions = {"lily": machine.revision(), "threads": arguments.threads, **found}
+    result = {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "command": sys.argv[1:], "versions": versions,
+              "machine": machine.describe(arguments.bin, arguments.threads, env), "works": []}
+    show(report.machine_lines(result["machine"]))
+    others = ", ".join(f"{name} {version}" for name, version in found.items())
+    log(f"lily {versions['lily']} against {others}, {arguments.threads} threads each")
+    programs = stylegan.Programs(arguments.bin, pythons, arguments.threads, env)
+    for what in arguments.works:
+        one = stylegan.compare(programs, what, arguments.modes, arguments.iterations, arguments.repeats, log)
+        result["works"].append(one)
+        show(stylegan.lines(one, result["machine"]))
+    save(arguments, result)
+    apart = [f"{one['work']} {stylegan.label(name)}" for one in result["works"] for name in one["disagreeing"]]
+    if apart:
+        print(f"vs_pytorch: error: the totals do not agree: {', '.join(apart)}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def run_neighbours(arguments):
     check_there(arguments)
     check_programs(arguments, "gan")
@@ -251,7 +283,7 @@ def main():
     for path in (arguments.json, getattr(arguments, "plot", None)):
         if path:
             check_writable(path)
-    return {"nst": run_nst, "gan": run_gan, "neighbours": run_neighbours}[arguments.task](arguments)
+    return {"nst": run_nst, "gan": run_gan, "stylegan": run_stylegan, "neighbours": run_neighbours}[arguments.task](arguments)
 
 
 if __name__ == "__main__":

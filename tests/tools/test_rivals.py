@@ -11,7 +11,7 @@ from unittest import mock
 import torch_files  # noqa: F401  (puts tools/ on the path)
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
-from compare import gan, rivals, work  # noqa: E402
+from compare import gan, rivals, stylegan, work  # noqa: E402
 from toolkit import ToolError  # noqa: E402
 
 
@@ -69,6 +69,14 @@ class Works(unittest.TestCase):
         self.assertEqual(step.flops, 2 * (128 * (3 * d - first_d) + 64 * (2 * d + 4 * g - first_g)))
         self.assertGreater(step.bytes, 28 * parameters)
         self.assertLess(step.bytes, 28 * parameters * 3)
+
+    def test_the_works_of_a_stylegan(self):
+        """A multiplication and an addition per weight and place."""
+        layers = 8 * 128 * 128 + 2 * 128 * 2 * (128 + 128 + 64 + 32)  # the mapping network's and the styles'
+        convs = 9 * (128 * 128 * 16 + 2 * 128 * 128 * 64 + (128 + 64) * 64 * 256 + (64 + 32) * 32 * 1024) + 32 * 3 * 1024
+        self.assertEqual(stylegan.work_of("pictures").flops, 2 * 64 * (layers + convs))
+        d = 3 * 32 * 1024 + 9 * ((32 + 64) * 32 * 1024 + (64 + 128) * 64 * 256 + 2 * 128 * 128 * 64 + 129 * 128 * 16) + 2048 * 128
+        self.assertEqual(stylegan.work_of("step").flops, 2 * 32 * (11 * d + 4 * (layers + convs)))
 
     def test_parts_of_the_limits(self):
         limits = {"fma_gflops": 100, "copy_gbytes": 10, "triad_gbytes": 20}

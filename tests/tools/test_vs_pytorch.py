@@ -24,7 +24,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import vs_pytorch  # noqa: E402
-from compare import figures, gan, machine, neighbours, nst, pictures, process, profile, report, rivals, scaling  # noqa: E402
+from compare import figures, gan, machine, neighbours, nst, pictures, process, profile, report, rivals, scaling, stylegan  # noqa: E402
 from compare.process import Run  # noqa: E402
 from toolkit import ToolError, run_tool  # noqa: E402
 
@@ -331,6 +331,23 @@ class Programs(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("failed (exit status 1): fake: there is no picture", errors)
 
+    def test_a_stylegan(self):
+        os.link(self.dir / "style_transfer", self.dir / "stylegan_step")
+        words = ["stylegan", "--bin", self.dir, *self.all_rivals(("PyTorch", "TensorFlow")), "--iterations", 4, "--repeats", 2,
+                 "--json", self.dir / "out.json"]
+        status, out, errors = self.command_line(words)
+        self.assertEqual(status, 0, errors)
+        step, made = json.loads((self.dir / "out.json").read_text())["works"]
+        self.assertEqual((step["work"], made["work"]), stylegan.WORKS)
+        self.assertEqual(set(step["sides"]), {"ours", "eager", "channels_last", "compile", "compile_channels_last"})
+        self.assertEqual(set(made["sides"]), {"ours", *stylegan.MODES})
+        self.assertEqual(step["sides"]["compile"]["iteration"], {"median": 0.25, "least": 0.25, "most": 0.25})
+        self.assertRegex(out, r"(?m)^PyTorch channels_last +250\.0 \[250\.0 … 250\.0\] +1\.00 ")
+        self.assertRegex(out, r"(?m)^TensorFlow xla +250\.0 ")
+        words = [*words, "--modes", "eager", "--works", "step", "--iterations", 25]
+        status, out, errors = self.command_line(words, {"DRIFT": "0.2"})
+        self.assertEqual((status, errors), (1, "vs_pytorch: error: the totals do not agree: step PyTorch eager\n"))
+
     def test_a_gan_whose_losses_are_others(self):
         os.link(self.dir / "style_transfer", self.dir / "gan")
         words = ["gan", "--bin", self.dir, *self.all_rivals(), "--iterations", 25, "--repeats", 1, "--modes", "jax"]
@@ -339,8 +356,8 @@ class Programs(unittest.TestCase):
         self.assertIn("FAIL: the losses of JAX jit", out)
         self.assertEqual(self.command_line(words, {"DRIFT": "0.001"})[0], 0)
 
-    def all_rivals(self):
-        return [word for rival in rivals.RIVALS.values() for word in (rival.option, self.dir / "torch-python")]
+    def all_rivals(self, names=tuple(rivals.RIVALS)):
+        return [word for name in names for word in (rivals.RIVALS[name].option, self.dir / "torch-python")]
 
     def test_beside_busy_programs(self):
         os.link(self.dir / "style_transfer", self.dir / "gan")
