@@ -121,10 +121,10 @@ void sum_in_order(std::span<T> values, T factor, int rank, int size) {
                                    mine.data(), mine_at.data(), type_of<T>(), MPI_COMM_WORLD, &request),
                     "exchanging gradients");
     wait_for(request);
-    for (int r = 1; r < size; ++r)
-        for (int i = 0; i < own; ++i)
-            pieces[static_cast<size_t>(i)] += pieces[static_cast<size_t>(r * own + i)];
-    for (int i = 0; i < own && factor != 1; ++i) pieces[static_cast<size_t>(i)] *= factor;
+    const auto length = static_cast<size_t>(own);
+    for (size_t from = length; from < pieces.size(); from += length)
+        for (size_t i = 0; i < length; ++i) pieces[i] += pieces[from + i];
+    for (size_t i = 0; i < length && factor != 1; ++i) pieces[i] *= factor;
     require_success(MPI_Iallgatherv(pieces.data(), own, type_of<T>(), values.data(), count.data(), at.data(),
                                     type_of<T>(), MPI_COMM_WORLD, &request),
                     "collecting sums");

@@ -72,7 +72,7 @@ class Header {
         if (quote != '\'' && quote != '"') damaged();
         const size_t end = text_.find(quote, ++at_);
         if (end == text_.npos) damaged();
-        const std::string word(text_.substr(at_, end - at_));
+        std::string word(text_.substr(at_, end - at_));
         at_ = end + 1;
         return word;
     }

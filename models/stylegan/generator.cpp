@@ -131,7 +131,7 @@ Tensor StyleGenerator::synthesize(const std::vector<Tensor>& ws, const NoiseSour
         x = blocks_[static_cast<size_t>(i)].apply(x, ws[layer], noise0, ws[layer + 1], noise1);
     }
     const auto at = static_cast<size_t>(last);
-    const Tensor picture = blocks_[at].to_picture().forward(x);
+    Tensor picture = blocks_[at].to_picture().forward(x);
     if (growth.alpha >= 1 || last == 0) return picture;
     const Tensor old = upsample_nearest2d(blocks_[at - 1].to_picture().forward(before), {2, 2});
     return old * (1 - growth.alpha) + picture * growth.alpha;

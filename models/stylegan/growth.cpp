@@ -30,7 +30,7 @@ Tensor shrink_to(const Tensor& pictures, Growth growth) {
     const int64_t factor = pictures.size(2) / growth.resolution;
     check(factor >= 1 && factor * growth.resolution == pictures.size(2),
           "[stylegan] pictures of {} pixels cannot be shrunk to {}", pictures.size(2), growth.resolution);
-    const Tensor small = factor == 1 ? pictures : avg_pool2d(pictures, factor);
+    Tensor small = factor == 1 ? pictures : avg_pool2d(pictures, factor);
     if (growth.alpha >= 1) return small;
     const Tensor old = upsample_nearest2d(avg_pool2d(small, 2), {2, 2});
     return old * (1 - growth.alpha) + small * growth.alpha;
