@@ -35,13 +35,14 @@ constexpr std::array<uint8_t, kBytes> bytes_of_ids() {
     return bytes;
 }
 
+constexpr std::array<uint8_t, kBytes> kByteOfId = bytes_of_ids();
+
 constexpr std::array<int32_t, kBytes> ids_of_bytes() {
     std::array<int32_t, kBytes> ids{};
-    for (int32_t id = 0; id < kBytes; ++id) ids[bytes_of_ids()[static_cast<size_t>(id)]] = id;
+    for (int32_t id = 0; id < kBytes; ++id) ids[kByteOfId[static_cast<size_t>(id)]] = id;
     return ids;
 }
 
-constexpr std::array<uint8_t, kBytes> kByteOfId = bytes_of_ids();
 constexpr std::array<int32_t, kBytes> kIdOfByte = ids_of_bytes();
 
 // As the list writes the byte of an id: UTF-8.
