@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "examples/clip/command_line.h"
 
-#include "examples/common/options.h"
+#include "examples/common/commands.h"
 
 namespace lily::clip {
 namespace {
@@ -152,52 +152,25 @@ void add_search(Options& options, SearchSettings& s) {
 }  // namespace
 
 Settings parse_command_line(int argc, char** argv) {
-    CLI::App app{"Trains and uses CLIP: pictures and texts in one space.", "clip"};
-    app.footer(kExamples);
-    app.require_subcommand(1);
-    TrainSettings train;
-    EvaluateSettings evaluate;
-    const auto command = [&](const char* name, const char* what, auto& settings, auto add) {
-        CLI::App* sub = app.add_subcommand(name, what);
-        Options options(*sub);
-        add(options, settings);
-        options.machine(settings);
-        return std::pair(sub, options);
-    };
-    const Options of_train = command("train", "train a small model from scratch", train, add_train).second;
-    CLI::App* of_evaluate =
-        command("evaluate", "measure how well pictures and texts are found", evaluate, add_evaluate).first;
-    TokensSettings tokens;
-    EmbedSettings embed;
-    ZeroshotSettings zeroshot;
-    SearchSettings search;
-    CLI::App* of_tokens = app.add_subcommand("tokens", "show the ids that texts become");
-    Options tokens_options(*of_tokens);
-    add_tokens(tokens_options, tokens);
-    CLI::App* of_embed = command("embed", "write the vectors of pictures or texts", embed, add_embed).first;
-    CLI::App* of_zeroshot =
-        command("zeroshot", "say which label fits a picture", zeroshot, add_zeroshot).first;
-    CLI::App* of_search =
-        command("search", "find the pictures that a text describes", search, add_search).first;
-    of_tokens->final_callback([&] {
-        if (tokens.texts.empty() == tokens.file.empty())
-            throw CLI::ValidationError("TEXT or --file", "one of them is needed");
-    });
-    of_embed->final_callback([&] {
-        if (embed.images.empty() == (embed.texts.empty() && embed.file.empty()))
-            throw CLI::ValidationError("--image or --text", "pictures or texts are needed, and not both");
-    });
-    of_zeroshot->final_callback([&] {
-        if (zeroshot.images.empty()) throw CLI::RequiredError("--image");
-    });
-    parse_or_exit(app, argc, argv);
-    if (of_tokens->parsed()) return tokens;
-    if (of_embed->parsed()) return embed;
-    if (of_zeroshot->parsed()) return zeroshot;
-    if (of_search->parsed()) return search;
-    if (of_evaluate->parsed()) return evaluate;
-    train.same = of_train.resume_settings();
-    return train;
+    Commands<Settings> commands("clip", "Trains and uses CLIP: pictures and texts in one space.", kExamples);
+    commands.add("train", "train a small model from scratch", add_train);
+    commands.add("evaluate", "measure how well pictures and texts are found", add_evaluate);
+    commands.add<TokensSettings>(
+        "tokens", "show the ids that texts become", add_tokens, [](const TokensSettings& s) {
+            if (s.texts.empty() == s.file.empty())
+                throw CLI::ValidationError("TEXT or --file", "one of them is needed");
+        });
+    commands.add<EmbedSettings>(
+        "embed", "write the vectors of pictures or texts", add_embed, [](const EmbedSettings& s) {
+            if (s.images.empty() == (s.texts.empty() && s.file.empty()))
+                throw CLI::ValidationError("--image or --text", "pictures or texts are needed, and not both");
+        });
+    commands.add<ZeroshotSettings>("zeroshot", "say which label fits a picture", add_zeroshot,
+                                   [](const ZeroshotSettings& s) {
+                                       if (s.images.empty()) throw CLI::RequiredError("--image");
+                                   });
+    commands.add("search", "find the pictures that a text describes", add_search);
+    return commands.parse(argc, argv);
 }
 
 }  // namespace lily::clip

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "examples/mnist_gan/command_line.h"
 
-#include "examples/common/options.h"
+#include "examples/common/commands.h"
 #include "models/gan/model_file.h"
 
 namespace lily::mnist_gan {
@@ -132,36 +132,22 @@ void add_evaluate(Options& options, EvaluateSettings& s) {
 }  // namespace
 
 Settings parse_command_line(int argc, char** argv) {
-    CLI::App app{"Trains a generative adversarial network on digits, and makes new ones.", "mnist_gan"};
-    app.footer(kExamples);
-    app.require_subcommand(1);
-    TrainSettings train;
-    SampleSettings sample;
-    WalkSettings walk;
-    EvaluateSettings evaluate;
-    const auto command = [&](const char* name, const char* what, auto& settings, auto add) {
-        CLI::App* sub = app.add_subcommand(name, what);
-        Options options(*sub);
-        add(options, settings);
-        options.machine(settings);
-        return std::pair(sub, options);
-    };
-    const Options of_train = command("train", "train the two networks", train, add_train).second;
-    CLI::App* of_sample = command("sample", "make pictures", sample, add_sample).first;
-    CLI::App* of_walk = command("walk", "walk from picture to picture", walk, add_walk).first;
-    CLI::App* of_evaluate = command("evaluate", "measure how good samples are", evaluate, add_evaluate).first;
-    of_evaluate->final_callback([&] {
-        if (evaluate.model.empty() == evaluate.samples.empty())
-            throw CLI::ValidationError("--model or --samples", "one of them is needed");
-    });
-    parse_or_exit(app, argc, argv);
-    if (of_sample->parsed()) return sample;
-    if (of_walk->parsed()) return walk;
-    if (of_evaluate->parsed()) return evaluate;
-    train.same = of_train.resume_settings();
-    train.networks.batch_norm = !train.plain;
-    if (train.recipe.d_learning_rate == 0) train.recipe.d_learning_rate = train.recipe.g_learning_rate;
-    return train;
+    Commands<Settings> commands(
+        "mnist_gan", "Trains a generative adversarial network on digits, and makes new ones.", kExamples);
+    commands.add("train", "train the two networks", add_train);
+    commands.add("sample", "make pictures", add_sample);
+    commands.add("walk", "walk from picture to picture", add_walk);
+    commands.add<EvaluateSettings>(
+        "evaluate", "measure how good samples are", add_evaluate, [](const EvaluateSettings& s) {
+            if (s.model.empty() == s.samples.empty())
+                throw CLI::ValidationError("--model or --samples", "one of them is needed");
+        });
+    Settings settings = commands.parse(argc, argv);
+    if (auto* train = std::get_if<TrainSettings>(&settings)) {
+        train->networks.batch_norm = !train->plain;
+        if (train->recipe.d_learning_rate == 0) train->recipe.d_learning_rate = train->recipe.g_learning_rate;
+    }
+    return settings;
 }
 
 }  // namespace lily::mnist_gan

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "examples/stylegan/command_line.h"
 
-#include "examples/common/options.h"
+#include "examples/common/commands.h"
 
 namespace lily::stylegan {
 namespace {
@@ -202,42 +202,17 @@ models::Augmentation parse_augmentation(const std::string& text) {
 }  // namespace
 
 Settings parse_command_line(int argc, char** argv) {
-    CLI::App app{"Trains StyleGAN on pictures, and makes new ones.", "stylegan"};
-    app.footer(kExamples);
-    app.require_subcommand(1);
-    TrainSettings train;
-    GenerateSettings generate;
-    MixSettings mix;
-    TruncationSettings truncation;
-    NoiseSettings noise;
-    WalkSettings walk;
-    EvaluateSettings evaluate;
-    const auto command = [&](const char* name, const char* what, auto& settings, auto add) {
-        CLI::App* sub = app.add_subcommand(name, what);
-        Options options(*sub);
-        add(options, settings);
-        options.machine(settings);
-        return std::pair(sub, options);
-    };
-    const auto [of_train, train_options] = command("train", "train the two networks", train, add_train);
-    CLI::App* of_generate = command("generate", "make pictures of seeds", generate, add_generate).first;
-    CLI::App* of_mix = command("mix", "figure: styles of two pictures in one", mix, add_mix).first;
-    CLI::App* of_truncation =
-        command("truncation", "figure: from pictures to their opposites", truncation, add_truncation).first;
-    CLI::App* of_noise = command("noise", "figure: what noise changes", noise, add_noise_figure).first;
-    CLI::App* of_walk = command("walk", "an animation from picture to picture", walk, add_walk).first;
-    CLI::App* of_evaluate =
-        command("evaluate", "Fréchet distance, precision, recall, copies", evaluate, add_evaluate).first;
-    of_train->final_callback([&train] { train.recipe.augmentation = parse_augmentation(train.augment); });
-    parse_or_exit(app, argc, argv);
-    if (of_generate->parsed()) return generate;
-    if (of_mix->parsed()) return mix;
-    if (of_truncation->parsed()) return truncation;
-    if (of_noise->parsed()) return noise;
-    if (of_walk->parsed()) return walk;
-    if (of_evaluate->parsed()) return evaluate;
-    train.same = train_options.resume_settings();
-    return train;
+    Commands<Settings> commands("stylegan", "Trains StyleGAN on pictures, and makes new ones.", kExamples);
+    commands.add<TrainSettings>("train", "train the two networks", add_train, [](TrainSettings& s) {
+        s.recipe.augmentation = parse_augmentation(s.augment);
+    });
+    commands.add("generate", "make pictures of seeds", add_generate);
+    commands.add("mix", "figure: styles of two pictures in one", add_mix);
+    commands.add("truncation", "figure: from pictures to their opposites", add_truncation);
+    commands.add("noise", "figure: what noise changes", add_noise_figure);
+    commands.add("walk", "an animation from picture to picture", add_walk);
+    commands.add("evaluate", "Fréchet distance, precision, recall, copies", add_evaluate);
+    return commands.parse(argc, argv);
 }
 
 }  // namespace lily::stylegan
