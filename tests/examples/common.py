@@ -3,11 +3,20 @@
 
 import os
 import signal
+import struct
 import unittest
 from pathlib import Path
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("LILY_BIN", ROOT / "build/release/bin")).resolve()
+
+
+def idx(array):
+    """An IDX file of bytes, as MNIST's are."""
+    array = np.asarray(array, np.uint8)
+    return bytes([0, 0, 8, array.ndim]) + b"".join(struct.pack(">I", n) for n in array.shape) + array.tobytes()
 
 
 def heed_signals():

@@ -5,14 +5,13 @@ import csv
 import json
 import os
 import shutil
-import struct
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
 import numpy as np
-from common import heed_signals, mpirun
+from common import heed_signals, idx, mpirun
 from PIL import Image
 from resume_cases import ResumeCases
 
@@ -21,11 +20,6 @@ PROGRAM = Path(os.environ.get("LILY_BIN", ROOT / "build/release/bin")) / "clip"
 VOCABULARY = ROOT / "weights/bpe_simple_vocab_16e6.txt.gz"
 COLOURS = {"red": (220, 30, 30), "green": (20, 200, 40), "blue": (30, 40, 220), "white": (250, 250, 250)}
 heed_signals()
-
-
-def idx(array):
-    array = np.asarray(array, np.uint8)
-    return bytes([0, 0, 8, array.ndim]) + b"".join(struct.pack(">I", n) for n in array.shape) + array.tobytes()
 
 
 @unittest.skipUnless(VOCABULARY.exists(), "weights/bpe_simple_vocab_16e6.txt.gz is not there: run tools/convert_clip.py")

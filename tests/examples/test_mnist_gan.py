@@ -9,7 +9,6 @@ import os
 import resource
 import shutil
 import signal
-import struct
 import subprocess
 import tempfile
 import time
@@ -18,7 +17,7 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 import numpy as np
-from common import heed_signals
+from common import heed_signals, idx
 from PIL import Image
 from resume_cases import ResumeCases, hashes
 
@@ -28,11 +27,6 @@ PROGRAM = BIN / "mnist_gan"
 SMALL = ("--latent", 6, "--g-hidden", "12,10", "--d-hidden", "14,8", "--batch-size", 8, "--grid", "3x2", "--evaluate-every", 0, "--threads", 1)
 
 heed_signals()
-
-
-def idx(array):
-    array = np.asarray(array, np.uint8)
-    return bytes([0, 0, 8, array.ndim]) + b"".join(struct.pack(">I", n) for n in array.shape) + array.tobytes()
 
 
 def bars(count, side=8):

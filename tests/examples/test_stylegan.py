@@ -3,25 +3,19 @@
 
 import csv
 import os
-import struct
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
 import numpy as np
-from common import heed_signals
+from common import heed_signals, idx
 from PIL import Image
 from resume_cases import ResumeCases, hashes
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("LILY_BIN", ROOT / "build/release/bin")) / "stylegan"
 heed_signals()
-
-
-def idx(array):
-    array = np.asarray(array, np.uint8)
-    return bytes([0, 0, 8, array.ndim]) + b"".join(struct.pack(">I", n) for n in array.shape) + array.tobytes()
 
 
 def run_program(*command, code=0):
