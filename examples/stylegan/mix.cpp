@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // stylegan mix: the styles of some layers taken from another picture (Karras et al. 2019, figure 3).
 #include <algorithm>
-#include <bit>
 
 #include "examples/stylegan/commands.h"
 #include "examples/stylegan/figure.h"
@@ -41,8 +40,7 @@ int run(const MixSettings& s) {
     figure.put_row(sampler.pictures(of_columns, columns), 0, 1);
     int64_t row = 1;
     for (const Styles band : bands) {
-        const Layers taken =
-            layers_of(band, 2 * std::countr_zero(static_cast<uint64_t>(figure.size().width)) - 2);
+        const Layers taken = layers_of(band, models::Growth{figure.size().width}.layers());
         for (int64_t i = 0; i < height; ++i, ++row) {
             std::vector<Tensor> mixed = repeated(of_rows, i, width);
             std::copy(of_columns.begin() + taken.begin, of_columns.begin() + taken.end,

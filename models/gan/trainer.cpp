@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "framework/autograd.h"
+#include "framework/distributed/share.h"
 #include "framework/ops.h"
 #include "framework/optim/clip_grad.h"
 #include "framework/profiler.h"
@@ -77,10 +78,7 @@ GanTrainer::GanTrainer(const GanOptions& options, const GanRecipe& recipe, Devic
     random_ = Generator(recipe.seed, Stream::noise);
 }
 
-Tensor GanTrainer::share(const Tensor& of_all) const {
-    const int64_t count = of_all.size(0) / processes_.size(), begin = processes_.rank() * count;
-    return slice(of_all, 0, begin, begin + count);
-}
+Tensor GanTrainer::share(const Tensor& of_all) const { return distributed::own_share(of_all, processes_); }
 
 Tensor GanTrainer::noise(int64_t count) {
     return share(randn({count * processes_.size(), options_.latent}, random_, {.device = device_}));

@@ -2,7 +2,6 @@
 #include "models/stylegan/discriminator.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "framework/ops.h"
 
@@ -58,7 +57,7 @@ Tensor StyleDiscriminator::from_picture(int64_t block, const Tensor& pictures) {
 }
 
 Tensor StyleDiscriminator::judge(const Tensor& pictures, const Tensor& labels, Growth growth) {
-    const int64_t side = growth.resolution, last = std::countr_zero(static_cast<uint64_t>(side)) - 2;
+    const int64_t side = growth.resolution, last = growth.last_block();
     check(pictures.rank() == 4 && pictures.size(1) == options_.channels && pictures.size(2) == side &&
               pictures.size(3) == side && last >= 0 && last < options_.blocks(),
           "[stylegan] expected pictures (N,{},{},{}), got {}", options_.channels, side, side,

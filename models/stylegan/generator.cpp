@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "models/stylegan/generator.h"
 
-#include <bit>
-
 #include "framework/autograd.h"
 #include "framework/ops.h"
 #include "framework/random.h"
@@ -117,7 +115,7 @@ NoiseSource StyleGenerator::constant_noise() {
 }
 
 Tensor StyleGenerator::synthesize(const std::vector<Tensor>& ws, const NoiseSource& noise, Growth growth) {
-    const int64_t side = growth.resolution, last = std::countr_zero(static_cast<uint64_t>(side)) - 2;
+    const int64_t side = growth.resolution, last = growth.last_block();
     check(last >= 0 && side == side_of(last) && side <= options_.resolution,
           "[stylegan] expected a resolution of 4, 8, … {}, got {}", options_.resolution, side);
     check(ws.size() >= static_cast<size_t>(2 * last + 2), "[stylegan] expected {} styles, got {}",

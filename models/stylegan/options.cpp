@@ -8,7 +8,7 @@
 
 namespace lily::models {
 
-int64_t StyleGanOptions::blocks() const { return std::countr_zero(static_cast<uint64_t>(resolution)) - 1; }
+int64_t blocks_of(int64_t resolution) { return std::countr_zero(static_cast<uint64_t>(resolution)) - 1; }
 
 int64_t StyleGanOptions::features(int64_t i) const {
     return std::max<int64_t>(1, std::min(feature_base >> (i + 1), feature_max));

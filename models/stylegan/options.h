@@ -8,6 +8,9 @@
 
 namespace lily::models {
 
+// How many resolutions there are from 4² to this one.
+int64_t blocks_of(int64_t resolution);
+
 struct StyleGanOptions {
     int64_t resolution = 32;  // of a picture's side, a power of two from 8 to 1024
     int64_t channels = 3;     // 1 for grey, 3 for RGB
@@ -19,8 +22,8 @@ struct StyleGanOptions {
     int64_t stddev_group = 4;                        // pictures that D compares with each other; 0: none
     DType dtype = DType::f32;
 
-    int64_t blocks() const;                          // one per resolution: 4, 8, … resolution
-    int64_t layers() const { return 2 * blocks(); }  // places for a style: two per resolution
+    int64_t blocks() const { return blocks_of(resolution); }  // one per resolution: 4, 8, … resolution
+    int64_t layers() const { return 2 * blocks(); }           // places for a style: two per resolution
     // Feature maps of the generator's block `i`, whose resolution is 4·2^i: min(base / 2^(i+1), max).
     // features(-1) is the width of the discriminator's last hidden layer.
     int64_t features(int64_t i) const;
@@ -39,6 +42,8 @@ void check_options(const StyleGanOptions& options);
 struct Growth {
     int64_t resolution;
     double alpha = 1;  // 1: the new layers count fully
+    int64_t last_block() const { return blocks_of(resolution) - 1; }
+    int64_t layers() const { return 2 * blocks_of(resolution); }
     bool operator==(const Growth&) const = default;
 };
 

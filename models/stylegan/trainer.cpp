@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "models/stylegan/trainer.h"
 
-#include <bit>
-
 #include "framework/autograd.h"
 #include "framework/distributed/all_mean.h"
+#include "framework/distributed/share.h"
 #include "framework/ops.h"
 #include "models/gan/losses.h"
 
@@ -24,9 +23,7 @@ M& moved(M& module, Device device) {
     return module;
 }
 
-int64_t stage_of(Growth growth) {
-    return 2 * std::countr_zero(static_cast<uint64_t>(growth.resolution)) - (growth.alpha < 1 ? 1 : 0);
-}
+int64_t stage_of(Growth growth) { return 2 * (growth.last_block() + 2) - (growth.alpha < 1 ? 1 : 0); }
 
 // A leaf of the same values, that a penalty asks for the gradient of.
 Tensor leaf_of(const Tensor& pictures) {
@@ -74,14 +71,8 @@ StyleGanTrainer::StyleGanTrainer(const StyleGanOptions& options, const StyleGanR
     random_ = Generator(recipe.seed, Stream::noise);
 }
 
-// This process's rows of a tensor of the whole batch: its share of each of the parts.
 Tensor StyleGanTrainer::share(const Tensor& of_all) const {
-    if (processes_.is_alone()) return of_all;
-    const int64_t rank = processes_.rank();
-    const Tensor mine = slice(of_all.reshape({parts_, processes_.size(), -1}), 1, rank, rank + 1);
-    Shape shape = of_all.shape();
-    shape[0] = local_batch();
-    return mine.reshape(shape);
+    return distributed::own_share(of_all, processes_, parts_);
 }
 
 // (N, of_each...), normal: the numbers of a picture do not depend on how many processes there are.
@@ -111,7 +102,7 @@ Tensor StyleGanTrainer::generate(const Tensor& labels, Growth growth) {
     const Tensor w = new_w();
     std::vector<Tensor> ws = generator_.same_style(w);
     follow_average(w);
-    const int64_t layers = 2 * std::countr_zero(static_cast<uint64_t>(growth.resolution)) - 2;
+    const int64_t layers = growth.layers();
     const std::vector<double> thrown = rand({2}, random_).to_vector<double>();
     if (thrown[0] < recipe_.mixing) {
         const Tensor other = new_w();
