@@ -51,11 +51,8 @@ int run(const EvaluateSettings& s) {
         check(!s.class_names.empty(), "{} has classes: name them by --class-names A,B,…",
               io::in_quotes(s.data));
         const std::vector<std::string> templates = templates_or(s.templates, data::Split::test);
-        const std::vector<int64_t> found =
-            nearest_class(pictures, class_features(*model, tokenizer, s.class_names, templates));
-        int64_t right = 0;
-        for (size_t i = 0; i < found.size(); ++i) right += found[i] == set.labels[i];
-        const double share = static_cast<double>(right) / static_cast<double>(set.count);
+        const double share = zero_shot_accuracy(
+            pictures, class_features(*model, tokenizer, s.class_names, templates), set.labels);
         fmt::print("zero-shot accuracy  {:.2f} % of {} pictures, {} classes, {} templates\n", 100 * share,
                    set.count, s.class_names.size(), templates.size());
         json["zero_shot"] = share;

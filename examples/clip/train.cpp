@@ -56,11 +56,8 @@ class Test {
             return {r.text_of_picture[0], r.text_of_picture[1], r.text_of_picture[2],
                     r.picture_of_text[0], r.picture_of_text[1], r.picture_of_text[2]};
         }
-        const std::vector<int64_t> found =
-            nearest_class(pictures, class_features(model, tokenizer_, names_, templates_));
-        int64_t right = 0;
-        for (size_t i = 0; i < found.size(); ++i) right += found[i] == set_.labels[i];
-        return {static_cast<double>(right) / static_cast<double>(set_.count)};
+        return {
+            zero_shot_accuracy(pictures, class_features(model, tokenizer_, names_, templates_), set_.labels)};
     }
     std::vector<train::Column> columns() const {
         if (!set_.labels.empty()) return {{"zero_shot"}};
@@ -198,8 +195,7 @@ int run(const TrainSettings& given) {
         test.emplace(s, data::load_mnist(s.data, data::Split::test), tokenizer);
     s.say("{} pictures of {}x{}", set.count, set.width, set.height);
     const Device device = s.choose();
-    processes.require_same("data or options",
-                           fmt::format("{}", s.same.with({{"--data", set.fingerprint()}})));
+    require_same_settings(processes, [&] { return s.same.with({{"--data", set.fingerprint()}}); });
     return Training(s, device, set, tokenizer, std::move(test), processes).run();
 }
 

@@ -2,9 +2,12 @@
 // A training that mpirun has started several times.
 #pragma once
 
+#include <fmt/ranges.h>
+
 #include <functional>
 
 #include "framework/distributed/process_group.h"
+#include "framework/io/checkpoint.h"
 
 namespace lily {
 
@@ -12,6 +15,12 @@ namespace lily {
 inline std::function<int(int)> agreement(distributed::ProcessGroup& processes) {
     if (processes.is_alone()) return {};
     return [&processes](int signal) { return static_cast<int>(processes.most(signal)); };
+}
+
+// All are to have been started alike; `settings` as of a run, asked for if there are several.
+inline void require_same_settings(distributed::ProcessGroup& processes,
+                                  const std::function<io::Checkpoint::Settings()>& settings) {
+    if (!processes.is_alone()) processes.require_same("data or options", fmt::format("{}", settings()));
 }
 
 // How many pictures of a step each process takes.

@@ -219,8 +219,7 @@ int run(const TrainSettings& given) {
                        kMappedMegabytes,
                        "choose fewer or smaller layers (--g-hidden, --d-hidden), or a smaller --batch-size");
     train::RunFolder::check_grids(s.out, "samples.png", "sheet.png", set.size(), s.grid, kLastZoom);
-    processes.require_same("data or options",
-                           fmt::format("{}", s.same.with({{"--data", set.fingerprint()}})));
+    require_same_settings(processes, [&] { return s.same.with({{"--data", set.fingerprint()}}); });
     return Training(s, device, std::move(set), processes).run();
 }
 

@@ -20,7 +20,6 @@ namespace {
 using namespace lily::models;
 
 constexpr int64_t kChecked = 256, kEvaluated = 2000;  // samples
-constexpr int64_t kMonitored = 2000;                  // pictures of the data
 
 const char* const kHealthy = "healthy.safetensors";  // the last checkpoint from before a collapse
 
@@ -59,14 +58,6 @@ int64_t steps_of(double kimg, int64_t batch_size) {
     return std::max<int64_t>(1, std::llround(1000 * kimg / static_cast<double>(batch_size)));
 }
 
-train::VarietyMonitor monitor_of(const data::Dataset& set) {
-    const std::vector<int64_t> chosen = set.spread(kMonitored);
-    std::vector<int64_t> labels;
-    if (!set.labels.empty())
-        for (const int64_t i : chosen) labels.push_back(set.labels[static_cast<size_t>(i)]);
-    return {data::to_pixels(set, chosen), labels, set.classes};
-}
-
 class Training {
   public:
     Training(const TrainSettings& s, Device device, const data::Dataset& unpadded,
@@ -82,7 +73,7 @@ class Training {
                          .world_size = processes.size(),
                          .parts = trainer_.batch_parts(),
                          .mirror = s.mirror}),
-          monitor_(monitor_of(set_)),
+          monitor_(set_),
           guard_(s.on_collapse,
                  [this](int64_t from, double factor) {
                      trainer_.change_course(static_cast<uint32_t>(from), factor);
@@ -248,8 +239,7 @@ int run(const TrainSettings& given) {
     network_options(s, set);  // before anything is written
     const Device device = s.choose();
     if (!processes.is_alone()) s.say("{} processes train together", processes.size());
-    processes.require_same("data or options",
-                           fmt::format("{}", s.same.with({{"--data", set.fingerprint()}})));
+    require_same_settings(processes, [&] { return s.same.with({{"--data", set.fingerprint()}}); });
     train::RunFolder::check_grids(s.out, "samples.png", "sheet.png",
                                   {set.channels, s.resolution, s.resolution}, s.grid, Training::kLastZoom);
     return Training(s, device, set, processes).run();

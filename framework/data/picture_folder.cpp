@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 
 #include "framework/data/caption.h"
 #include "framework/error.h"
@@ -73,25 +74,15 @@ void append(Dataset& set, const PictureFolderOptions& options, const fs::path& p
     }
 }
 
-// All below the folder, links to folders aside, which may lead back.
-void append_all_below(Dataset& set, const PictureFolderOptions& options, const fs::path& folder, int depth) {
+// visit(path) for all files below the folder; links to folders aside, which may lead back.
+void for_all_below(const fs::path& folder, const std::function<void(const fs::path&)>& visit, int depth = 0) {
     check(depth < kDeepest, "{} lies {} folders deep: no more are read", in_quotes(folder.string()), depth);
     std::error_code none;
     for (const fs::path& path : sorted_entries(folder))
         if (fs::is_directory(fs::symlink_status(path, none)))
-            append_all_below(set, options, path, depth + 1);
+            for_all_below(path, visit, depth + 1);
         else
-            append(set, options, path, -1);
-}
-
-void list_all_below(std::vector<std::string>& files, const fs::path& folder, int depth) {
-    check(depth < kDeepest, "{} lies {} folders deep: no more are read", in_quotes(folder.string()), depth);
-    std::error_code none;
-    for (const fs::path& path : sorted_entries(folder))
-        if (fs::is_directory(fs::symlink_status(path, none)))
-            list_all_below(files, path, depth + 1);
-        else if (kind_of(path) == Kind::picture)
-            files.push_back(path.string());
+            visit(path);
 }
 
 }  // namespace
@@ -100,7 +91,9 @@ std::vector<std::string> picture_files(const std::string& folder) {
     std::error_code none;
     check(fs::is_directory(folder, none), "there is no folder {}", in_quotes(folder));
     std::vector<std::string> files;
-    list_all_below(files, folder, 0);
+    for_all_below(folder, [&](const fs::path& path) {
+        if (kind_of(path) == Kind::picture) files.push_back(path.string());
+    });
     return files;
 }
 
@@ -115,7 +108,7 @@ Dataset load_picture_folder(const std::string& folder, const PictureFolderOption
         size.channels, size.height, size.width);
     Dataset set{.channels = size.channels, .height = size.height, .width = size.width};
     if (options.subfolders == Subfolders::flat) {
-        append_all_below(set, options, folder, 0);
+        for_all_below(folder, [&](const fs::path& path) { append(set, options, path, -1); });
     } else {
         for (const fs::path& path : sorted_entries(folder)) {
             if (!fs::is_directory(path, none)) continue;

@@ -66,6 +66,22 @@ uint64_t Checkpoint::integer(const std::string& key) const {
     return value;
 }
 
+int64_t Checkpoint::size(const std::string& key, int64_t most) const {
+    const uint64_t value = integer(key);
+    check(value <= static_cast<uint64_t>(most), "[checkpoint] '{}' is {}, expected at most {}", key, value,
+          most);
+    return static_cast<int64_t>(value);
+}
+
+double Checkpoint::number(const std::string& key) const {
+    const std::string& digits = text(key);
+    double value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    check(error == std::errc() && end == digits.data() + digits.size(),
+          "[checkpoint] '{}' is {}, expected a number", key, in_quotes(digits));
+    return value;
+}
+
 void Checkpoint::put_settings(const std::string& program, const Settings& settings) {
     metadata[kProgram] = program;
     for (const auto& [name, value] : settings) metadata[kSetting + name] = value;

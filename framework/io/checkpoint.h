@@ -26,6 +26,9 @@ struct Checkpoint {
     // Whole numbers of 64 bits as text, exact: steps, seeds, positions in the data.
     void put_integer(const std::string& key, uint64_t value);
     uint64_t integer(const std::string& key) const;
+    int64_t size(const std::string& key,
+                 int64_t most) const;  // one of 0 to `most`: a file that says more is damaged
+    double number(const std::string& key) const;
     const std::string& text(const std::string& key) const;  // throws where there is none
 
     // What a run must have in common with the one that it continues: its program, and option name → value.

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "framework/autograd.h"
+#include "framework/data/loader.h"
 
 namespace lily::train {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 constexpr double kFewestKinds = 0.45;    // of the data's; fewer is a collapse
 constexpr double kLeastVariance = 0.35;  // of the data's
 constexpr int64_t kClusters = 10, kRounds = 10;
+constexpr int64_t kMostPictures = 2000;  // of a set
 
 // Mean over the features of their variance over the samples.
 double variance_of(const Tensor& samples) {
@@ -44,7 +46,18 @@ void average(std::vector<std::vector<double>>& means, const Tensor& samples,
         for (size_t k = 0; counts[c] > 0 && k < width; ++k) means[c][k] = sums[c][k] / counts[c];
 }
 
+std::vector<int64_t> labels_of(const data::Dataset& set, const std::vector<int64_t>& pictures) {
+    std::vector<int64_t> labels;
+    if (!set.labels.empty())
+        for (const int64_t i : pictures) labels.push_back(set.labels[static_cast<size_t>(i)]);
+    return labels;
+}
+
 }  // namespace
+
+VarietyMonitor::VarietyMonitor(const data::Dataset& set, Features features)
+    : VarietyMonitor(data::to_pixels(set, set.spread(kMostPictures)),
+                     labels_of(set, set.spread(kMostPictures)), set.classes, std::move(features)) {}
 
 VarietyMonitor::VarietyMonitor(const Tensor& data, const std::vector<int64_t>& labels, int64_t classes,
                                Features features)

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/data/dataset.h"
 #include "framework/tensor.h"
 
 namespace lily::train {
@@ -28,6 +29,9 @@ class VarietyMonitor {
     // found by k-means.
     VarietyMonitor(const Tensor& data, const std::vector<int64_t>& labels, int64_t classes,
                    Features features = as_they_are);
+
+    // Of pictures of a set, spread evenly over it, and their classes where it has some.
+    explicit VarietyMonitor(const data::Dataset& set, Features features = as_they_are);
 
     Variety check(const Tensor& samples) const;
 

@@ -109,4 +109,14 @@ std::vector<int64_t> nearest_class(const Tensor& pictures, const Tensor& classes
     return argmax(matmul(pictures, Transposed::no, classes, Transposed::yes), 1).to_vector<int64_t>();
 }
 
+double zero_shot_accuracy(const Tensor& pictures, const Tensor& classes, const std::vector<uint8_t>& labels) {
+    const std::vector<int64_t> found = nearest_class(pictures, classes);
+    check(found.size() == labels.size(),
+          "[zero_shot_accuracy] expected a label of each of {} pictures, got {}", found.size(),
+          labels.size());
+    int64_t right = 0;
+    for (size_t i = 0; i < found.size(); ++i) right += found[i] == labels[i];
+    return static_cast<double>(right) / static_cast<double>(found.size());
+}
+
 }  // namespace lily::models

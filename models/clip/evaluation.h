@@ -30,4 +30,7 @@ Tensor class_features(Clip& model, const ClipTokenizer& tokenizer, const std::ve
 // The row of `classes` that is nearest to each row of `pictures`.
 std::vector<int64_t> nearest_class(const Tensor& pictures, const Tensor& classes);
 
+// Share of the pictures (N,E) whose nearest class, of class_features, is theirs.
+double zero_shot_accuracy(const Tensor& pictures, const Tensor& classes, const std::vector<uint8_t>& labels);
+
 }  // namespace lily::models

@@ -12,15 +12,8 @@ namespace lily::models {
 namespace {
 
 constexpr int64_t kPiece = 500;  // samples made at once
-constexpr auto kMostSize = static_cast<uint64_t>(kMostLayerSize);
 
 std::string text_of(const std::vector<int64_t>& sizes) { return fmt::format("{}", fmt::join(sizes, ",")); }
-
-int64_t size_of(const io::Checkpoint& checkpoint, const char* key) {
-    const uint64_t value = checkpoint.integer(key);
-    check(value <= kMostSize, "[checkpoint] '{}' is {}, expected at most {}", key, value, kMostSize);
-    return static_cast<int64_t>(value);
-}
 
 std::vector<int64_t> sizes_of(const io::Checkpoint& checkpoint, const char* key) {
     const std::string& text = checkpoint.text(key);
@@ -30,7 +23,7 @@ std::vector<int64_t> sizes_of(const io::Checkpoint& checkpoint, const char* key)
     while (at != end) {
         int64_t size = 0;
         const auto [stop, error] = std::from_chars(at, end, size);
-        const bool good = error == std::errc() && size >= 1 && size <= static_cast<int64_t>(kMostSize) &&
+        const bool good = error == std::errc() && size >= 1 && size <= kMostLayerSize &&
                           (stop == end || (*stop == ',' && stop + 1 != end)) && sizes.size() < kMostLayers;
         check(good, "[checkpoint] '{}' is {}, expected layer sizes", key, io::in_quotes(text));
         sizes.push_back(size);
@@ -60,24 +53,21 @@ GanOptions described_options(const io::Checkpoint& checkpoint) {
     check(by != checkpoint.metadata.end() && by->second == kGanProgram, "[checkpoint] it was not made by {}",
           kGanProgram);
     GanOptions options{.pixels = described_size(checkpoint).pixels(),
-                       .latent = size_of(checkpoint, "latent"),
+                       .latent = checkpoint.size("latent", kMostLayerSize),
                        .g_hidden = sizes_of(checkpoint, "g_hidden"),
                        .d_hidden = sizes_of(checkpoint, "d_hidden"),
-                       .classes = size_of(checkpoint, "classes"),
-                       .batch_norm = size_of(checkpoint, "batch_norm") != 0};
-    const std::string& dropout = checkpoint.text("dropout");
-    const auto [end, error] =
-        std::from_chars(dropout.data(), dropout.data() + dropout.size(), options.dropout);
-    check(error == std::errc() && end == dropout.data() + dropout.size(),
-          "[checkpoint] 'dropout' is {}, expected a number", io::in_quotes(dropout));
+                       .classes = checkpoint.size("classes", kMostLayerSize),
+                       .batch_norm = checkpoint.size("batch_norm", kMostLayerSize) != 0};
+    options.dropout = checkpoint.number("dropout");
     return options;
 }
 
 io::PictureSize described_size(const io::Checkpoint& checkpoint) {
-    const io::PictureSize size{size_of(checkpoint, "channels"), size_of(checkpoint, "height"),
-                               size_of(checkpoint, "width")};
+    const io::PictureSize size{checkpoint.size("channels", kMostLayerSize),
+                               checkpoint.size("height", kMostLayerSize),
+                               checkpoint.size("width", kMostLayerSize)};
     check((size.channels == 1 || size.channels == 3) && size.height >= 1 && size.width >= 1 &&
-              size.height * size.width <= static_cast<int64_t>(kMostSize),
+              size.height * size.width <= kMostLayerSize,
           "[checkpoint] it is for pictures of {}x{}x{}", size.channels, size.height, size.width);
     return size;
 }

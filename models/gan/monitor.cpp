@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "models/gan/monitor.h"
 
-#include "framework/data/loader.h"
-
 namespace lily::models {
 namespace {
 
 constexpr double kMostSaturation = 0.97;  // D knows: nothing is left for G to learn from
 constexpr double kMemory = 0.99;          // of the running mean: a hundred steps
-constexpr int64_t kMostPictures = 2000;   // of the data, spread evenly over them
-
-train::VarietyMonitor variety_of(const data::Dataset& set, train::VarietyMonitor::Features features) {
-    const std::vector<int64_t> chosen = set.spread(kMostPictures);
-    std::vector<int64_t> labels;
-    if (!set.labels.empty())
-        for (const int64_t i : chosen) labels.push_back(set.labels[static_cast<size_t>(i)]);
-    return {data::to_pixels(set, chosen), labels, set.classes, std::move(features)};
-}
 
 }  // namespace
 
 CollapseMonitor::CollapseMonitor(const data::Dataset& set, train::VarietyMonitor::Features features)
-    : variety_(variety_of(set, std::move(features))) {}
+    : variety_(set, std::move(features)) {}
 
 void CollapseMonitor::see(const GanStep& step, GanLoss loss) {
     const double gap = has_beliefs(loss) ? step.d_real - step.d_fake : 0;

@@ -2,7 +2,6 @@
 #include "models/stylegan/model_file.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "framework/io/tensors.h"
 #include "framework/train/run.h"
@@ -10,7 +9,7 @@
 namespace lily::models {
 namespace {
 
-constexpr uint64_t kMostSize = 1 << 20;  // a file that says more is damaged
+constexpr int64_t kMostSize = 1 << 20;  // a file that says more is damaged
 
 struct Field {
     const char* key;
@@ -25,21 +24,6 @@ constexpr Field kFields[] = {{"resolution", &StyleGanOptions::resolution},
                              {"feature_base", &StyleGanOptions::feature_base},
                              {"feature_max", &StyleGanOptions::feature_max},
                              {"stddev_group", &StyleGanOptions::stddev_group}};
-
-int64_t size_of(const io::Checkpoint& checkpoint, const char* key) {
-    const uint64_t value = checkpoint.integer(key);
-    check(value <= kMostSize, "[checkpoint] '{}' is {}, expected at most {}", key, value, kMostSize);
-    return static_cast<int64_t>(value);
-}
-
-double number_of(const io::Checkpoint& checkpoint, const char* key) {
-    const std::string& text = checkpoint.text(key);
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    check(error == std::errc() && end == text.data() + text.size(),
-          "[checkpoint] '{}' is {}, expected a number", key, io::in_quotes(text));
-    return value;
-}
 
 // The sizes that a generator's tensors have. Of each block's maps, the least base that gives them.
 StyleGanOptions sizes_of(const StateDict& state) {
@@ -105,7 +89,7 @@ StyleGanOptions described_stylegan(const io::Checkpoint& checkpoint) {
     check(by != checkpoint.metadata.end() && by->second == kStyleGanProgram,
           "[checkpoint] it was not made by {}", kStyleGanProgram);
     StyleGanOptions options;
-    for (const Field& field : kFields) options.*field.value = size_of(checkpoint, field.key);
+    for (const Field& field : kFields) options.*field.value = checkpoint.size(field.key, kMostSize);
     check_options(options);
     return options;
 }
@@ -136,7 +120,7 @@ LoadedStyleGenerator load_style_generator(const std::string& path) {
         for (int64_t i = 0; i < options.blocks(); ++i)
             checkpoint.require_shape(fmt::format("{}.blocks.{}.conv1.weight", part, i),
                                      {options.features(i), options.features(i), 3, 3});
-        return loaded(options, {size_of(checkpoint, "grown_to"), number_of(checkpoint, "alpha")},
+        return loaded(options, {checkpoint.size("grown_to", kMostSize), checkpoint.number("alpha")},
                       checkpoint.part(part));
     } catch (const Error& error) {
         fail("{}: {}", io::in_quotes(path), error.what());
