@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "examples/common/gan_run.h"
 #include "examples/common/memory.h"
-#include "examples/common/processes.h"
 #include "examples/mnist_gan/commands.h"
-#include "framework/train/run_folder.h"
 #include "models/gan/model_file.h"
 #include "models/gan/monitor.h"
 #include "models/metrics/evaluation.h"
@@ -20,8 +19,6 @@ constexpr int64_t kFirstCheck = 600;  // before, there are no digits to tell apa
 constexpr int64_t kClassifierEpochs = 3;
 constexpr int64_t kEvaluated = 2000;  // samples
 constexpr int kLastZoom = 2;          // of samples.png
-
-const char* const kHealthy = "healthy.safetensors";  // the last checkpoint from before a collapse
 
 const std::vector<train::Column> kLog = {{"epoch", "epoch", "{:.0f}"},    {"d_loss", "D", "{:.3f}"},
                                          {"g_loss", "G", "{:.3f}"},       {"d_real", "D(x)", "{:.2f}"},
@@ -49,62 +46,44 @@ class Training {
                          .rank = processes.rank(),
                          .world_size = processes.size()}),
           monitor_(set_),
-          guard_(s.on_collapse,
-                 [this](int64_t from, double factor) {
-                     trainer_.change_course(static_cast<uint32_t>(from), factor);
-                 }),
           per_epoch_(std::max<int64_t>(1, loader_.batches_per_epoch() / s.recipe.d_steps)),
-          folder_(s.out, s.resume,
-                  {kHealthy, "model.safetensors", "best.safetensors", "samples.png", "sheet.png",
-                   "losses.svg", "grids/0000000.png"},
-                  processes.is_first()),
-          run_(run_options(), kLog),
-          health_(
-              run_.add_log(folder_ / "monitor.csv", {{"kinds"}, {"variance"}, {"saturation"}, {"healthy"}})),
-          quality_(run_.add_log(folder_ / "quality.csv",
-                                {{"frechet"}, {"confidence"}, {"least_class"}, {"most_class"}})) {
+          gan_run_(run_options(), processes),
+          run_(gan_run_.run()) {
         trainer_.add_to(run_);
         run_.add("loader", loader_);
         run_.add("saturation", monitor_.saturation());
-        guard_.add_to(run_);
-        train::Stateful best = train::stateful(best_distance_);
-        best.rolls_back = false;  // its file stays
-        run_.add("best_distance", best);
         run_.describe([this](io::Checkpoint& c) { put_description(c, trainer_.options(), size_); });
-        processes.barrier();  // all have seen what is there before one writes
-        run_.begin();
-        guard_.begin();
+        gan_run_.begin();
         if (!processes.is_first()) return;
         prepare_evaluation(device);
-        save_skipped(s, set_, folder_ / "skipped.txt");
+        save_skipped(s, set_, gan_run_.folder() / "skipped.txt");
     }
 
     int run() {
-        const int status = run_.loop([this] { step(); });
-        if (processes_.is_first()) finish();
-        if (status == 0)
-            s_.say("done: {}; model, samples.png, sheet.png, losses.svg, log.csv in {}",
-                   run_.history().progress_text(), s_.out);
-        return status;
+        return gan_run_.loop([this] { step(); }, "GAN: losses",
+                             [this](const std::string& path) { save_generator(path, trainer_, size_); },
+                             [this] { return grid(kLastZoom); });
     }
 
   private:
-    train::RunOptions run_options() {
-        const bool rolls_back = s_.on_collapse == train::OnCollapse::rollback;
-        return folder_.with_files(
-            {.program = kGanProgram,
-             .settings = s_.same.with({{"--data", set_.fingerprint()}}),
-             .steps = s_.iterations > 0 ? s_.iterations : s_.epochs * per_epoch_,
-             .checkpoint_every = s_.checkpoint_every,
-             .good = rolls_back ? folder_ / kHealthy : "",
-             .is_good = [this] { return guard_.is_good(); },
-             .longer = "more --epochs",
-             .calmer = "a lower --learning-rate",
-             .save_last = [this](const std::string& path,
-                                 const auto& write) { return saved_.save(path, write); },
-             .error_text = error_text,
-             .quiet = s_.quiet,
-             .agree = agreement(processes_)});
+    GanRunOptions run_options() {
+        return {.out = s_.out,
+                .series = "grids",
+                .resume = s_.resume,
+                .on_collapse = s_.on_collapse,
+                .change_course =
+                    [this](int64_t from, double factor) {
+                        trainer_.change_course(static_cast<uint32_t>(from), factor);
+                    },
+                .log = kLog,
+                .health = {{"kinds"}, {"variance"}, {"saturation"}, {"healthy"}},
+                .run = {.program = kGanProgram,
+                        .settings = s_.same.with({{"--data", set_.fingerprint()}}),
+                        .steps = s_.iterations > 0 ? s_.iterations : s_.epochs * per_epoch_,
+                        .checkpoint_every = s_.checkpoint_every,
+                        .longer = "more --epochs",
+                        .calmer = "a lower --learning-rate",
+                        .quiet = s_.quiet}};
     }
 
     // What is due after a step is done in this order: a checkpoint holds what the check and the evaluation
@@ -119,7 +98,7 @@ class Training {
                 static_cast<double>(epoch), step.d_loss, step.g_loss, step.d_real, step.d_fake, step.penalty};
         });
         if (processes_.is_first() && run_.is_due(s_.sample_every > 0 ? s_.sample_every : per_epoch_))
-            folder_.save_picture("grids", run_.step(), io::sample_grid(grid_samples(), size_, s_.grid[0]));
+            gan_run_.save_grid(grid(1));
         const int64_t i = run_.step();
         if (i >= kFirstCheck && run_.is_due(s_.check_every)) check_health(epoch);
         if (run_.step() != i) return;  // it has gone back
@@ -135,54 +114,36 @@ class Training {
         Generator random(s_.recipe.seed, purpose);
         return randn({count, s_.networks.latent}, random);
     }
-    Tensor grid_samples() {
+    io::Image grid(int zoom) {
         const int64_t count = int64_t{s_.grid[0]} * s_.grid[1];
-        return trainer_.sample(noise(count, Stream::preview), labels_for(count));
+        return io::sample_grid(trainer_.sample(noise(count, Stream::preview), labels_for(count)), size_,
+                               s_.grid[0], zoom);
     }
 
     void check_health(int64_t epoch) {
         constexpr int64_t n = CollapseMonitor::kSamples;
         run_.settle();
         const GanHealth h = monitor_.check(trainer_.sample_raw(noise(n, Stream::monitor), labels_for(n)));
-        health_.row(run_.step(),
-                    std::vector{h.kinds, h.variance, h.saturation, h.problem.empty() ? 1.0 : 0.0});
-        guard_.report(run_, h.problem, fmt::format(" (epoch {})", epoch));
+        gan_run_.note_health({h.kinds, h.variance, h.saturation}, h.problem,
+                             fmt::format(" (epoch {})", epoch));
     }
 
     void prepare_evaluation(Device device) {
         if (s_.evaluate_every == 0 || set_.labels.empty()) return;
-        const std::string path = s_.classifier.empty() ? folder_ / "classifier.safetensors" : s_.classifier;
+        const std::string path =
+            s_.classifier.empty() ? gan_run_.folder() / "classifier.safetensors" : s_.classifier;
         const bool train = s_.classifier.empty() && !io::exists(path);
-        classifier_ = (train ? train_and_save_classifier(path, set_, kClassifierEpochs, 0, s_, device, saved_)
-                             : load_classifier(path))
-                          .classifier;
+        classifier_ =
+            (train ? train_and_save_classifier(path, set_, kClassifierEpochs, 0, s_, device, gan_run_.saved())
+                   : load_classifier(path))
+                .classifier;
         evaluator_.emplace(*classifier_, set_, device);
     }
 
     void evaluate() {
         const Tensor z = noise(kEvaluated, Stream::evaluation);
         const GanQuality q = evaluator_->quality(trainer_.sample(z, labels_for(kEvaluated)));
-        quality_.row(run_.step(), std::vector{q.frechet, q.confidence, q.least_share(), q.most_share()});
-        if (best_distance_ >= 0 && !(q.frechet < best_distance_)) return;
-        best_distance_ = q.frechet;
-        save_generator(folder_ / "best.safetensors", trainer_, size_);
-    }
-
-    // The checkpoint is there: whatever fails now can be had by --resume.
-    void finish() {
-        saved_.save(folder_ / "model.safetensors",
-                    [&](const std::string& path) { save_generator(path, trainer_, size_); });
-        saved_.save(folder_ / "samples.png", [&](const std::string& path) {
-            io::save_image(path, io::sample_grid(grid_samples(), size_, s_.grid[0], kLastZoom));
-        });
-        saved_.save(folder_ / "sheet.png",
-                    [&](const std::string& path) { folder_.save_sheet("grids", run_.step(), path); });
-        const train::Log& log = run_.history();
-        saved_.save(folder_ / "losses.svg", [&](const std::string& path) {
-            folder_.save_plot(path, {"GAN: losses", "iteration", "loss"},
-                              {log.series("d_loss", "D"), log.series("g_loss", "G")}, s_.quiet);
-        });
-        saved_.require_all_in_place();
+        gan_run_.note_quality(q, [this](const std::string& path) { save_generator(path, trainer_, size_); });
     }
 
     const TrainSettings& s_;
@@ -192,13 +153,9 @@ class Training {
     GanTrainer trainer_;
     data::Loader loader_;
     CollapseMonitor monitor_;
-    train::CollapseGuard guard_;
     const int64_t per_epoch_;
-    double best_distance_ = -1;  // the least Fréchet distance so far; negative: none
-    SavedFiles saved_;
-    const train::RunFolder folder_;
-    train::Run run_;
-    train::Log &health_, &quality_;
+    GanRun gan_run_;
+    train::Run& run_;
     std::unique_ptr<DigitClassifier> classifier_;
     std::optional<Evaluator> evaluator_;
 };

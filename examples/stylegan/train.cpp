@@ -4,14 +4,12 @@
 #include <cmath>
 #include <optional>
 
+#include "examples/common/gan_run.h"
 #include "examples/common/pictures.h"
-#include "examples/common/processes.h"
-#include "examples/common/saved_files.h"
 #include "examples/stylegan/commands.h"
 #include "examples/stylegan/judge.h"
 #include "framework/data/transforms.h"
 #include "framework/train/monitor.h"
-#include "framework/train/run_folder.h"
 #include "models/stylegan/model_file.h"
 
 namespace lily::stylegan {
@@ -20,8 +18,6 @@ namespace {
 using namespace lily::models;
 
 constexpr int64_t kChecked = 256, kEvaluated = 2000;  // samples
-
-const char* const kHealthy = "healthy.safetensors";  // the last checkpoint from before a collapse
 
 const std::vector<train::Column> kLog = {
     {"kimg", "kimg", "{:.1f}"},   {"resolution", "at", "{:.0f}"}, {"alpha"},
@@ -74,65 +70,51 @@ class Training {
                          .parts = trainer_.batch_parts(),
                          .mirror = s.mirror}),
           monitor_(set_),
-          guard_(s.on_collapse,
-                 [this](int64_t from, double factor) {
-                     trainer_.change_course(static_cast<uint32_t>(from), factor);
-                 }),
-          folder_(s.out, s.resume,
-                  {kHealthy, "model.safetensors", "best.safetensors", "samples.png", "sheet.png",
-                   "losses.svg", "samples/0000000.png"},
-                  processes.is_first()),
-          run_(run_options(), kLog),
-          health_(run_.add_log(folder_ / "monitor.csv", {{"kinds"}, {"variance"}, {"healthy"}})),
-          quality_(run_.add_log(folder_ / "quality.csv",
-                                {{"frechet"}, {"confidence"}, {"least_class"}, {"most_class"}})) {
+          gan_run_(run_options(), processes),
+          run_(gan_run_.run()) {
         trainer_.add_to(run_);
         run_.add("loader", loader_);
-        guard_.add_to(run_);
-        train::Stateful best = train::stateful(best_distance_);
-        best.rolls_back = false;  // its file stays
-        run_.add("best_distance", best);
         run_.describe([this](io::Checkpoint& c) {
             put_description(c, trainer_.options());
             put_growth(c, trained_growth());
         });
-        processes.barrier();  // all have seen what is there before one writes
-        run_.begin();
-        guard_.begin();
+        gan_run_.begin();
         if (!processes.is_first()) return;
-        save_skipped(s, set_, folder_ / "skipped.txt");
+        const train::RunFolder& folder = gan_run_.folder();
+        save_skipped(s, set_, folder / "skipped.txt");
         if (s.evaluate_every > 0 && !set_.labels.empty())
-            judge_.emplace(unpadded, s.resolution, folder_ / "classifier.safetensors", s, device);
+            judge_.emplace(unpadded, s.resolution, folder / "classifier.safetensors", s, device);
     }
 
     int run() {
-        const int status = run_.loop([this] { step(); });
-        if (processes_.is_first()) finish();
-        if (status == 0)
-            s_.say("done: {}; model, samples.png, sheet.png, losses.svg, log.csv in {}",
-                   run_.history().progress_text(), s_.out);
-        return status;
+        return gan_run_.loop(
+            [this] { step(); }, "StyleGAN: losses",
+            [this](const std::string& path) { save_generator(path, trainer_.average(), trained_growth()); },
+            [this] { return grid(trained_growth(), kLastZoom); });
     }
+    static constexpr int kLastZoom = 2;  // of samples.png
 
   private:
     int64_t steps(double kimg) const { return steps_of(kimg, s_.recipe.batch_size); }
 
-    train::RunOptions run_options() {
-        const bool rolls_back = s_.on_collapse == train::OnCollapse::rollback;
-        return folder_.with_files(
-            {.program = kStyleGanProgram,
-             .settings = s_.same.with({{"--data", set_.fingerprint()}}),
-             .steps = s_.iterations > 0 ? s_.iterations : steps(s_.kimg),
-             .checkpoint_every = steps(s_.checkpoint_every),
-             .good = rolls_back ? folder_ / kHealthy : "",
-             .is_good = [this] { return guard_.is_good(); },
-             .longer = "more --kimg",
-             .calmer = "a lower --learning-rate or a higher --gamma",
-             .save_last = [this](const std::string& path,
-                                 const auto& write) { return saved_.save(path, write); },
-             .error_text = error_text,
-             .quiet = s_.quiet,
-             .agree = agreement(processes_)});
+    GanRunOptions run_options() {
+        return {.out = s_.out,
+                .series = "samples",
+                .resume = s_.resume,
+                .on_collapse = s_.on_collapse,
+                .change_course =
+                    [this](int64_t from, double factor) {
+                        trainer_.change_course(static_cast<uint32_t>(from), factor);
+                    },
+                .log = kLog,
+                .health = {{"kinds"}, {"variance"}, {"healthy"}},
+                .run = {.program = kStyleGanProgram,
+                        .settings = s_.same.with({{"--data", set_.fingerprint()}}),
+                        .steps = s_.iterations > 0 ? s_.iterations : steps(s_.kimg),
+                        .checkpoint_every = steps(s_.checkpoint_every),
+                        .longer = "more --kimg",
+                        .calmer = "a lower --learning-rate or a higher --gamma",
+                        .quiet = s_.quiet}};
     }
 
     // What samples are made at: a resolution of which nothing has been seen yet is not shown.
@@ -150,7 +132,7 @@ class Training {
                   static_cast<double>(growth.resolution), growth.alpha, step.d_loss, step.g_loss,
                   step.penalty, step.d_real, step.d_fake});
         if (processes_.is_first() && run_.is_due(steps(s_.sample_every)))
-            folder_.save_picture("samples", run_.step(), grid(trained_growth(), 1));
+            gan_run_.save_grid(grid(trained_growth(), 1));
         const int64_t i = run_.step();
         if (growth == Growth{s_.resolution} && run_.is_due(s_.check_every)) check_health();
         if (run_.step() != i) return;  // it has gone back
@@ -175,42 +157,18 @@ class Training {
 
     void check_health() {
         const train::Variety v = monitor_.check(samples(kChecked, trainer_.growth()).reshape({kChecked, -1}));
-        health_.row(run_.step(), std::vector{v.kinds, v.variance, v.problem.empty() ? 1.0 : 0.0});
-        guard_.report(run_, v.problem);
+        gan_run_.note_health({v.kinds, v.variance}, v.problem);
     }
 
     void evaluate() {
         const GanQuality q = judge_->quality(samples(kEvaluated, trainer_.growth()));
-        quality_.row(run_.step(), std::vector{q.frechet, q.confidence, q.least_share(), q.most_share()});
         run_.message(fmt::format("Fréchet distance {:.2f}; classes: {:.1f} to {:.1f} % of the samples",
                                  q.frechet, 100 * q.least_share(), 100 * q.most_share()));
-        if (best_distance_ >= 0 && !(q.frechet < best_distance_)) return;
-        best_distance_ = q.frechet;
-        save_generator(folder_ / "best.safetensors", trainer_.average(), trainer_.growth());
+        gan_run_.note_quality(q, [this](const std::string& path) {
+            save_generator(path, trainer_.average(), trainer_.growth());
+        });
     }
 
-    // The checkpoint is there: whatever fails now can be had by --resume.
-    void finish() {
-        saved_.save(folder_ / "model.safetensors", [&](const std::string& path) {
-            save_generator(path, trainer_.average(), trained_growth());
-        });
-        saved_.save(folder_ / "samples.png", [&](const std::string& path) {
-            io::save_image(path, grid(trained_growth(), kLastZoom));
-        });
-        saved_.save(folder_ / "sheet.png",
-                    [&](const std::string& path) { folder_.save_sheet("samples", run_.step(), path); });
-        const train::Log& log = run_.history();
-        saved_.save(folder_ / "losses.svg", [&](const std::string& path) {
-            folder_.save_plot(path, {"StyleGAN: losses", "iteration", "loss"},
-                              {log.series("d_loss", "D"), log.series("g_loss", "G")}, s_.quiet);
-        });
-        saved_.require_all_in_place();
-    }
-
-  public:
-    static constexpr int kLastZoom = 2;  // of samples.png
-
-  private:
     const TrainSettings& s_;
     distributed::ProcessGroup& processes_;
     const data::Dataset set_;
@@ -218,12 +176,8 @@ class Training {
     StyleGanTrainer trainer_;
     data::Loader loader_;
     const train::VarietyMonitor monitor_;
-    train::CollapseGuard guard_;
-    double best_distance_ = -1;  // the least Fréchet distance so far; negative: none
-    SavedFiles saved_;
-    const train::RunFolder folder_;
-    train::Run run_;
-    train::Log &health_, &quality_;
+    GanRun gan_run_;
+    train::Run& run_;
     std::optional<Judge> judge_;
 };
 
